@@ -1,0 +1,124 @@
+import type { AttentionChoice, DeviceChoice, TtftRecord } from './metrics';
+import { request, type StreamParams } from './spec';
+
+/** One earlier message of the conversation. */
+export interface Turn {
+  role: 'user' | 'assistant';
+  text: string;
+}
+
+/** Something the user adds to the question by hand. Lines count from 1; both ends are included. */
+export type Attachment =
+  | { kind: 'file'; path: string }
+  | { kind: 'selection'; path: string; startLine: number; endLine: number; text: string };
+
+/** How answer tokens are chosen. `temperature` 0 is greedy and ignores the other three numbers. */
+export interface SamplingOptions {
+  temperature: number;
+  topP: number;
+  /** 0 keeps all. */
+  topK: number;
+  /** Fixes the random choice; without it a fresh one is drawn. */
+  seed?: number;
+  stop: string[];
+}
+
+export interface AskOptions {
+  /** Catalogue id or absolute path of a GGUF file; absent: the default of the device. */
+  model?: string;
+  device: DeviceChoice;
+  attention: AttentionChoice;
+  /** Prompt and answer together; absent: the model's default on the device. */
+  contextTokens?: number;
+  maxAnswerTokens: number;
+  sampling: SamplingOptions;
+}
+
+export interface AskParams extends StreamParams {
+  /** Chosen by the client, unique per connection. */
+  askId: string;
+  question: string;
+  /** Oldest first. */
+  history: Turn[];
+  attachments: Attachment[];
+  options: AskOptions;
+}
+
+export interface IncludedFile {
+  path: string;
+  /** Exact tokens this file takes in the prompt, its header included. */
+  tokens: number;
+  /** Why it is there: everything fits, ranked for the question, or attached by hand. */
+  reason: 'all' | 'ranked' | 'attached';
+}
+
+export type ExclusionReason =
+  | 'noRoom'
+  | 'binary'
+  | 'lockFile'
+  | 'generated'
+  | 'minified'
+  | 'tooLarge'
+  | 'notUtf8'
+  | 'unreadable'
+  | 'empty';
+
+export interface ExcludedFile {
+  path: string;
+  reason: ExclusionReason;
+}
+
+/** Exactly what of the repository is in the prompt, and what is not. */
+export interface InclusionReport {
+  /** Files in the manifest. */
+  totalFiles: number;
+  included: IncludedFile[];
+  /** Every file left out, at most `EXCLUDED_LIST_LIMIT` of them listed; the counts are always complete. */
+  excluded: ExcludedFile[];
+  excludedByReason: Partial<Record<ExclusionReason, number>>;
+  /** Tokens of all included files together. */
+  fileTokens: number;
+  /** Tokens the prompt may have at most. */
+  budgetTokens: number;
+  promptTokens: number;
+  /** Earlier turns that no longer fit and were left out. */
+  droppedTurns: number;
+}
+
+export const EXCLUDED_LIST_LIMIT = 5000;
+
+/** A place in the repository that the answer speaks of. Lines count from 1; both ends are included. */
+export interface Citation {
+  path: string;
+  startLine: number;
+  endLine: number;
+  /** True when those lines, as packed, hold the claimed symbol or quote. */
+  verified: boolean;
+  /** `written`: the answer names the place. `quote`, `symbol`: derived from text or a name in the answer. */
+  origin: 'written' | 'quote' | 'symbol';
+  /** The symbol or quote that was looked for; empty when the answer gave a bare place. */
+  claim: string;
+}
+
+/** Streamed while an answer is made. `seq` counts from 0 without gaps. */
+export type AskEvent = { seq: number } & (
+  | { kind: 'queued'; ahead: number }
+  | { kind: 'stage'; stage: 'gather' | 'convert' | 'load' | 'pack'; fraction?: number; detail?: string }
+  | { kind: 'packed'; inclusion: InclusionReport }
+  | { kind: 'prefill'; total: number; cached: number; processed: number; ms: number; etaMs: number }
+  | { kind: 'token'; text: string }
+  | { kind: 'done'; record: TtftRecord }
+);
+
+export type StopReason = 'endOfTurn' | 'stopSequence' | 'maxTokens' | 'cancelled';
+
+export interface AskResult {
+  answer: string;
+  citations: Citation[];
+  inclusion: InclusionReport;
+  stopReason: StopReason;
+  record: TtftRecord;
+}
+
+/** Answers one question about the synced workspace. Cancelled with `$/cancelRequest`. */
+export const Ask = request<AskParams, AskResult, AskEvent>('longview/ask');

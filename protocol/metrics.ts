@@ -1,0 +1,43 @@
+export type BackendKind = 'onnx' | 'cuda' | 'openai';
+export type AttentionChoice = 'auto' | 'dense' | 'sample';
+export type DeviceChoice = 'auto' | 'cpu' | 'cuda';
+
+/** Wall time of each stage before the first token, in ms. Together they make up `ttftMs`. */
+export interface StagesMs {
+  /** Waiting for other generations. */
+  queue: number;
+  /** Starting the engine host and loading the model; 0 when it was loaded. */
+  load: number;
+  /** Reading, ranking and packing the repository, tokenizing included. */
+  context: number;
+  /** Part of `context` spent in the tokenizer. */
+  tokenize: number;
+  /** All prefill chunks. */
+  prefill: number;
+  /** From the end of prefill to the first token's text. */
+  firstToken: number;
+}
+
+/** What one answer cost: the record behind the status bar, the tooltip and `--json`. */
+export interface TtftRecord {
+  /** From the arrival of the question at the server to the first token, in ms. */
+  ttftMs: number;
+  stagesMs: StagesMs;
+  /** Exact length of the prompt in the model's own tokens. */
+  promptTokens: number;
+  /** Prompt tokens whose KV was reused instead of computed. */
+  cachedTokens: number;
+  answerTokens: number;
+  /** Tokens a second after the first one; 0 for answers of one token. */
+  decodeTokensPerSecond: number;
+  /** Tokens a second over the uncached part of the prompt. */
+  prefillTokensPerSecond: number;
+  contextTokens: number;
+  model: string;
+  backend: BackendKind;
+  /** The device in words, such as `CPU (2 threads)`. */
+  device: string;
+  attention: Exclude<AttentionChoice, 'auto'>;
+  /** Everything that was done in a lesser way than asked or possible, in words; empty when nothing was. */
+  notices: string[];
+}

@@ -1,0 +1,70 @@
+// Bundles everything that ships into out/, and with --tests the compiled tests into out/test/.
+//   node scripts/build.mjs [--watch] [--production]
+import fs from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import * as esbuild from 'esbuild';
+
+const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
+
+/** The five programs: each entry is one process (or thread, or page) of the running product. */
+const PROGRAMS = [
+  { entry: 'src/extension.ts', out: 'extension', external: ['vscode'] },
+  { entry: 'src/cli/main.ts', out: 'cli', banner: '#!/usr/bin/env node' },
+  { entry: 'server/main.ts', out: 'server' },
+  { entry: 'server/context/worker.ts', out: 'context-worker' },
+  { entry: 'server/engine-host/main.ts', out: 'engine-host', external: ['onnxruntime-node'] },
+  { entry: 'media/chat/main.ts', out: 'webview/chat', platform: 'browser' },
+];
+
+function optionsOf({ entry, out, external = [], banner, platform = 'node' }, production) {
+  return {
+    absWorkingDir: root,
+    entryPoints: { [out]: entry },
+    outdir: 'out',
+    bundle: true,
+    platform,
+    target: platform === 'node' ? 'node20' : 'chrome128',
+    format: platform === 'node' ? 'cjs' : 'iife',
+    // The ESM build where a package has one: UMD wrappers hide their requires from the bundler.
+    ...(platform === 'node' && { mainFields: ['module', 'main'] }),
+    external: ['@vscode/ripgrep', ...external],
+    sourcemap: production ? false : 'linked',
+    minify: production,
+    loader: { '.ttf': 'file', '.svg': 'dataurl' },
+    assetNames: 'webview/[name]',
+    ...(banner && { banner: { js: banner } }),
+    logLevel: 'warning',
+  };
+}
+
+/** Entries whose file exists; a missing one fails the build, so that nothing is left out unseen. */
+export async function build({ production = false, watch = false } = {}) {
+  const all = PROGRAMS.map((program) => optionsOf(program, production));
+  if (!watch) return Promise.all(all.map((options) => esbuild.build(options)));
+  for (const options of all) await (await esbuild.context({ ...options, logLevel: 'info' })).watch();
+}
+
+/** Compiles test files one by one, packages left in node_modules; returns the compiled paths. */
+export async function buildTests(files) {
+  const entryPoints = Object.fromEntries(
+    files.map((f) => [f.replace(/^test\//, '').replace(/\.ts$/, ''), f]),
+  );
+  await esbuild.build({
+    absWorkingDir: root,
+    entryPoints,
+    outdir: 'out/test',
+    bundle: true,
+    platform: 'node',
+    target: 'node20',
+    format: 'cjs',
+    packages: 'external',
+    sourcemap: 'linked',
+    logLevel: 'warning',
+  });
+  return Object.keys(entryPoints).map((name) => path.join(root, 'out/test', `${name}.js`));
+}
+
+if (process.argv[1] && fs.realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
+  await build({ production: process.argv.includes('--production'), watch: process.argv.includes('--watch') });
+}

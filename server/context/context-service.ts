@@ -1,0 +1,53 @@
+import type {
+  Attachment,
+  Citation,
+  InclusionReport,
+  ManifestSyncParams,
+  ManifestSyncResult,
+  OverlayParams,
+  Turn,
+} from '../../protocol';
+
+/**
+ * From a manifest and a question to the exact token ids of a prompt. Owns the file list, the unsaved text,
+ * the per-file token cache and the ranking index; runs in a worker thread so that the server never blocks.
+ */
+export interface ContextService {
+  sync(params: ManifestSyncParams): Promise<ManifestSyncResult>;
+  overlay(params: OverlayParams): Promise<void>;
+
+  /**
+   * Reads, tokenizes, ranks and packs. Aborting `signal` rejects with `CancelledError`.
+   * @throws LongviewError `noWorkspace`, `promptTooLong`, `modelCorrupt`, `modelUnsupported`
+   */
+  pack(
+    request: PackRequest,
+    onProgress: (fraction: number) => void,
+    signal: AbortSignal,
+  ): Promise<PackedPrompt>;
+
+  /** Finds and checks the places that `answer` speaks of, against the text that was packed. */
+  cite(packId: number, answer: string): Promise<Citation[]>;
+
+  /** Lets go of the packed text kept for `cite`. */
+  release(packId: number): void;
+
+  dispose(): Promise<void>;
+}
+
+export interface PackRequest {
+  question: string;
+  history: Turn[];
+  attachments: Attachment[];
+  /** GGUF file whose tokenizer and chat template are used. */
+  modelPath: string;
+  /** Tokens that the prompt may have at most. */
+  budgetTokens: number;
+}
+
+export interface PackedPrompt {
+  packId: number;
+  tokenIds: Int32Array;
+  inclusion: InclusionReport;
+  tokenizeMs: number;
+}
