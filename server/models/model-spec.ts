@@ -1,0 +1,20 @@
+/** Shape of a decoder-only transformer of the Qwen2 or Llama family, read from a GGUF header. */
+export interface ModelSpec {
+  architecture: 'qwen2' | 'llama';
+  name: string;
+  layerCount: number;
+  hiddenSize: number;
+  feedForwardSize: number;
+  headCount: number;
+  kvHeadCount: number;
+  headDim: number;
+  vocabSize: number;
+  trainedContextTokens: number;
+  ropeBase: number;
+  rmsNormEpsilon: number;
+  /** True when there is no `output.weight` and the embedding serves as the head. */
+  tiedEmbedding: boolean;
+  qkvBias: boolean;
+  /** Llama files store Q and K rows permuted for interleaved RoPE; Qwen2 files do not. */
+  interleavedRope: boolean;
+}
