@@ -1,0 +1,13 @@
+import type { Backend } from '../backends/backend';
+
+/** Where the engine gets its device from, and gets a new one after a crash. */
+export interface BackendProvider {
+  /**
+   * The running backend, started when there is none. A backend other than the last one has no model loaded.
+   * @throws LongviewError `engineCrashed` when it crashed too often, `deviceUnavailable` when it cannot start
+   */
+  acquire(): Promise<Backend>;
+
+  /** Ends the running backend and frees all it holds. */
+  dispose(): Promise<void>;
+}

@@ -1,0 +1,190 @@
+import type { EngineStatus } from '../../protocol';
+import type { LoadedModel } from '../backends/backend';
+import { CancelledError, LongviewError, messageOf, throwIfCancelled } from '../errors';
+import type { BackendProvider } from './backend-provider';
+import { EngineStatusBoard } from './engine-status';
+import type { GenerationEvent, GenerationRequest, GenerationResult, TokenText } from './generation';
+import { runGeneration } from './generation-loop';
+import { type LoadDefaults, ResidentModel } from './resident-model';
+import { Scheduler } from './scheduler';
+
+export interface EngineDependencies {
+  backends: BackendProvider;
+  defaults: LoadDefaults;
+  onStatus: (status: EngineStatus) => void;
+}
+
+/**
+ * Answers prompts on one device: queue, model, prefix reuse, chunks, stop and cancel. All policy; the device is
+ * reached only through `Backend`, one call at a time.
+ */
+export class Engine {
+  private readonly scheduler = new Scheduler();
+  private readonly resident: ResidentModel;
+  private readonly board: EngineStatusBoard;
+  private readonly backends: BackendProvider;
+
+  constructor({ backends, defaults, onStatus }: EngineDependencies) {
+    this.backends = backends;
+    this.resident = new ResidentModel(backends, defaults);
+    this.board = new EngineStatusBoard(onStatus);
+  }
+
+  get status(): EngineStatus {
+    return this.board.current;
+  }
+
+  /** The device went away while or before it came back; shown until the next question succeeds. */
+  reportBackend(state: 'restarting' | 'idle' | 'failed', message?: string): void {
+    this.board.holdsNothing();
+    this.board.moveTo(state, message);
+  }
+
+  /**
+   * Runs one generation when its turn comes. The model loads while the prompt is still being packed.
+   *
+   * @throws CancelledError when `signal` is aborted before there is text; with text, `stopReason` says `cancelled`.
+   * @throws LongviewError `promptTooLong`, or whatever the backend reports. The engine stays usable.
+   */
+  async generate(
+    request: GenerationRequest,
+    onEvent: (event: GenerationEvent) => void,
+    signal: AbortSignal,
+  ): Promise<GenerationResult> {
+    const { clock } = request;
+    const ticket = this.scheduler.enqueue((ahead) => onEvent({ kind: 'queued', ahead }));
+    this.board.queued(this.scheduler.waiting);
+    const model = ticket.granted.then(async () => {
+      clock.mark('turn');
+      const loaded = await this.load(request, onEvent, signal);
+      clock.mark('model');
+      return loaded;
+    });
+    const prompt = request.prompt.then((ids) => {
+      clock.mark('prompt');
+      return ids;
+    });
+
+    try {
+      const [ids, text, loaded] = await untilAborted(signal, Promise.all([prompt, request.text, model]));
+      const room = roomForAnswer(ids.length, loaded.contextTokens);
+      const maxAnswerTokens = Math.min(request.maxAnswerTokens, room);
+      return await this.run({ ...request, maxAnswerTokens }, ids, text, onEvent, signal);
+    } finally {
+      this.giveBack(ticket, model);
+    }
+  }
+
+  async dispose(): Promise<void> {
+    await this.backends.dispose();
+  }
+
+  private async load(
+    { settings }: GenerationRequest,
+    onEvent: (event: GenerationEvent) => void,
+    signal: AbortSignal,
+  ): Promise<LoadedModel> {
+    throwIfCancelled(signal);
+    if (!this.resident.holds(settings)) {
+      this.board.moveTo('starting');
+      this.board.holdsNothing();
+    }
+    try {
+      const loaded = await this.resident.ensure(settings, (progress) => {
+        this.board.moveTo('loading');
+        onEvent({ kind: 'load', ...progress });
+      });
+      this.board.holds(settings.modelName, loaded);
+      this.board.moveTo('ready');
+      return loaded;
+    } catch (error) {
+      this.fail(error);
+      throw error;
+    }
+  }
+
+  private async run(
+    request: GenerationRequest,
+    prompt: Int32Array,
+    text: TokenText,
+    onEvent: (event: GenerationEvent) => void,
+    signal: AbortSignal,
+  ): Promise<GenerationResult> {
+    const { sampling, clock } = request;
+    this.board.moveTo('busy');
+    try {
+      const { backend, model, pace, sequence } = await this.resident.sequenceFor(prompt, sampling, text);
+      const cachedTokens = sequence.lengthTokens;
+      const result = await runGeneration({
+        backend,
+        sequence,
+        prompt,
+        text,
+        chunkTokens: model.prefillChunkTokens,
+        stop: sampling.stop,
+        maxAnswerTokens: request.maxAnswerTokens,
+        pace,
+        clock,
+        onEvent,
+        signal,
+      });
+      this.board.moveTo('ready');
+      return { ...result, promptTokens: prompt.length, cachedTokens, model };
+    } catch (error) {
+      if (error instanceof CancelledError) this.board.moveTo('ready');
+      else await this.recover(error);
+      throw error;
+    }
+  }
+
+  private async recover(error: unknown): Promise<void> {
+    this.fail(error);
+    await this.resident.drop(error);
+  }
+
+  /** A crash is told by whoever watches the device (`reportBackend`), with what follows it. */
+  private fail(error: unknown): void {
+    if (error instanceof CancelledError) {
+      this.board.moveTo('idle');
+      return;
+    }
+    if (error instanceof LongviewError && error.code === 'engineCrashed') return;
+    const action = error instanceof LongviewError ? ` ${error.action}` : '';
+    this.board.moveTo('failed', messageOf(error) + action);
+  }
+
+  /** A load cannot be interrupted: the device is handed on only once it has ended. */
+  private giveBack(ticket: { isGranted: boolean; release(): void }, model: Promise<unknown>): void {
+    const release = (): void => {
+      ticket.release();
+      this.board.queued(this.scheduler.waiting);
+    };
+    if (ticket.isGranted) void Promise.allSettled([model]).then(release);
+    else release();
+  }
+}
+
+function roomForAnswer(promptTokens: number, contextTokens: number): number {
+  if (promptTokens > 0 && promptTokens < contextTokens) return contextTokens - promptTokens;
+  throw new LongviewError(
+    'promptTooLong',
+    `The prompt has ${promptTokens} tokens and the context holds ${contextTokens}.`,
+    'Ask with a larger context, or attach less.',
+    { promptTokens, contextTokens },
+  );
+}
+
+/** Settles as `work` does, or rejects with `CancelledError` as soon as `signal` is aborted. */
+async function untilAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+  const listening = new AbortController();
+  const aborted = new Promise<never>((_resolve, reject) => {
+    const onAbort = (): void => reject(new CancelledError());
+    signal.addEventListener('abort', onAbort, { once: true, signal: listening.signal });
+    if (signal.aborted) onAbort();
+  });
+  try {
+    return await Promise.race([aborted, work]);
+  } finally {
+    listening.abort();
+  }
+}

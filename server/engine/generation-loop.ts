@@ -1,0 +1,148 @@
+import type { StopReason } from '../../protocol';
+import type { Backend, StepResult } from '../backends/backend';
+import { CancelledError, LongviewError } from '../errors';
+import type { TokenId } from '../tokenizer/tokenizer';
+import type { GenerationEvent, TokenText } from './generation';
+import { type PrefillPace, planPrefill } from './prefill-schedule';
+import type { Sequence } from './sequence';
+import { StopMatcher } from './stop-matcher';
+import type { TtftClock } from './ttft-clock';
+
+export interface LoopInput {
+  backend: Backend;
+  /** Holds the first tokens of `prompt`, and nothing else. */
+  sequence: Sequence;
+  prompt: Int32Array;
+  chunkTokens: number;
+  text: TokenText;
+  stop: readonly string[];
+  maxAnswerTokens: number;
+  pace: PrefillPace;
+  clock: TtftClock;
+  onEvent: (event: GenerationEvent) => void;
+  signal: AbortSignal;
+}
+
+export interface LoopResult {
+  answer: string;
+  answerTokens: number;
+  stopReason: StopReason;
+}
+
+/**
+ * One generation on a sequence: prefill in chunks, then decode token by token. The sequence's picture is
+ * brought forward only after a call has succeeded, so that between calls it always matches the device.
+ *
+ * @throws CancelledError when `signal` is aborted before there is any text; later the text so far is the answer.
+ */
+export async function runGeneration(input: LoopInput): Promise<LoopResult> {
+  const first = await prefill(input);
+  input.clock.mark('prefilled');
+  return decode(input, first);
+}
+
+async function prefill(input: LoopInput): Promise<TokenId> {
+  const { backend, sequence, prompt, pace, clock } = input;
+  const cached = sequence.lengthTokens;
+  const startedMs = clock.elapsedMs;
+  const report = (): void => {
+    const etaMs = pace.etaMs(prompt.length - sequence.lengthTokens);
+    // Without a pace there is nothing true to say about the time left; the first chunk gives one.
+    if (etaMs === undefined) return;
+    const ms = clock.elapsedMs - startedMs;
+    input.onEvent({
+      kind: 'prefill',
+      total: prompt.length,
+      cached,
+      processed: sequence.lengthTokens,
+      ms,
+      etaMs,
+    });
+  };
+
+  report();
+  let last: StepResult | undefined;
+  for (const { start, end } of planPrefill(prompt.length, cached, input.chunkTokens)) {
+    if (input.signal.aborted) throw new CancelledError();
+    const tokens = prompt.slice(start, end);
+    const chunkStartedMs = clock.elapsedMs;
+    last = await backend.prefillChunk({ sequence: sequence.id, tokens, sample: end === prompt.length });
+    sequence.append(tokens);
+    pace.observe(tokens.length, clock.elapsedMs - chunkStartedMs);
+    report();
+  }
+  if (input.signal.aborted) throw new CancelledError();
+  return sampled(last);
+}
+
+async function decode(input: LoopInput, first: TokenId): Promise<LoopResult> {
+  const { backend, sequence, text, clock } = input;
+  const answer = new AnswerText(input);
+  let token = first;
+  let answerTokens = 0;
+  const finish = (stopReason: StopReason): LoopResult => {
+    answer.end(stopReason);
+    clock.mark('firstToken');
+    clock.mark('finished');
+    return { answer: answer.shown, answerTokens, stopReason };
+  };
+
+  for (;;) {
+    if (text.endTokens.includes(token)) return finish('endOfTurn');
+    answerTokens++;
+    const stopped = answer.push(token);
+    clock.mark('firstToken');
+    if (stopped) return finish('stopSequence');
+    if (answerTokens >= input.maxAnswerTokens) return finish('maxTokens');
+    if (input.signal.aborted) {
+      const result = finish('cancelled');
+      if (result.answer === '') throw new CancelledError();
+      return result;
+    }
+    const step = await backend.decodeStep({ sequence: sequence.id, token });
+    sequence.append([token]);
+    token = sampled(step);
+  }
+}
+
+/** The answer as far as it has been shown. */
+class AnswerText {
+  shown = '';
+  private readonly decoder;
+  private readonly stops: StopMatcher;
+  private readonly onEvent: (event: GenerationEvent) => void;
+
+  constructor({ text, stop, onEvent }: Pick<LoopInput, 'text' | 'stop' | 'onEvent'>) {
+    this.decoder = text.streamDecoder();
+    this.stops = new StopMatcher(stop);
+    this.onEvent = onEvent;
+  }
+
+  /** Returns true when a stop sequence ends the answer. */
+  push(token: TokenId): boolean {
+    const { text, stopped } = this.stops.push(this.decoder.push(token));
+    this.show(text);
+    return stopped;
+  }
+
+  end(reason: StopReason): void {
+    if (reason === 'stopSequence') return;
+    this.show(this.stops.push(this.decoder.flush()).text + this.stops.flush());
+  }
+
+  private show(text: string): void {
+    if (text === '') return;
+    this.shown += text;
+    this.onEvent({ kind: 'token', text });
+  }
+}
+
+function sampled(step: StepResult | undefined): TokenId {
+  if (step?.next === undefined)
+    throw new LongviewError(
+      'engineFailed',
+      'The engine did not choose a token.',
+      'Report this with the output of "Longview: Diagnose".',
+    );
+  return step.next;
+}

@@ -1,0 +1,115 @@
+import type { SamplingOptions } from '../../protocol';
+import type {
+  Backend,
+  LoadedModel,
+  LoadProgress,
+  LoadRequest,
+  OpenSequenceRequest,
+} from '../backends/backend';
+import { LongviewError, messageOf } from '../errors';
+import type { BackendProvider } from './backend-provider';
+import type { EngineSettings, TokenText } from './generation';
+import { PrefillPace } from './prefill-schedule';
+import { Sequence } from './sequence';
+
+/** What every load has in common on this machine. */
+export interface LoadDefaults {
+  cacheDir: string;
+  cpuThreads: number;
+}
+
+/**
+ * The one model on the device and the one sequence kept on it. The sequence outlives its generation, so that
+ * the next prompt computes only what differs; it never outlives the load it was made under.
+ */
+export class ResidentModel {
+  private loaded: { backend: Backend; key: string; model: LoadedModel; pace: PrefillPace } | undefined;
+  private kept: Sequence | undefined;
+
+  constructor(
+    private readonly backends: BackendProvider,
+    private readonly defaults: LoadDefaults,
+  ) {}
+
+  /** True when `settings` are loaded on a backend that was alive when last used. */
+  holds(settings: EngineSettings): boolean {
+    return this.loaded?.key === keyOf(this.requestFor(settings));
+  }
+
+  /** Makes sure that `settings` are what is loaded. */
+  async ensure(settings: EngineSettings, onProgress: (progress: LoadProgress) => void): Promise<LoadedModel> {
+    const backend = await this.backends.acquire();
+    const request = this.requestFor(settings);
+    const key = keyOf(request);
+    if (this.loaded?.backend === backend && this.loaded.key === key) return this.loaded.model;
+    this.forget();
+    const model = await backend.load(request, onProgress);
+    this.loaded = { backend, key, model, pace: new PrefillPace() };
+    return model;
+  }
+
+  /**
+   * The kept sequence rewound to what it shares with `prompt`, or a fresh one: its length is the prefix hit.
+   * The caller runs on it and calls `drop` when a call on it failed.
+   */
+  async sequenceFor(prompt: Int32Array, sampling: SamplingOptions, text: TokenText): Promise<Residence> {
+    if (!this.loaded) throw new Error('a sequence was asked for before a model was loaded');
+    const { backend, model, pace } = this.loaded;
+    const start: OpenSequenceRequest = { sampling, firstUnusedToken: text.firstUnusedToken };
+    if (this.kept) {
+      const lengthTokens = this.kept.prefixHit(prompt);
+      await backend.rewindSequence({ ...start, sequence: this.kept.id, lengthTokens });
+      this.kept.rewind(lengthTokens);
+    } else {
+      this.kept = new Sequence(await backend.openSequence(start), model.contextTokens);
+    }
+    return { backend, model, pace, sequence: this.kept };
+  }
+
+  /** After a failed call: what the device holds for the sequence is unknown, so it is let go. */
+  async drop(error: unknown): Promise<void> {
+    const { loaded, kept } = this;
+    this.kept = undefined;
+    if (error instanceof LongviewError && error.code === 'engineCrashed') {
+      this.forget();
+      return;
+    }
+    if (!loaded || !kept) return;
+    try {
+      await loaded.backend.closeSequence(kept.id);
+    } catch (closing) {
+      // A device that cannot even let go of a sequence is not to be trusted with the next prompt.
+      this.forget();
+      throw new LongviewError(
+        'engineFailed',
+        `The engine could not free a sequence: ${messageOf(closing)}`,
+        'Ask again; the model is loaded anew.',
+        undefined,
+        { cause: error },
+      );
+    }
+  }
+
+  private forget(): void {
+    this.loaded = undefined;
+    this.kept = undefined;
+  }
+
+  private requestFor(settings: EngineSettings): LoadRequest {
+    const { modelPath, modelSha256, device, attention, contextTokens } = settings;
+    return { modelPath, modelSha256, device, attention, contextTokens, ...this.defaults };
+  }
+}
+
+/** A loaded model with a sequence to run on. */
+export interface Residence {
+  backend: Backend;
+  model: LoadedModel;
+  pace: PrefillPace;
+  sequence: Sequence;
+}
+
+/** Everything that the KV depends on: the weights by their hash, not by their path. */
+function keyOf({ modelSha256, device, attention, contextTokens, cpuThreads, matmulAccuracy }: LoadRequest) {
+  return JSON.stringify([modelSha256, device, attention, contextTokens, cpuThreads, matmulAccuracy]);
+}

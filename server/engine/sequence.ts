@@ -1,0 +1,43 @@
+import type { SequenceId } from '../backends/backend';
+import type { TokenId } from '../tokenizer/tokenizer';
+
+/** The engine's picture of a sequence on the device: exactly the tokens whose KV it holds, in order. */
+export class Sequence {
+  private readonly tokens: Int32Array;
+  private count = 0;
+
+  /** @param capacityTokens longest sequence that the device can hold. */
+  constructor(
+    readonly id: SequenceId,
+    capacityTokens: number,
+  ) {
+    this.tokens = new Int32Array(capacityTokens);
+  }
+
+  get lengthTokens(): number {
+    return this.count;
+  }
+
+  append(tokens: ArrayLike<TokenId>): void {
+    this.tokens.set(tokens, this.count);
+    this.count += tokens.length;
+  }
+
+  /** Forgets everything past the first `lengthTokens` tokens. */
+  rewind(lengthTokens: number): void {
+    if (lengthTokens > this.count)
+      throw new RangeError(`cannot rewind ${this.count} tokens to ${lengthTokens}`);
+    this.count = lengthTokens;
+  }
+
+  /**
+   * How many leading tokens of `prompt` have their KV here already. The last prompt token never counts: it
+   * has to run again, because its logits choose the first token of the answer.
+   */
+  prefixHit(prompt: Int32Array): number {
+    const limit = Math.min(this.count, prompt.length - 1);
+    let length = 0;
+    while (length < limit && this.tokens[length] === prompt[length]) length++;
+    return length;
+  }
+}

@@ -1,0 +1,281 @@
+import assert from 'node:assert/strict';
+import type { EngineStatus } from '../../../../protocol';
+import { Engine } from '../../../../server/engine/engine';
+import type {
+  EngineSettings,
+  GenerationEvent,
+  GenerationRequest,
+} from '../../../../server/engine/generation';
+import { TtftClock } from '../../../../server/engine/ttft-clock';
+import { CancelledError, LongviewError } from '../../../../server/errors';
+import { FAKE_TEXT, FakeBackend, FakeProvider, type FakeScript } from './fake-backend';
+
+const SETTINGS: EngineSettings = {
+  modelName: 'fake',
+  modelPath: '/models/fake.gguf',
+  modelSha256: 'a'.repeat(64),
+  device: 'auto',
+  attention: 'auto',
+  contextTokens: 100,
+};
+
+function setup(script: Partial<FakeScript> = {}) {
+  const backend = new FakeBackend(script);
+  const provider = new FakeProvider(backend);
+  const statuses: EngineStatus[] = [];
+  const engine = new Engine({
+    backends: provider,
+    defaults: { cacheDir: '/cache', cpuThreads: 1 },
+    onStatus: (status) => statuses.push(status),
+  });
+  return { backend, provider, engine, statuses };
+}
+
+let tick = 0;
+const request = (prompt: string | Promise<Int32Array>, more: Partial<GenerationRequest> = {}) => ({
+  settings: SETTINGS,
+  prompt: typeof prompt === 'string' ? Promise.resolve(ids(prompt)) : prompt,
+  text: Promise.resolve(FAKE_TEXT),
+  sampling: { temperature: 0, topP: 1, topK: 0, stop: [] },
+  maxAnswerTokens: 20,
+  clock: new TtftClock(() => tick++),
+  ...more,
+});
+
+const ids = (text: string): Int32Array => Int32Array.from(Array.from(text, (char) => char.codePointAt(0)!));
+const quiet = (): void => undefined;
+const never = new AbortController().signal;
+
+suite('Engine', () => {
+  test('prefills in chunks, streams the answer and tells how far it is', async () => {
+    const { engine, backend } = setup({ answer: 'hello' });
+    const events: GenerationEvent[] = [];
+    const result = await engine.generate(request('0123456789'), (event) => events.push(event), never);
+
+    assert.deepEqual(backend.chunkSizes, [4, 4, 2]);
+    assert.equal(result.answer, 'hello');
+    assert.equal(result.stopReason, 'endOfTurn');
+    assert.equal(result.answerTokens, 5);
+    assert.equal(result.cachedTokens, 0);
+    const prefill = events.filter((event) => event.kind === 'prefill');
+    assert.deepEqual(
+      prefill.map(({ processed, total, cached }) => [processed, total, cached]),
+      [
+        [4, 10, 0],
+        [8, 10, 0],
+        [10, 10, 0],
+      ],
+    );
+    assert.equal(prefill.at(-1)?.etaMs, 0);
+    assert.ok(prefill[0]!.etaMs > 0);
+    const text = events.filter((event) => event.kind === 'token').map((event) => event.text);
+    assert.equal(text.join(''), 'hello');
+  });
+
+  test('reuses the exact token prefix of the last prompt and answer', async () => {
+    const { engine, backend } = setup({ answer: 'xyz' });
+    await engine.generate(request('abcdefgh'), quiet, never);
+    backend.chunkSizes.length = 0;
+    const result = await engine.generate(request('abcdefghxy??'), quiet, never);
+
+    assert.equal(result.cachedTokens, 10, 'the prompt and the shared part of the answer');
+    assert.deepEqual(backend.chunkSizes, [2]);
+    assert.deepEqual(backend.kv, [[...ids('abcdefghxy??xyz')]]);
+  });
+
+  test('computes the last prompt token again when the whole prompt is held', async () => {
+    const { engine } = setup();
+    await engine.generate(request('abcdefgh'), quiet, never);
+    const result = await engine.generate(request('abcdefgh'), quiet, never);
+    assert.equal(result.cachedTokens, 7);
+    assert.equal(result.answer, 'ok');
+  });
+
+  for (const [what, change] of [
+    ['another model', { modelSha256: 'b'.repeat(64) }],
+    ['another attention', { attention: 'sample' }],
+    ['another context', { contextTokens: 50 }],
+    ['another device', { device: 'cpu' }],
+  ] as const) {
+    test(`never reuses KV under ${what}`, async () => {
+      const { engine, backend } = setup();
+      await engine.generate(request('abcdefgh'), quiet, never);
+      const result = await engine.generate(
+        request('abcdefgh', { settings: { ...SETTINGS, ...change } }),
+        quiet,
+        never,
+      );
+      assert.equal(result.cachedTokens, 0);
+      assert.equal(backend.calls.filter((call) => call === 'load').length, 2);
+    });
+  }
+
+  test('a copy of the same weights under another path is the same model', async () => {
+    const { engine, backend } = setup();
+    await engine.generate(request('abcdefgh'), quiet, never);
+    await engine.generate(
+      request('abcdefgh', { settings: { ...SETTINGS, modelPath: '/b.gguf' } }),
+      quiet,
+      never,
+    );
+    assert.equal(backend.calls.filter((call) => call === 'load').length, 1);
+  });
+
+  test('cancel in prefill stops before the next chunk and leaves a reusable sequence', async () => {
+    const stop = new AbortController();
+    const { engine, backend } = setup({
+      before: (call, count) => {
+        if (call === 'prefill' && count === 2) stop.abort();
+      },
+    });
+    await assert.rejects(engine.generate(request('0123456789ab'), quiet, stop.signal), CancelledError);
+    assert.deepEqual(backend.chunkSizes, [4, 4], 'the chunk that ran is the last');
+
+    const result = await engine.generate(request('0123456789ab'), quiet, never);
+    assert.equal(result.cachedTokens, 8);
+    assert.equal(result.answer, 'ok');
+  });
+
+  test('cancel in decode keeps the text so far', async () => {
+    const stop = new AbortController();
+    const { engine } = setup({
+      answer: 'a long answer',
+      before: (call, count) => {
+        if (call === 'decode' && count === 3) stop.abort();
+      },
+    });
+    const result = await engine.generate(request('abc'), quiet, stop.signal);
+    assert.equal(result.stopReason, 'cancelled');
+    assert.equal(result.answer, 'a lo');
+  });
+
+  test('cancel while loading answers at once, and the next question waits for the load to end', async () => {
+    let finishLoad: () => void = quiet;
+    const stop = new AbortController();
+    const { engine, backend } = setup({
+      before: (call, count) =>
+        call === 'load' && count === 1
+          ? new Promise<void>((resolve) => {
+              finishLoad = resolve;
+              stop.abort();
+            })
+          : undefined,
+    });
+    await assert.rejects(engine.generate(request('abc'), quiet, stop.signal), CancelledError);
+    const next = engine.generate(request('abc'), quiet, never);
+    finishLoad();
+    assert.equal((await next).answer, 'ok');
+    assert.equal(backend.calls.filter((call) => call === 'load').length, 1, 'the load was not lost');
+  });
+
+  test('an error in a chunk lets go of the sequence and keeps the engine usable', async () => {
+    const { engine, backend, statuses } = setup({
+      before: (call, count) => {
+        if (call === 'prefill' && count === 2)
+          throw new LongviewError('engineFailed', 'The chunk failed.', 'Ask again.');
+      },
+    });
+    await assert.rejects(engine.generate(request('0123456789'), quiet, never), /The chunk failed/);
+    assert.deepEqual(backend.kv, []);
+    assert.deepEqual(statuses.at(-1)?.state, 'failed');
+    assert.match(statuses.at(-1)?.message ?? '', /The chunk failed. Ask again./);
+
+    const result = await engine.generate(request('0123456789'), quiet, never);
+    assert.equal(result.cachedTokens, 0);
+    assert.equal(result.answer, 'ok');
+    assert.equal(statuses.at(-1)?.state, 'ready');
+  });
+
+  test('a crash fails the running question, and the next one loads the model anew', async () => {
+    const { engine, provider, backend } = setup({ answer: 'a long answer' });
+    backend.script.before = (call, count) => {
+      if (call === 'decode' && count === 3) throw provider.crash();
+    };
+    await assert.rejects(engine.generate(request('abcdef'), quiet, never), { code: 'engineCrashed' });
+    const result = await engine.generate(request('abcdef'), quiet, never);
+    assert.equal(result.answer, 'a long answer');
+    assert.equal(result.cachedTokens, 0);
+    assert.deepEqual(provider.backend.calls.slice(0, 2), ['load', 'open']);
+  });
+
+  test('a backend that cannot close a sequence is loaded anew', async () => {
+    const { engine, backend } = setup({
+      before: (call, count) => {
+        if (call === 'prefill' && count === 1)
+          throw new LongviewError('engineFailed', 'chunk failed', 'Ask again.');
+        if (call === 'close') throw new LongviewError('engineFailed', 'close failed', 'Ask again.');
+      },
+    });
+    await assert.rejects(engine.generate(request('abcdef'), quiet, never), /could not free.*close failed/);
+    assert.equal((await engine.generate(request('abcdef'), quiet, never)).answer, 'ok');
+    assert.equal(backend.calls.filter((call) => call === 'load').length, 2);
+  });
+
+  test('refuses a prompt that fills the context, and holds the answer inside it', async () => {
+    const { engine } = setup({ contextTokens: 10, answer: 'abcdefghijk' });
+    await assert.rejects(engine.generate(request('0123456789'), quiet, never), { code: 'promptTooLong' });
+    const result = await engine.generate(request('0123456'), quiet, never);
+    assert.equal(result.answer, 'abc');
+    assert.equal(result.stopReason, 'maxTokens');
+  });
+
+  test('ends at a stop sequence that runs across tokens, without showing it', async () => {
+    const { engine } = setup({ answer: 'one\n\nQ: two' });
+    const result = await engine.generate(
+      request('abc', { sampling: { temperature: 0, topP: 1, topK: 0, stop: ['\n\nQ:', ''] } }),
+      quiet,
+      never,
+    );
+    assert.equal(result.answer, 'one');
+    assert.equal(result.stopReason, 'stopSequence');
+  });
+
+  test('answers one question at a time, in order, and shows the queue', async () => {
+    const { engine, statuses } = setup();
+    const positions: string[] = [];
+    const finished: string[] = [];
+    const ask = async (name: string): Promise<void> => {
+      await engine.generate(
+        request('abcdef'),
+        (event) => event.kind === 'queued' && positions.push(`${name}:${event.ahead}`),
+        never,
+      );
+      finished.push(name);
+    };
+    await Promise.all([ask('a'), ask('b'), ask('c')]);
+    assert.deepEqual(finished, ['a', 'b', 'c']);
+    assert.deepEqual(positions, ['b:1', 'c:2', 'c:1']);
+    assert.equal(Math.max(...statuses.map(({ queued }) => queued)), 2);
+    assert.equal(statuses.at(-1)?.queued, 0);
+  });
+
+  test('a question cancelled in the queue leaves it', async () => {
+    const { engine, backend } = setup();
+    const stop = new AbortController();
+    const first = engine.generate(request('abcdef'), quiet, never);
+    const second = engine.generate(request('ghijkl'), quiet, stop.signal);
+    const third = engine.generate(request('abcdef'), quiet, never);
+    stop.abort();
+    await assert.rejects(second, CancelledError);
+    await Promise.all([first, third]);
+    assert.equal(backend.calls.filter((call) => call === 'load').length, 1);
+    assert.deepEqual(backend.chunkSizes, [4, 2, 1]);
+  });
+
+  test('a prompt that cannot be packed fails the question and gives its place back', async () => {
+    const { engine } = setup();
+    const broken = Promise.reject(new LongviewError('noWorkspace', 'No folder.', 'Open one.'));
+    await assert.rejects(engine.generate(request(broken), quiet, never), { code: 'noWorkspace' });
+    assert.equal((await engine.generate(request('abc'), quiet, never)).answer, 'ok');
+  });
+
+  test('a load that fails does not wait for the prompt', async () => {
+    const { engine } = setup({
+      before: (call) => {
+        if (call === 'load') throw new LongviewError('attentionUnavailable', 'No kernels.', 'Use dense.');
+      },
+    });
+    const unpacked = new Promise<Int32Array>(() => undefined);
+    await assert.rejects(engine.generate(request(unpacked), quiet, never), { code: 'attentionUnavailable' });
+  });
+});

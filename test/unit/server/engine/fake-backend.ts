@@ -1,0 +1,178 @@
+import assert from 'node:assert/strict';
+import type {
+  Backend,
+  DecodeStepRequest,
+  LoadedModel,
+  LoadProgress,
+  LoadRequest,
+  PrefillChunkRequest,
+  RewindRequest,
+  SequenceId,
+  StepResult,
+} from '../../../../server/backends/backend';
+import type { BackendProvider } from '../../../../server/engine/backend-provider';
+import type { TokenText } from '../../../../server/engine/generation';
+import { LongviewError } from '../../../../server/errors';
+
+/** Ends an answer in the fake vocabulary. */
+export const END = 0;
+
+export interface FakeScript {
+  /** Code points the device answers with, after every prompt; `END` follows. */
+  answer: string;
+  chunkTokens: number;
+  contextTokens: number;
+  /** Called before each call on the device; may wait, abort a signal or throw. */
+  before: (call: string, count: number) => Promise<void> | void;
+}
+
+/**
+ * A device that answers by script and holds the rules of `Backend` against its caller: calls never overlap,
+ * chunks are not too long, sequences exist and never outgrow the context.
+ */
+export class FakeBackend implements Backend {
+  readonly calls: string[] = [];
+  readonly chunkSizes: number[] = [];
+  readonly script: FakeScript;
+  private readonly sequences = new Map<SequenceId, { kv: number[]; said: number }>();
+  private model: LoadedModel | undefined;
+  private nextId = 1;
+  private busy = false;
+
+  constructor(script: Partial<FakeScript> = {}) {
+    this.script = {
+      answer: 'ok',
+      chunkTokens: 4,
+      contextTokens: 100,
+      before: () => undefined,
+      ...script,
+    };
+  }
+
+  /** Tokens whose KV the device holds, for every open sequence. */
+  get kv(): number[][] {
+    return [...this.sequences.values()].map(({ kv }) => kv);
+  }
+
+  async load(request: LoadRequest, onProgress: (progress: LoadProgress) => void): Promise<LoadedModel> {
+    return this.call('load', () => {
+      this.sequences.clear();
+      onProgress({ stage: 'load', fraction: 1 });
+      this.model = {
+        backend: 'onnx',
+        device: 'fake',
+        attention: 'dense',
+        contextTokens: Math.min(request.contextTokens, this.script.contextTokens),
+        vocabSize: 1000,
+        maxSequences: 1,
+        prefillChunkTokens: this.script.chunkTokens,
+        notices: [],
+      };
+      return this.model;
+    });
+  }
+
+  async openSequence(): Promise<SequenceId> {
+    return this.call('open', () => {
+      assert.equal(this.sequences.size, 0, 'only one sequence may be open');
+      this.sequences.set(this.nextId, { kv: [], said: 0 });
+      return this.nextId++;
+    });
+  }
+
+  async prefillChunk({ sequence, tokens, sample }: PrefillChunkRequest): Promise<StepResult> {
+    return this.call('prefill', () => {
+      assert.ok(tokens.length > 0 && tokens.length <= this.script.chunkTokens, 'chunk size');
+      this.chunkSizes.push(tokens.length);
+      const state = this.grow(sequence, tokens);
+      state.said = 0;
+      return sample ? { next: this.nextToken(state), deviceMs: 1 } : { deviceMs: 1 };
+    });
+  }
+
+  async decodeStep({ sequence, token }: DecodeStepRequest): Promise<StepResult> {
+    return this.call('decode', () => ({
+      next: this.nextToken(this.grow(sequence, [token])),
+      deviceMs: 1,
+    }));
+  }
+
+  async rewindSequence({ sequence, lengthTokens }: RewindRequest): Promise<void> {
+    return this.call('rewind', () => {
+      const state = this.stateOf(sequence);
+      assert.ok(lengthTokens <= state.kv.length, 'rewind only goes back');
+      state.kv.length = lengthTokens;
+    });
+  }
+
+  async closeSequence(sequence: SequenceId): Promise<void> {
+    return this.call('close', () => {
+      this.stateOf(sequence);
+      this.sequences.delete(sequence);
+    });
+  }
+
+  dispose(): Promise<void> {
+    this.calls.push('dispose');
+    return Promise.resolve();
+  }
+
+  private async call<T>(name: string, work: () => T): Promise<T> {
+    assert.ok(!this.busy, `${name} overlaps another call`);
+    this.busy = true;
+    this.calls.push(name);
+    try {
+      await this.script.before(name, this.calls.filter((call) => call === name).length);
+      await new Promise((resolve) => setImmediate(resolve));
+      return work();
+    } finally {
+      this.busy = false;
+    }
+  }
+
+  private stateOf(sequence: SequenceId) {
+    const state = this.sequences.get(sequence);
+    assert.ok(state, `sequence ${sequence} is not open`);
+    return state;
+  }
+
+  private grow(sequence: SequenceId, tokens: Iterable<number>) {
+    const state = this.stateOf(sequence);
+    state.kv.push(...tokens);
+    assert.ok(state.kv.length <= (this.model?.contextTokens ?? 0), 'the sequence outgrew the context');
+    return state;
+  }
+
+  private nextToken(state: { said: number }): number {
+    return Array.from(this.script.answer)[state.said++]?.codePointAt(0) ?? END;
+  }
+}
+
+/** A vocabulary in which a token is a code point. */
+export const FAKE_TEXT: TokenText = {
+  endTokens: [END],
+  firstUnusedToken: 900,
+  streamDecoder: () => ({ push: (id) => String.fromCodePoint(id), flush: () => '' }),
+};
+
+/** Hands out backends; a crashed one is replaced by the next. */
+export class FakeProvider implements BackendProvider {
+  started = 1;
+
+  constructor(public backend: FakeBackend) {}
+
+  acquire(): Promise<FakeBackend> {
+    return Promise.resolve(this.backend);
+  }
+
+  /** The error a crash gives; from now on a fresh backend is handed out. */
+  crash(): LongviewError {
+    this.backend = new FakeBackend({ ...this.backend.script, before: () => undefined });
+    this.started++;
+    return new LongviewError('engineCrashed', 'The engine was killed.', 'Ask again.');
+  }
+
+  dispose(): Promise<void> {
+    return this.backend.dispose();
+  }
+}
