@@ -1,0 +1,98 @@
+import { lstat, stat } from 'node:fs/promises';
+import path from 'node:path';
+import ignore from 'ignore';
+import type { ManifestEntry, WorkspaceRoot } from '../../protocol';
+import { listFiles } from './list-files';
+import { messageOf, type ReportProblem } from './problem';
+import { ripgrepPath } from './ripgrep';
+import { type FileLocation, nestedRoots } from './roots';
+
+/** What belongs to the workspace: its folders, and what the user's settings leave out of them. */
+export interface WorkspaceScope {
+  roots: readonly WorkspaceRoot[];
+  /** Globs in the syntax of `.gitignore`, relative to each root. */
+  exclude: readonly string[];
+}
+
+/** How many files are stated at a time: enough to keep the disk busy, few enough to let others in. */
+const STAT_BATCH = 128;
+
+/**
+ * All files of the workspace with size and time, in batches as they are found. Nothing is read.
+ * A root that is gone or a path that cannot be read is reported and left out.
+ * @throws Error when ripgrep is not installed; `signal.reason` when aborted
+ */
+export async function* listWorkspace(
+  scope: WorkspaceScope,
+  report: ReportProblem,
+  signal: AbortSignal,
+): AsyncGenerator<ManifestEntry[]> {
+  for await (const places of listPlaces(scope, report, signal)) {
+    for (let from = 0; from < places.length; from += STAT_BATCH) {
+      signal.throwIfAborted();
+      yield await statPlaces(scope.roots, places.slice(from, from + STAT_BATCH), report);
+    }
+  }
+}
+
+/** The places of all files of the workspace, without size and time; otherwise as `listWorkspace`. */
+export async function* listPlaces(
+  scope: WorkspaceScope,
+  report: ReportProblem,
+  signal: AbortSignal,
+): AsyncGenerator<FileLocation[]> {
+  if (scope.roots.length === 0) return;
+  const binary = await ripgrepPath();
+  const excluded = ignore({ allowRelativePaths: true }).add([...scope.exclude]);
+  for (const [index, root] of scope.roots.entries()) {
+    if (!(await isFolder(root.path, report))) continue;
+    const inner = nestedRoots(scope.roots, index).map((dir) => `${dir}/`);
+    for await (const paths of listFiles(binary, root.path, report, signal)) {
+      yield paths
+        .filter((file) => !inner.some((dir) => file.startsWith(dir)) && !excluded.ignores(file))
+        .map((file) => ({ root: index, path: file }));
+    }
+  }
+}
+
+/** Manifest entries of those places that are regular files now; the others are gone, links or unreadable. */
+export async function statPlaces(
+  roots: readonly WorkspaceRoot[],
+  places: readonly FileLocation[],
+  report: ReportProblem,
+): Promise<ManifestEntry[]> {
+  const entries = await Promise.all(places.map((place) => statPlace(roots, place, report)));
+  return entries.filter((entry) => entry !== undefined);
+}
+
+async function statPlace(
+  roots: readonly WorkspaceRoot[],
+  place: FileLocation,
+  report: ReportProblem,
+): Promise<ManifestEntry | undefined> {
+  const root = roots[place.root]?.path;
+  if (root === undefined) return undefined;
+  try {
+    const stats = await lstat(path.join(root, place.path));
+    return stats.isFile() ? { ...place, sizeBytes: stats.size, mtimeMs: stats.mtimeMs } : undefined;
+  } catch (error) {
+    // A file that vanished between listing and now is no problem: it is simply not there.
+    if (!isGone(error)) report({ root, message: `${place.path}: ${messageOf(error)}` });
+    return undefined;
+  }
+}
+
+async function isFolder(root: string, report: ReportProblem): Promise<boolean> {
+  try {
+    if ((await stat(root)).isDirectory()) return true;
+    report({ root, message: `${root} is not a folder` });
+  } catch (error) {
+    report({ root, message: `${root} cannot be opened: ${messageOf(error)}` });
+  }
+  return false;
+}
+
+function isGone(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  return code === 'ENOENT' || code === 'ENOTDIR';
+}

@@ -1,0 +1,148 @@
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import { listWorkspace } from '../../../../src/workspace/list-workspace';
+import type { WorkspaceProblem } from '../../../../src/workspace/problem';
+import { nameRoots } from '../../../../src/workspace/roots';
+import { Scratch } from './scratch';
+
+suite('list-workspace', () => {
+  const made: Scratch[] = [];
+  const scratch = (files: Record<string, string>) => {
+    const one = new Scratch(files);
+    made.push(one);
+    return one;
+  };
+  teardown(() => {
+    for (const one of made.splice(0)) one.remove();
+  });
+
+  async function list(folders: string[], exclude: string[] = [], signal = new AbortController().signal) {
+    const problems: WorkspaceProblem[] = [];
+    const scope = { roots: nameRoots(folders.map((path) => ({ path }))), exclude };
+    const found: string[] = [];
+    for await (const batch of listWorkspace(scope, (problem) => problems.push(problem), signal)) {
+      for (const entry of batch)
+        found.push(scope.roots.length > 1 ? `${entry.root}:${entry.path}` : entry.path);
+    }
+    return { found: found.sort(), problems };
+  }
+
+  test('lists hidden files, never .git, with size and time', async () => {
+    const repo = scratch({
+      'a.ts': 'abc',
+      '.github/ci.yml': 'x',
+      '.git/config': 'x',
+      'sub/.git': 'gitdir: x',
+    });
+    assert.deepEqual((await list([repo.root])).found, ['.github/ci.yml', 'a.ts']);
+    const scope = { roots: nameRoots([{ path: repo.root }]), exclude: ['.github'] };
+    for await (const batch of listWorkspace(scope, () => undefined, new AbortController().signal)) {
+      const mtimeMs = fs.statSync(repo.at('a.ts')).mtimeMs;
+      assert.deepEqual(batch, [{ root: 0, path: 'a.ts', sizeBytes: 3, mtimeMs }]);
+    }
+  });
+
+  test('honours nested, negated and local ignore files with and without a repository', async () => {
+    const files = {
+      '.gitignore': '*.log\nout/\n',
+      'sub/.gitignore': '!keep.log\nsecret.txt\n',
+      '.ignore': 'drafts\n',
+      'a.log': '',
+      'out/x.js': '',
+      'drafts/d.md': '',
+      'sub/keep.log': '',
+      'sub/secret.txt': '',
+      'sub/b.ts': '',
+    };
+    const kept = ['.gitignore', '.ignore', 'sub/.gitignore', 'sub/b.ts', 'sub/keep.log'];
+    assert.deepEqual((await list([scratch(files).root])).found, kept);
+    const repo = scratch({
+      ...files,
+      '.git/info/exclude': 'sub/b.ts\n',
+      '.git/HEAD': 'ref: refs/heads/main',
+    });
+    assert.deepEqual(
+      (await list([repo.root])).found,
+      kept.filter((name) => name !== 'sub/b.ts'),
+    );
+  });
+
+  test('a subfolder of a repository obeys the ignore files above it; a plain folder does not', async () => {
+    const repo = scratch({ '.gitignore': '*', '.git/HEAD': 'x', 'sub/a.ts': '' });
+    assert.deepEqual((await list([repo.at('sub')])).found, []);
+    repo.remove('.git');
+    assert.deepEqual((await list([repo.at('sub')])).found, ['a.ts']);
+  });
+
+  test('lists a submodule by its own rules', async () => {
+    const repo = scratch({
+      '.git/HEAD': 'x',
+      '.gitignore': '*.gen',
+      'lib/.git': 'gitdir: ../.git/modules/lib',
+    });
+    repo.write('lib/a.gen', '');
+    repo.write('lib/b.ts', '');
+    assert.deepEqual((await list([repo.root])).found, ['.gitignore', 'lib/a.gen', 'lib/b.ts']);
+  });
+
+  test('leaves out what the settings exclude', async () => {
+    const repo = scratch({ 'a.ts': '', 'a.snap': '', 'data/x.csv': '', 'data/keep.csv': '' });
+    assert.deepEqual((await list([repo.root], ['*.snap', 'data/*', '!data/keep.csv'])).found, [
+      'a.ts',
+      'data/keep.csv',
+    ]);
+  });
+
+  test('does not follow symbolic links', async () => {
+    const outside = scratch({ 'secret.txt': 'x' });
+    const repo = scratch({ 'a.ts': '' });
+    fs.symlinkSync(outside.root, repo.at('link'));
+    fs.symlinkSync(outside.at('secret.txt'), repo.at('secret.txt'));
+    fs.symlinkSync(repo.root, repo.at('loop'));
+    assert.deepEqual((await list([repo.root])).found, ['a.ts']);
+  });
+
+  test('takes names with newlines, emoji, spaces and right-to-left text', async () => {
+    const names = ['a\nb.ts', 'ש.ts', '🚀 x.ts', '..dots', ' lead', 'back\\slash', '-dash', '#hash', '!bang'];
+    const repo = scratch(Object.fromEntries(names.map((name) => [name, ''])));
+    assert.deepEqual((await list([repo.root], ['*.none'])).found, [...names].sort());
+  });
+
+  test('reports a root that is gone or is a file, and lists the others', async () => {
+    const repo = scratch({ 'a.ts': '' });
+    const { found, problems } = await list([repo.at('gone'), repo.root, repo.at('a.ts')]);
+    assert.deepEqual(found, ['1:a.ts']);
+    assert.deepEqual(
+      problems.map((problem) => problem.root),
+      [repo.at('gone'), repo.at('a.ts')],
+    );
+    assert.match(problems[0]!.message, /cannot be opened/);
+  });
+
+  test('reports a folder that may not be read, and lists the rest', async function () {
+    const repo = scratch({ 'a.ts': '', 'locked/b.ts': '' });
+    fs.chmodSync(repo.at('locked'), 0);
+    // The superuser may read it all the same; nothing to see then.
+    if (process.getuid?.() === 0) this.skip();
+    const { found, problems } = await list([repo.root]);
+    fs.chmodSync(repo.at('locked'), 0o755);
+    assert.deepEqual(found, ['a.ts']);
+    assert.match(problems[0]!.message, /locked/);
+  });
+
+  test('lists a root inside another root once', async () => {
+    const repo = scratch({ 'a.ts': '', 'inner/b.ts': '' });
+    assert.deepEqual((await list([repo.root, repo.at('inner')])).found, ['0:a.ts', '1:b.ts']);
+  });
+
+  test('no folder: nothing, and no error', async () => {
+    assert.deepEqual(await list([]), { found: [], problems: [] });
+  });
+
+  test('stops when aborted', async () => {
+    const repo = scratch({ 'a.ts': '' });
+    const controller = new AbortController();
+    controller.abort(new Error('enough'));
+    await assert.rejects(list([repo.root], [], controller.signal), /enough/);
+  });
+});
