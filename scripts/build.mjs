@@ -31,6 +31,8 @@ function optionsOf({ entry, out, external = [], banner, platform = 'node' }, pro
     external: ['@vscode/ripgrep', ...external],
     sourcemap: production ? false : 'linked',
     minify: production,
+    // Which packages went in, for the notices of a package.
+    metafile: production,
     loader: { '.ttf': 'file', '.svg': 'dataurl' },
     assetNames: 'webview/[name]',
     ...(banner && { banner: { js: banner } }),
@@ -38,7 +40,7 @@ function optionsOf({ entry, out, external = [], banner, platform = 'node' }, pro
   };
 }
 
-/** Entries whose file exists; a missing one fails the build, so that nothing is left out unseen. */
+/** Builds every program; a missing entry fails the build, so that nothing is left out unseen. */
 export async function build({ production = false, watch = false } = {}) {
   const all = PROGRAMS.map((program) => optionsOf(program, production));
   if (!watch) return Promise.all(all.map((options) => esbuild.build(options)));
