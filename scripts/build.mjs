@@ -2,7 +2,7 @@
 //   node scripts/build.mjs [--watch] [--production]
 import fs from 'node:fs';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import * as esbuild from 'esbuild';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
@@ -47,6 +47,17 @@ export async function build({ production = false, watch = false } = {}) {
   for (const options of all) await (await esbuild.context({ ...options, logLevel: 'info' })).watch();
 }
 
+/** Leaves imports of `scripts/` to run time: those modules find their files by their own place. */
+const SCRIPTS_AT_RUN_TIME = {
+  name: 'scripts-at-run-time',
+  setup({ onResolve }) {
+    onResolve({ filter: /\/scripts\/.*\.mjs$/ }, ({ path: file, resolveDir }) => ({
+      path: pathToFileURL(path.resolve(resolveDir, file)).href,
+      external: true,
+    }));
+  },
+};
+
 /** Compiles test files one by one, packages left in node_modules; returns the compiled paths. */
 export async function buildTests(files) {
   const entryPoints = Object.fromEntries(
@@ -61,6 +72,7 @@ export async function buildTests(files) {
     target: 'node20',
     format: 'cjs',
     packages: 'external',
+    plugins: [SCRIPTS_AT_RUN_TIME],
     sourcemap: 'linked',
     logLevel: 'warning',
   });

@@ -7,6 +7,8 @@ import { startServer } from './server.mjs';
 import { launchChromium, openWorkbench } from './workbench.mjs';
 import { workbenchUrl } from './workbench-url.mjs';
 
+export { whenRestored } from './workbench.mjs';
+
 /** Quiet and the same on every machine; suites add their own. */
 export const TEST_SETTINGS = {
   'workbench.startupEditor': 'none',
