@@ -8,6 +8,9 @@ export interface BackendProvider {
    */
   acquire(): Promise<Backend>;
 
+  /** False once the process or device behind `backend` has ended: nothing of it is left, nothing can be freed. */
+  isAlive(backend: Backend): boolean;
+
   /** Ends the running backend and frees all it holds. */
   dispose(): Promise<void>;
 }

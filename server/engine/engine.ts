@@ -142,13 +142,13 @@ export class Engine {
     await this.resident.drop(error);
   }
 
-  /** A crash is told by whoever watches the device (`reportBackend`), with what follows it. */
+  /** The end of a device is told by whoever watches it (`reportBackend`), with what follows. */
   private fail(error: unknown): void {
     if (error instanceof CancelledError) {
       this.board.moveTo('idle');
       return;
     }
-    if (error instanceof LongviewError && error.code === 'engineCrashed') return;
+    if (!this.resident.hasDevice) return;
     const action = error instanceof LongviewError ? ` ${error.action}` : '';
     this.board.moveTo('failed', messageOf(error) + action);
   }

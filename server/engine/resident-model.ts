@@ -25,20 +25,23 @@ export interface LoadDefaults {
 export class ResidentModel {
   private loaded: { backend: Backend; key: string; model: LoadedModel; pace: PrefillPace } | undefined;
   private kept: Sequence | undefined;
+  private acquired: Backend | undefined;
 
   constructor(
     private readonly backends: BackendProvider,
     private readonly defaults: LoadDefaults,
   ) {}
 
-  /** True when `settings` are loaded on a backend that was alive when last used. */
+  /** True when `settings` are loaded and the device lives. */
   holds(settings: EngineSettings): boolean {
-    return this.loaded?.key === keyOf(this.requestFor(settings));
+    return this.hasDevice && this.loaded?.key === keyOf(this.requestFor(settings));
   }
 
   /** Makes sure that `settings` are what is loaded. */
   async ensure(settings: EngineSettings, onProgress: (progress: LoadProgress) => void): Promise<LoadedModel> {
+    this.acquired = undefined;
     const backend = await this.backends.acquire();
+    this.acquired = backend;
     const request = this.requestFor(settings);
     const key = keyOf(request);
     if (this.loaded?.backend === backend && this.loaded.key === key) return this.loaded.model;
@@ -46,6 +49,11 @@ export class ResidentModel {
     const model = await backend.load(request, onProgress);
     this.loaded = { backend, key, model, pace: new PrefillPace() };
     return model;
+  }
+
+  /** False when the device ended, or could not be started: its provider tells what follows. */
+  get hasDevice(): boolean {
+    return this.acquired !== undefined && this.backends.isAlive(this.acquired);
   }
 
   /**
@@ -70,11 +78,8 @@ export class ResidentModel {
   async drop(error: unknown): Promise<void> {
     const { loaded, kept } = this;
     this.kept = undefined;
-    if (error instanceof LongviewError && error.code === 'engineCrashed') {
-      this.forget();
-      return;
-    }
-    if (!loaded || !kept) return;
+    if (!this.hasDevice) this.forget();
+    if (!this.hasDevice || !loaded || !kept) return;
     try {
       await loaded.backend.closeSequence(kept.id);
     } catch (closing) {

@@ -165,6 +165,10 @@ export class FakeProvider implements BackendProvider {
     return Promise.resolve(this.backend);
   }
 
+  isAlive(backend: Backend): boolean {
+    return backend === this.backend;
+  }
+
   /** The error a crash gives; from now on a fresh backend is handed out. */
   crash(): LongviewError {
     this.backend = new FakeBackend({ ...this.backend.script, before: () => undefined });

@@ -1,0 +1,62 @@
+import type { Backend, LoadRequest } from '../backends/backend';
+import { LongviewError, messageOf } from '../errors';
+import type { HostReply, HostRequest } from './messages';
+
+/** Chooses the backend that can serve a load. @throws LongviewError when none can, with the reason. */
+export type BackendSelector = (request: LoadRequest) => Promise<Backend>;
+
+/** The engine host's half of the border: runs calls on a backend and sends back what came of them. */
+export class BackendServer {
+  private backend: Backend | undefined;
+
+  constructor(
+    private readonly select: BackendSelector,
+    private readonly send: (reply: HostReply) => void,
+  ) {}
+
+  /** Runs one call. Never rejects: a failure is a reply too. */
+  async receive(request: HostRequest): Promise<void> {
+    const { id } = request;
+    try {
+      this.send({ kind: 'result', id, value: await this.run(request) });
+    } catch (error) {
+      const failure = error instanceof LongviewError ? error : unexpected(request, error);
+      this.send({ kind: 'error', id, message: failure.message, data: failure.toData() });
+    }
+  }
+
+  private async run(request: HostRequest): Promise<unknown> {
+    if (request.method === 'load') return this.load(request.id, request.argument);
+    const { backend } = this;
+    if (!backend) throw new Error('no model is loaded');
+    switch (request.method) {
+      case 'openSequence':
+        return backend.openSequence(request.argument);
+      case 'prefillChunk':
+        return backend.prefillChunk(request.argument);
+      case 'decodeStep':
+        return backend.decodeStep(request.argument);
+      case 'rewindSequence':
+        return backend.rewindSequence(request.argument);
+      case 'closeSequence':
+        return backend.closeSequence(request.argument);
+    }
+  }
+
+  private async load(id: number, request: LoadRequest): Promise<unknown> {
+    const chosen = await this.select(request);
+    if (this.backend && this.backend !== chosen) await this.backend.dispose();
+    this.backend = chosen;
+    return chosen.load(request, (progress) => this.send({ kind: 'progress', id, progress }));
+  }
+}
+
+function unexpected({ method }: HostRequest, error: unknown): LongviewError {
+  return new LongviewError(
+    'engineFailed',
+    `The engine failed in ${method}: ${messageOf(error)}`,
+    'Ask again; if it fails again, report it with the output of "Longview: Diagnose".',
+    undefined,
+    { cause: error },
+  );
+}

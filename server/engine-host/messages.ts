@@ -1,0 +1,36 @@
+import type { ErrorData } from '../../protocol';
+import type {
+  DecodeStepRequest,
+  LoadedModel,
+  LoadProgress,
+  LoadRequest,
+  OpenSequenceRequest,
+  PrefillChunkRequest,
+  RewindRequest,
+  SequenceId,
+  StepResult,
+} from '../backends/backend';
+
+/** The calls of `Backend` as they cross the process border; arguments and results are structured clones. */
+export interface HostCalls {
+  load: { argument: LoadRequest; result: LoadedModel };
+  openSequence: { argument: OpenSequenceRequest; result: SequenceId };
+  prefillChunk: { argument: PrefillChunkRequest; result: StepResult };
+  decodeStep: { argument: DecodeStepRequest; result: StepResult };
+  rewindSequence: { argument: RewindRequest; result: undefined };
+  closeSequence: { argument: SequenceId; result: undefined };
+}
+
+export type HostMethod = keyof HostCalls;
+
+/** Server to engine host. */
+export type HostRequest = {
+  [Method in HostMethod]: { id: number; method: Method; argument: HostCalls[Method]['argument'] };
+}[HostMethod];
+
+/** Engine host to server. */
+export type HostReply =
+  | { kind: 'ready' }
+  | { kind: 'progress'; id: number; progress: LoadProgress }
+  | { kind: 'result'; id: number; value: unknown }
+  | { kind: 'error'; id: number; message: string; data: ErrorData };

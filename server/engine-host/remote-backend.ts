@@ -1,0 +1,46 @@
+import type {
+  Backend,
+  DecodeStepRequest,
+  LoadedModel,
+  LoadProgress,
+  LoadRequest,
+  OpenSequenceRequest,
+  PrefillChunkRequest,
+  RewindRequest,
+  SequenceId,
+  StepResult,
+} from '../backends/backend';
+import type { HostProcess } from './host-process';
+
+/** A backend in an engine host process. When the process ends, every call rejects with the reason. */
+export class RemoteBackend implements Backend {
+  constructor(private readonly host: HostProcess) {}
+
+  load(request: LoadRequest, onProgress: (progress: LoadProgress) => void): Promise<LoadedModel> {
+    return this.host.call('load', request, onProgress);
+  }
+
+  openSequence(request: OpenSequenceRequest): Promise<SequenceId> {
+    return this.host.call('openSequence', request);
+  }
+
+  prefillChunk(request: PrefillChunkRequest): Promise<StepResult> {
+    return this.host.call('prefillChunk', request);
+  }
+
+  decodeStep(request: DecodeStepRequest): Promise<StepResult> {
+    return this.host.call('decodeStep', request);
+  }
+
+  rewindSequence(request: RewindRequest): Promise<void> {
+    return this.host.call('rewindSequence', request);
+  }
+
+  closeSequence(sequence: SequenceId): Promise<void> {
+    return this.host.call('closeSequence', sequence);
+  }
+
+  dispose(): Promise<void> {
+    return this.host.dispose();
+  }
+}

@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict';
+import type { LoadRequest } from '../../../../server/backends/backend';
+import { BackendServer } from '../../../../server/engine-host/backend-server';
+import type { HostReply, HostRequest } from '../../../../server/engine-host/messages';
+import { createBackendSelector } from '../../../../server/engine-host/select-backend';
+import { LongviewError } from '../../../../server/errors';
+import { FakeBackend } from '../engine/fake-backend';
+
+const LOAD: LoadRequest = {
+  modelPath: '/m.gguf',
+  modelSha256: 'a',
+  cacheDir: '/c',
+  device: 'auto',
+  attention: 'auto',
+  contextTokens: 50,
+  cpuThreads: 1,
+};
+const SAMPLING = { temperature: 0, topP: 1, topK: 0, stop: [] };
+
+/** A request and its reply go through a structured clone, as they do between processes. */
+function setup(backend = new FakeBackend()) {
+  const replies: HostReply[] = [];
+  const server = new BackendServer(
+    () => Promise.resolve(backend),
+    (reply) => replies.push(structuredClone(reply)),
+  );
+  return { replies, receive: (request: HostRequest) => server.receive(structuredClone(request)) };
+}
+
+suite('BackendServer', () => {
+  test('runs every call of a backend and sends back what it gave', async () => {
+    const { replies, receive } = setup(new FakeBackend({ answer: 'hi' }));
+    await receive({ id: 1, method: 'load', argument: LOAD });
+    await receive({
+      id: 2,
+      method: 'openSequence',
+      argument: { sampling: SAMPLING, firstUnusedToken: 900 },
+    });
+    const tokens = Int32Array.from([5, 6]);
+    await receive({ id: 3, method: 'prefillChunk', argument: { sequence: 1, tokens, sample: true } });
+    await receive({ id: 4, method: 'decodeStep', argument: { sequence: 1, token: 104 } });
+    await receive({
+      id: 5,
+      method: 'rewindSequence',
+      argument: { sequence: 1, lengthTokens: 1, sampling: SAMPLING, firstUnusedToken: 900 },
+    });
+    await receive({ id: 6, method: 'closeSequence', argument: 1 });
+
+    assert.deepEqual(replies[0], { kind: 'progress', id: 1, progress: { stage: 'load', fraction: 1 } });
+    assert.equal(replies[1]?.kind, 'result');
+    assert.deepEqual(replies.slice(2), [
+      { kind: 'result', id: 2, value: 1 },
+      { kind: 'result', id: 3, value: { next: 104, deviceMs: 1 } },
+      { kind: 'result', id: 4, value: { next: 105, deviceMs: 1 } },
+      { kind: 'result', id: 5, value: undefined },
+      { kind: 'result', id: 6, value: undefined },
+    ]);
+  });
+
+  test('sends a named failure with its code and action', async () => {
+    const failure = new LongviewError('outOfMemory', 'No room.', 'Use less.', { bytes: 7 });
+    const { replies, receive } = setup(
+      new FakeBackend({
+        before: () => {
+          throw failure;
+        },
+      }),
+    );
+    await receive({ id: 9, method: 'load', argument: LOAD });
+    assert.deepEqual(replies, [
+      {
+        kind: 'error',
+        id: 9,
+        message: 'No room.',
+        data: { code: 'outOfMemory', action: 'Use less.', details: { bytes: 7 } },
+      },
+    ]);
+  });
+
+  test('names the call when anything else goes wrong', async () => {
+    const { replies, receive } = setup();
+    await receive({ id: 1, method: 'closeSequence', argument: 1 });
+    const [reply] = replies;
+    assert.ok(reply?.kind === 'error');
+    assert.equal(reply.data.code, 'engineFailed');
+    assert.match(reply.message, /closeSequence: no model is loaded/);
+  });
+});
+
+suite('createBackendSelector', () => {
+  test('refuses CUDA and sample attention with the reason, and never falls back', async () => {
+    const select = createBackendSelector();
+    await assert.rejects(select({ ...LOAD, device: 'cuda' }), {
+      code: 'deviceUnavailable',
+      message: /no CUDA engine/,
+    });
+    await assert.rejects(select({ ...LOAD, attention: 'sample' }), {
+      code: 'attentionUnavailable',
+      message: /dense attention only/,
+    });
+  });
+});
