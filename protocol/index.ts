@@ -1,5 +1,7 @@
 export * from './ask';
+export * from './chat-view';
 export * from './errors';
+export * from './figures';
 export * from './initialize';
 export * from './metrics';
 export * from './models';

@@ -1,0 +1,107 @@
+import type { Attachment, Citation, InclusionReport } from './ask';
+import type { ErrorCode } from './errors';
+import type { TtftRecord } from './metrics';
+import type { ModelInfo } from './models';
+
+/**
+ * Messages between the extension and the page of its chat view. The extension owns the conversation; the
+ * page draws it. Each side checks what it receives: the page may be out of date after an update.
+ */
+
+/** `interrupted`: the window was reloaded or closed while the answer was made. */
+export type ExchangePhase = 'running' | 'done' | 'stopped' | 'interrupted' | 'failed';
+
+/** What a running exchange waits for, until its first token. */
+export type ChatActivity =
+  | { kind: 'starting' }
+  | { kind: 'queued'; ahead: number }
+  | { kind: 'stage'; stage: 'gather' | 'convert' | 'load' | 'pack'; fraction?: number; detail?: string }
+  | { kind: 'prefill'; total: number; cached: number; processed: number; etaMs: number }
+  | { kind: 'source'; name: string; thirdParty: boolean }
+  | { kind: 'download'; receivedBytes: number; totalBytes: number }
+  | { kind: 'verify'; fraction: number };
+
+/** A button under a failure. */
+export const CHAT_ACTIONS = [
+  'retry',
+  'downloadModel',
+  'allowThirdParty',
+  'openSettings',
+  'openFolder',
+  'restartEngine',
+  'showLog',
+] as const;
+export type ChatAction = (typeof CHAT_ACTIONS)[number];
+
+export interface ChatFailure {
+  code: ErrorCode;
+  message: string;
+  /** One sentence in the imperative. */
+  action: string;
+  buttons: ChatAction[];
+  /** The model that it is about. */
+  modelId?: string;
+}
+
+/** One question and what became of it. */
+export interface ChatExchange {
+  id: string;
+  question: string;
+  attachments: Attachment[];
+  /** Markdown as far as it has arrived. */
+  answer: string;
+  phase: ExchangePhase;
+  /** Only while `running`, before the first token. */
+  activity?: ChatActivity;
+  citations: Citation[];
+  inclusion?: InclusionReport;
+  record?: TtftRecord;
+  failure?: ChatFailure;
+  /** The answer reached its token limit. */
+  truncated?: boolean;
+}
+
+export interface ChatConversation {
+  exchanges: ChatExchange[];
+}
+
+/** What the empty view says about the next question. */
+export interface ChatWelcome {
+  /** Names of the open folders; empty when none is open. */
+  folders: string[];
+  /** Text files that may be read; absent until they are listed. */
+  files?: number;
+  /** Absent until the server has answered. */
+  model?: Pick<ModelInfo, 'name' | 'state' | 'bytes'>;
+  device?: string;
+  /** Why no answer is possible now, in words. */
+  problem?: string;
+}
+
+/** From the extension to the page. */
+export type ChatHostMessage =
+  | { kind: 'conversation'; conversation: ChatConversation; attachments: Attachment[] }
+  | { kind: 'exchange'; exchange: ChatExchange }
+  | { kind: 'activity'; id: string; activity: ChatActivity }
+  /** `offset`: characters of the answer before this piece; a page that has another count asks for `sync`. */
+  | { kind: 'text'; id: string; offset: number; text: string }
+  | { kind: 'attachments'; attachments: Attachment[] }
+  | { kind: 'welcome'; welcome: ChatWelcome }
+  | { kind: 'focus' }
+  /** Opens the details of this exchange and moves there. */
+  | { kind: 'reveal'; id: string };
+
+/** From the page to the extension. */
+export type ChatViewMessage =
+  | { kind: 'sync' }
+  | { kind: 'ask'; question: string }
+  | { kind: 'stop' }
+  | { kind: 'newChat' }
+  | { kind: 'attach' }
+  | { kind: 'detach'; index: number }
+  | { kind: 'act'; id: string; action: ChatAction }
+  | { kind: 'openPlace'; path: string; startLine: number; endLine: number }
+  | { kind: 'openFile'; path: string }
+  | { kind: 'openFolder' }
+  | { kind: 'copy'; text: string }
+  | { kind: 'insert'; text: string };
