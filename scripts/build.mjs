@@ -15,6 +15,8 @@ const PROGRAMS = [
   { entry: 'server/context/worker.ts', out: 'context-worker' },
   { entry: 'server/engine-host/main.ts', out: 'engine-host', external: ['onnxruntime-node'] },
   { entry: 'media/chat/main.ts', out: 'webview/chat', platform: 'browser' },
+  // Apart, since every icon component loads it into its own shadow tree.
+  { entry: '@vscode/codicons/dist/codicon.css', out: 'webview/codicon', platform: 'browser' },
 ];
 
 function optionsOf({ entry, out, external = [], banner, platform = 'node' }, production) {

@@ -1,0 +1,176 @@
+import '@vscode-elements/elements/dist/vscode-button';
+import type { ChatAction, ChatExchange, ChatFailure } from '../../protocol';
+import { ActivityView } from './activity-view';
+import { AnswerView, placeLink } from './answer-view';
+import { attachmentLabel } from './attachment-label';
+import { placeText } from './citation-links';
+import { element, icon } from './dom';
+import { footerView } from './footer-view';
+import type { Host } from './host';
+
+const ACTION_WORDS: Record<ChatAction, string> = {
+  retry: 'Retry',
+  downloadModel: 'Download',
+  allowThirdParty: 'Allow and Download',
+  openSettings: 'Open Settings',
+  openFolder: 'Open Folder',
+  restartEngine: 'Restart Engine',
+  showLog: 'Show Log',
+};
+
+/** Draws one question and its answer, and follows it while it runs. */
+export class ExchangeView {
+  readonly root: HTMLElement;
+  private readonly answer: AnswerView;
+  private readonly activity = new ActivityView();
+  /** Below the answer: sources, state, failure, footer. Drawn anew whenever the exchange changes phase. */
+  private readonly tail = element('div', { class: 'tail' });
+  private exchange: ChatExchange;
+
+  constructor(
+    exchange: ChatExchange,
+    private readonly host: Host,
+  ) {
+    this.exchange = exchange;
+    this.answer = new AnswerView(host);
+    this.root = element(
+      'article',
+      { class: 'exchange', 'aria-label': `Question: ${exchange.question}` },
+      questionView(exchange),
+      this.activity.root,
+      this.answer.root,
+      this.tail,
+    );
+    this.update(exchange);
+  }
+
+  get id(): string {
+    return this.exchange.id;
+  }
+
+  get current(): ChatExchange {
+    return this.exchange;
+  }
+
+  /** Shows another state of the same exchange. */
+  update(exchange: ChatExchange): void {
+    this.exchange = exchange;
+    if (exchange.phase === 'running') this.answer.grow(exchange.answer);
+    else this.answer.finish(exchange.answer, exchange.citations);
+    this.showActivity();
+    this.tail.replaceChildren(...this.tailParts());
+  }
+
+  progress(activity: NonNullable<ChatExchange['activity']>): void {
+    this.exchange = { ...this.exchange, activity };
+    this.showActivity();
+  }
+
+  /** Adds a piece of the answer. False when it does not follow what is there. */
+  grow(offset: number, text: string): boolean {
+    if (offset !== this.exchange.answer.length) return false;
+    this.exchange = { ...this.exchange, answer: this.exchange.answer + text };
+    this.answer.grow(this.exchange.answer);
+    this.showActivity();
+    return true;
+  }
+
+  /** Opens the details and moves the keyboard there. */
+  reveal(): void {
+    const details = this.tail.querySelector('details');
+    if (!details) return;
+    details.open = true;
+    details.querySelector('summary')?.focus();
+    details.scrollIntoView({ block: 'nearest' });
+  }
+
+  dispose(): void {
+    this.answer.dispose();
+  }
+
+  private showActivity(): void {
+    const { phase, activity, answer } = this.exchange;
+    const shown = phase === 'running' && answer === '' ? activity : undefined;
+    this.activity.root.hidden = shown === undefined;
+    if (shown) this.activity.show(shown);
+    this.root.setAttribute('aria-busy', String(phase === 'running'));
+  }
+
+  private tailParts(): HTMLElement[] {
+    const parts = [
+      this.sources(),
+      phaseNote(this.exchange),
+      this.exchange.failure && this.failureView(this.exchange.failure),
+      this.exchange.phase === 'interrupted' && this.buttons(['retry']),
+      footerView(this.exchange, this.host),
+    ];
+    return parts.filter((part) => part !== undefined && part !== false);
+  }
+
+  private sources(): HTMLElement | undefined {
+    const { citations } = this.exchange;
+    if (!citations.length) return undefined;
+    const items = citations.map((citation) => {
+      const link = placeLink(this.host, citation, placeText(citation));
+      const derived = citation.origin !== 'written' && citation.claim !== '';
+      const remark = derived && element('span', { class: 'remark' }, `found by ${citation.origin}`);
+      return element('li', {}, link, remark);
+    });
+    return element(
+      'section',
+      { class: 'sources', 'aria-label': 'Sources' },
+      element('h4', {}, 'Sources'),
+      element('ul', {}, ...items),
+    );
+  }
+
+  private failureView(failure: ChatFailure): HTMLElement {
+    const isOffer = failure.code === 'modelMissing' || failure.code === 'thirdPartyConsentRequired';
+    return element(
+      'div',
+      { class: isOffer ? 'failure offer' : 'failure' },
+      icon(isOffer ? 'cloud-download' : 'error'),
+      element(
+        'div',
+        {},
+        element('p', {}, failure.message),
+        element('p', {}, failure.action),
+        this.buttons(failure.buttons),
+      ),
+    );
+  }
+
+  private buttons(actions: ChatAction[]): HTMLElement {
+    const buttons = actions.map((action, index) => {
+      const button = element('vscode-button', { secondary: index > 0 }, ACTION_WORDS[action]);
+      button.addEventListener('click', () => this.host.send({ kind: 'act', id: this.exchange.id, action }));
+      return button;
+    });
+    return element('div', { class: 'buttons' }, ...buttons);
+  }
+}
+
+function questionView({ question, attachments }: ChatExchange): HTMLElement {
+  const chips = attachments.map((attachment) =>
+    element('span', { class: 'chip', title: attachment.path }, icon('file'), attachmentLabel(attachment)),
+  );
+  return element(
+    'div',
+    { class: 'question' },
+    element('div', { class: 'question-text' }, question),
+    chips.length > 0 && element('div', { class: 'chips' }, ...chips),
+  );
+}
+
+function phaseNote({ phase, answer }: ChatExchange): HTMLElement | undefined {
+  if (phase === 'stopped')
+    return note('debug-stop', answer === '' ? 'Stopped.' : 'Stopped; the answer is not complete.');
+  if (phase === 'interrupted') {
+    return note('debug-disconnect', 'The window closed before the answer was complete.');
+  }
+  return undefined;
+}
+
+function note(iconName: string, text: string): HTMLElement {
+  return element('div', { class: 'notice' }, icon(iconName), element('span', {}, text));
+}

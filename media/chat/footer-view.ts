@@ -1,0 +1,116 @@
+import {
+  type ChatExchange,
+  countText,
+  durationText,
+  engineText,
+  exclusionText,
+  filesText,
+  type InclusionReport,
+  leftOutText,
+  secondsText,
+  stageRows,
+  type TtftRecord,
+} from '../../protocol';
+import { element, icon, linkButton } from './dom';
+import type { Host } from './host';
+
+/** What an answer cost and what it was made from: one line that opens into the whole account. */
+export function footerView(exchange: ChatExchange, host: Host): HTMLElement | undefined {
+  const { record, inclusion } = exchange;
+  if (!record) return undefined;
+  const parts = [`${secondsText(record.ttftMs)} to first token`, `${countText(record.promptTokens)} tokens`];
+  if (inclusion) parts.push(filesText(inclusion));
+  return element(
+    'div',
+    { class: 'footer' },
+    element(
+      'details',
+      { class: 'account' },
+      element('summary', {}, parts.join(' · ')),
+      stagesTable(record),
+      factsList(record),
+      inclusion && inclusionView(inclusion, host),
+    ),
+    ...notices(exchange).map((notice) =>
+      element('div', { class: 'notice' }, icon('info'), element('span', {}, notice)),
+    ),
+  );
+}
+
+function notices({ record, inclusion, truncated }: ChatExchange): string[] {
+  const dropped = inclusion?.droppedTurns ?? 0;
+  return [
+    ...(record?.notices ?? []),
+    ...(truncated
+      ? ['The answer reached its token limit; raise longview.maxAnswerTokens for longer ones.']
+      : []),
+    ...(dropped > 0 ? [`${countText(dropped)} earlier messages no longer fit and were left out.`] : []),
+  ];
+}
+
+function stagesTable(record: TtftRecord): HTMLElement {
+  const rows = stageRows(record).map(({ name, ms }) => row(name, durationText(ms)));
+  const total = row('First token after', durationText(record.ttftMs));
+  total.className = 'total';
+  return element('table', { class: 'stages' }, element('tbody', {}, ...rows, total));
+}
+
+function row(name: string, value: string): HTMLTableRowElement {
+  return element('tr', {}, element('th', { scope: 'row' }, name), element('td', {}, value));
+}
+
+function factsList(record: TtftRecord): HTMLElement {
+  const facts = [
+    `${countText(record.cachedTokens)} of ${countText(record.promptTokens)} prompt tokens reused; context ${countText(record.contextTokens)}`,
+    `Prefill ${countText(record.prefillTokensPerSecond)} tokens/s; ${countText(record.answerTokens)} answer tokens at ${record.decodeTokensPerSecond.toFixed(1)}/s`,
+    `${record.model} on ${engineText(record)}`,
+  ];
+  return element('ul', { class: 'facts' }, ...facts.map((fact) => element('li', {}, fact)));
+}
+
+function inclusionView(inclusion: InclusionReport, host: Host): HTMLElement {
+  const included = inclusion.included.map(({ path, tokens, reason }) =>
+    fileRow(path, `${countText(tokens)}${reason === 'attached' ? ', attached' : ''}`, host),
+  );
+  const leftOut = leftOutText(inclusion);
+  return element(
+    'div',
+    { class: 'inclusion' },
+    element(
+      'details',
+      {},
+      element('summary', {}, `${filesText(inclusion)} read, ${countText(inclusion.fileTokens)} tokens`),
+      element('ul', { class: 'files' }, ...included),
+    ),
+    leftOut !== '' && leftOutView(inclusion, leftOut, host),
+  );
+}
+
+function leftOutView(
+  { excluded, excludedByReason }: InclusionReport,
+  title: string,
+  host: Host,
+): HTMLElement {
+  const total = Object.values(excludedByReason).reduce((sum, count) => sum + count, 0);
+  const unlisted = total - excluded.length;
+  return element(
+    'details',
+    {},
+    element('summary', {}, title),
+    element(
+      'ul',
+      { class: 'files' },
+      ...excluded.map(({ path, reason }) => fileRow(path, exclusionText(reason), host)),
+      unlisted > 0 && element('li', {}, `and ${countText(unlisted)} more`),
+    ),
+  );
+}
+
+function fileRow(path: string, remark: string, host: Host): HTMLElement {
+  return element(
+    'li',
+    {},
+    linkButton(path, `Open ${path}`, () => host.send({ kind: 'openFile', path })),
+    element('span', { class: 'remark' }, remark),
+  );
+}
