@@ -1,0 +1,22 @@
+import type { AskEvent, AskResult, Attachment, DownloadEvent, ModelInfo, Turn } from '../../protocol';
+
+/** One question as the chat asks it; the service adds the options of the settings. */
+export interface Question {
+  askId: string;
+  question: string;
+  history: Turn[];
+  attachments: Attachment[];
+}
+
+/** What the chat needs of the server. Every call starts the server if it does not run. */
+export interface AnswerService {
+  /** @throws what the server answered, with `ErrorData` as `data`; when `signal` is aborted, anything. */
+  ask(question: Question, onEvent: (event: AskEvent) => void, signal: AbortSignal): Promise<AskResult>;
+  listModels(): Promise<ModelInfo[]>;
+  downloadModel(
+    id: string,
+    allowThirdParty: boolean,
+    onEvent: (event: DownloadEvent) => void,
+    signal: AbortSignal,
+  ): Promise<void>;
+}

@@ -1,0 +1,110 @@
+import { randomBytes } from 'node:crypto';
+import * as vscode from 'vscode';
+import type { ChatHostMessage, ChatWelcome } from '../../protocol';
+import { chatHtml } from './chat-html';
+import type { ChatSession } from './chat-session';
+import type { Disposable, Signal } from './signal';
+import { handleViewMessage, viewHandlers } from './view-handlers';
+import { parseViewMessage } from './view-messages';
+
+export const CHAT_VIEW = 'longview.chat';
+
+/** What the chat view needs of the rest of the extension. */
+export interface ChatViewHost {
+  readonly welcome: Signal<ChatWelcome>;
+  /** Called whenever a page opens: the first use of Longview. */
+  opened(): ChatWelcome;
+  log: vscode.LogOutputChannel;
+}
+
+/** The chat view: passes messages between its page and the session. The page may come and go. */
+export class ChatViewProvider implements vscode.WebviewViewProvider, vscode.Disposable {
+  private view: vscode.WebviewView | undefined;
+  /** Messages that wait for a page that is being opened. */
+  private waiting: ChatHostMessage[] = [];
+  private ready = false;
+  private readonly subscriptions: Disposable[];
+  private readonly handlers;
+
+  constructor(
+    private readonly extensionUri: vscode.Uri,
+    private readonly session: ChatSession,
+    private readonly host: ChatViewHost,
+  ) {
+    this.handlers = viewHandlers(session, () => this.sync());
+    this.subscriptions = [
+      session.messages.on((message) => this.post(message)),
+      host.welcome.on((welcome) => this.post({ kind: 'welcome', welcome })),
+    ];
+  }
+
+  resolveWebviewView(view: vscode.WebviewView): void {
+    this.view = view;
+    this.ready = false;
+    const assets = vscode.Uri.joinPath(this.extensionUri, 'out', 'webview');
+    view.webview.options = { enableScripts: true, localResourceRoots: [assets] };
+    const address = (name: string) => view.webview.asWebviewUri(vscode.Uri.joinPath(assets, name)).toString();
+    const parts = [
+      view.webview.onDidReceiveMessage((message: unknown) => this.receive(message)),
+      view.onDidDispose(() => {
+        this.view = undefined;
+        this.ready = false;
+        for (const part of parts) part.dispose();
+      }),
+    ];
+    view.webview.html = chatHtml(
+      {
+        cspSource: view.webview.cspSource,
+        script: address('chat.js'),
+        styles: address('chat.css'),
+        icons: address('codicon.css'),
+      },
+      randomBytes(16).toString('base64url'),
+    );
+  }
+
+  /** Shows the view with the keyboard in its question box. */
+  async focus(): Promise<void> {
+    await vscode.commands.executeCommand(`${CHAT_VIEW}.focus`);
+    this.postWhenReady({ kind: 'focus' });
+  }
+
+  /** Shows the view with the details of one answer open. */
+  async reveal(exchangeId: string): Promise<void> {
+    await vscode.commands.executeCommand(`${CHAT_VIEW}.focus`);
+    this.postWhenReady({ kind: 'reveal', id: exchangeId });
+  }
+
+  dispose(): void {
+    for (const subscription of this.subscriptions) subscription.dispose();
+  }
+
+  private post(message: ChatHostMessage): void {
+    if (this.view && this.ready) void this.view.webview.postMessage(message);
+  }
+
+  private postWhenReady(message: ChatHostMessage): void {
+    if (this.ready) this.post(message);
+    else this.waiting.push(message);
+  }
+
+  private receive(data: unknown): void {
+    const parsed = parseViewMessage(data);
+    if ('problem' in parsed) {
+      this.host.log.warn(`The chat view sent a message that is left out: ${parsed.problem}`);
+      return;
+    }
+    handleViewMessage(this.handlers, parsed.message).catch((error: unknown) => {
+      const text = error instanceof Error ? error.message : String(error);
+      this.host.log.warn(text);
+      void vscode.window.showWarningMessage(text);
+    });
+  }
+
+  private sync(): void {
+    this.ready = true;
+    this.post(this.session.snapshot());
+    this.post({ kind: 'welcome', welcome: this.host.opened() });
+    for (const message of this.waiting.splice(0)) this.post(message);
+  }
+}

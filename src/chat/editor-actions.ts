@@ -1,0 +1,79 @@
+import path from 'node:path';
+import * as vscode from 'vscode';
+import type { Attachment, WorkspaceRoot } from '../../protocol';
+import { nameRoots } from '../workspace/roots';
+import { absolutePathOf, repoPathOf } from './repo-paths';
+
+/** The folders of the window that lie on disk, named as in the manifest. */
+export function workspaceRoots(): WorkspaceRoot[] {
+  const folders = vscode.workspace.workspaceFolders ?? [];
+  const onDisk = folders.filter(({ uri }) => uri.scheme === 'file');
+  return nameRoots(onDisk.map(({ uri, name }) => ({ path: uri.fsPath, name })));
+}
+
+/** Shows lines `startLine` to `endLine` (from 1, both included) of a file of the workspace. */
+export async function openPlace(repoPath: string, startLine: number, endLine: number): Promise<void> {
+  const absolute = absolutePathOf(workspaceRoots(), repoPath);
+  if (absolute === undefined) {
+    throw new Error(`${repoPath} is not in an open folder.`);
+  }
+  const document = await vscode.workspace.openTextDocument(vscode.Uri.file(absolute));
+  const last = document.lineAt(Math.min(endLine, document.lineCount) - 1);
+  const first = Math.min(startLine, document.lineCount) - 1;
+  // The cursor at the start keeps the first line in view when the range is long.
+  const selection = new vscode.Selection(last.range.end, new vscode.Position(first, 0));
+  await vscode.window.showTextDocument(document, { selection, preview: true });
+}
+
+/** Shows a file of the workspace from its start. */
+export async function openFile(repoPath: string): Promise<void> {
+  const absolute = absolutePathOf(workspaceRoots(), repoPath);
+  if (absolute === undefined) throw new Error(`${repoPath} is not in an open folder.`);
+  await vscode.commands.executeCommand('vscode.open', vscode.Uri.file(absolute), { preview: true });
+}
+
+/** Puts `text` in place of the selection of the active editor, and moves there. */
+export async function insertAtCursor(text: string): Promise<void> {
+  const editor = vscode.window.activeTextEditor;
+  if (!editor)
+    throw new Error('No editor is open. Open a file and place the cursor where the code should go.');
+  await vscode.window.showTextDocument(editor.document, editor.viewColumn);
+  const done = await editor.edit((edit) => {
+    for (const selection of editor.selections) edit.replace(selection, text);
+  });
+  if (!done) throw new Error(`The code could not be inserted: ${editor.document.fileName} is read-only.`);
+}
+
+/**
+ * What of the active editor would be attached: its selection, else the whole file.
+ * @throws when no editor is open, or nothing is selected in a file outside of the workspace.
+ */
+export function attachmentOfEditor(): Attachment {
+  const editor = vscode.window.activeTextEditor;
+  if (!editor) throw new Error('No editor is open. Open the file that should be attached.');
+  const { document, selection } = editor;
+  if (selection.isEmpty) return attachmentOfFile(document.uri);
+  const name = nameOf(document.uri) ?? path.basename(document.fileName);
+  // A selection that ends before the first character of a line does not take that line in.
+  const endsBefore = selection.end.character === 0 && selection.end.line > selection.start.line;
+  return {
+    kind: 'selection',
+    path: name,
+    startLine: selection.start.line + 1,
+    endLine: selection.end.line + (endsBefore ? 0 : 1),
+    text: document.getText(selection),
+  };
+}
+
+/** @throws when the file is not in an open folder. */
+export function attachmentOfFile(uri: vscode.Uri): Attachment {
+  const name = nameOf(uri);
+  if (name !== undefined) return { kind: 'file', path: name };
+  throw new Error(
+    `${path.basename(uri.path)} is not in an open folder. Select the text that matters; a selection can be attached from any file.`,
+  );
+}
+
+function nameOf(uri: vscode.Uri): string | undefined {
+  return uri.scheme === 'file' ? repoPathOf(workspaceRoots(), uri.fsPath) : undefined;
+}

@@ -1,0 +1,147 @@
+import { z } from 'zod';
+import type {
+  Attachment,
+  ChatActivity,
+  ChatExchange,
+  ChatFailure,
+  Citation,
+  ErrorCode,
+  InclusionReport,
+  TtftRecord,
+} from '../../protocol';
+import { CHAT_ACTIONS } from '../../protocol';
+
+// Shapes of what is stored between two versions of the extension. Each `satisfies` ties one to its protocol type.
+
+const exclusionReason = z.enum([
+  'noRoom',
+  'binary',
+  'lockFile',
+  'generated',
+  'minified',
+  'tooLarge',
+  'notUtf8',
+  'unreadable',
+  'empty',
+]);
+
+const attachment = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('file'), path: z.string() }),
+  z.object({
+    kind: z.literal('selection'),
+    path: z.string(),
+    startLine: z.int(),
+    endLine: z.int(),
+    text: z.string(),
+  }),
+]) satisfies z.ZodType<Attachment>;
+
+const citation = z.object({
+  path: z.string(),
+  startLine: z.int(),
+  endLine: z.int(),
+  verified: z.boolean(),
+  origin: z.enum(['written', 'quote', 'symbol']),
+  claim: z.string(),
+}) satisfies z.ZodType<Citation>;
+
+const inclusion = z.object({
+  totalFiles: z.number(),
+  included: z.array(
+    z.object({ path: z.string(), tokens: z.number(), reason: z.enum(['all', 'ranked', 'attached']) }),
+  ),
+  excluded: z.array(z.object({ path: z.string(), reason: exclusionReason })),
+  excludedByReason: z.partialRecord(exclusionReason, z.number()),
+  fileTokens: z.number(),
+  budgetTokens: z.number(),
+  promptTokens: z.number(),
+  droppedTurns: z.number(),
+}) satisfies z.ZodType<InclusionReport>;
+
+const record = z.object({
+  ttftMs: z.number(),
+  stagesMs: z.object({
+    queue: z.number(),
+    load: z.number(),
+    context: z.number(),
+    tokenize: z.number(),
+    prefill: z.number(),
+    firstToken: z.number(),
+  }),
+  promptTokens: z.number(),
+  cachedTokens: z.number(),
+  answerTokens: z.number(),
+  decodeTokensPerSecond: z.number(),
+  prefillTokensPerSecond: z.number(),
+  contextTokens: z.number(),
+  model: z.string(),
+  backend: z.enum(['onnx', 'cuda', 'openai']),
+  device: z.string(),
+  attention: z.enum(['dense', 'sample']),
+  notices: z.array(z.string()),
+}) satisfies z.ZodType<TtftRecord>;
+
+export const ERROR_CODES = [
+  'modelUnknown',
+  'modelMissing',
+  'modelCorrupt',
+  'modelUnsupported',
+  'modelSourceUnreachable',
+  'thirdPartyConsentRequired',
+  'downloadBusy',
+  'diskFull',
+  'noWorkspace',
+  'emptyRepository',
+  'promptTooLong',
+  'badRequest',
+  'deviceUnavailable',
+  'attentionUnavailable',
+  'contextTooLarge',
+  'outOfMemory',
+  'engineCrashed',
+  'engineFailed',
+  'internal',
+] as const satisfies readonly ErrorCode[];
+
+const failure = z.object({
+  code: z.enum(ERROR_CODES),
+  message: z.string(),
+  action: z.string(),
+  buttons: z.array(z.enum(CHAT_ACTIONS)),
+  modelId: z.string().exactOptional(),
+}) satisfies z.ZodType<ChatFailure>;
+
+const activity = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('starting') }),
+  z.object({ kind: z.literal('queued'), ahead: z.number() }),
+  z.object({
+    kind: z.literal('stage'),
+    stage: z.enum(['gather', 'convert', 'load', 'pack']),
+    fraction: z.number().exactOptional(),
+    detail: z.string().exactOptional(),
+  }),
+  z.object({
+    kind: z.literal('prefill'),
+    total: z.number(),
+    cached: z.number(),
+    processed: z.number(),
+    etaMs: z.number(),
+  }),
+  z.object({ kind: z.literal('source'), name: z.string(), thirdParty: z.boolean() }),
+  z.object({ kind: z.literal('download'), receivedBytes: z.number(), totalBytes: z.number() }),
+  z.object({ kind: z.literal('verify'), fraction: z.number() }),
+]) satisfies z.ZodType<ChatActivity>;
+
+export const exchangeSchema = z.object({
+  id: z.string(),
+  question: z.string(),
+  attachments: z.array(attachment),
+  answer: z.string(),
+  phase: z.enum(['running', 'done', 'stopped', 'interrupted', 'failed']),
+  activity: activity.exactOptional(),
+  citations: z.array(citation),
+  inclusion: inclusion.exactOptional(),
+  record: record.exactOptional(),
+  failure: failure.exactOptional(),
+  truncated: z.boolean().exactOptional(),
+}) satisfies z.ZodType<ChatExchange>;

@@ -1,0 +1,59 @@
+import { z } from 'zod';
+import type { ChatAction, ChatFailure, ErrorCode } from '../../protocol';
+import { ERROR_CODES } from './exchange-schema';
+
+/** The buttons that help with each failure, the most useful one first. */
+const BUTTONS: Record<ErrorCode, ChatAction[]> = {
+  modelUnknown: ['openSettings'],
+  modelMissing: ['downloadModel'],
+  modelCorrupt: ['downloadModel', 'showLog'],
+  modelUnsupported: ['openSettings'],
+  modelSourceUnreachable: ['downloadModel', 'showLog'],
+  thirdPartyConsentRequired: ['allowThirdParty'],
+  downloadBusy: ['retry'],
+  diskFull: ['retry'],
+  noWorkspace: ['openFolder'],
+  emptyRepository: ['retry'],
+  promptTooLong: ['openSettings', 'retry'],
+  badRequest: ['retry', 'showLog'],
+  deviceUnavailable: ['openSettings', 'showLog'],
+  attentionUnavailable: ['openSettings'],
+  contextTooLarge: ['openSettings'],
+  outOfMemory: ['retry', 'openSettings'],
+  engineCrashed: ['retry', 'showLog'],
+  engineFailed: ['retry', 'restartEngine', 'showLog'],
+  internal: ['retry', 'restartEngine', 'showLog'],
+};
+
+const named = z.object({
+  message: z.string().optional(),
+  data: z.object({
+    code: z.enum(ERROR_CODES),
+    action: z.string(),
+    details: z.record(z.string(), z.unknown()).optional(),
+  }),
+});
+
+/** What was thrown by a call to the server, as the view shows it. */
+export function failureOf(error: unknown): ChatFailure {
+  const parsed = named.safeParse(error);
+  if (!parsed.success) return unnamed(error);
+  const { message, data } = parsed.data;
+  const model = data.details?.['model'] ?? data.details?.['id'];
+  return {
+    code: data.code,
+    message: message ?? data.code,
+    action: data.action,
+    buttons: BUTTONS[data.code],
+    ...(typeof model === 'string' && { modelId: model }),
+  };
+}
+
+function unnamed(error: unknown): ChatFailure {
+  return {
+    code: 'internal',
+    message: error instanceof Error ? error.message : String(error),
+    action: 'Try again, or open the log to see what happened.',
+    buttons: BUTTONS.internal,
+  };
+}

@@ -1,0 +1,49 @@
+import * as vscode from 'vscode';
+import type { ChatAction, ChatViewMessage } from '../../protocol';
+import type { ChatSession } from './chat-session';
+import { attachmentOfEditor, insertAtCursor, openFile, openPlace } from './editor-actions';
+
+type Message<Kind extends ChatViewMessage['kind']> = Extract<ChatViewMessage, { kind: Kind }>;
+type Handlers = { [Kind in ChatViewMessage['kind']]: (message: Message<Kind>) => unknown };
+
+/** What happens on each message of the page. */
+export function viewHandlers(session: ChatSession, sync: () => void): Handlers {
+  return {
+    sync,
+    ask: ({ question }) => session.ask(question),
+    stop: () => session.stop(),
+    newChat: () => session.clear(),
+    attach: () => session.attach(attachmentOfEditor()),
+    detach: ({ index }) => session.detach(index),
+    act: ({ id, action }) => actions(session)[action](id),
+    openPlace: ({ path, startLine, endLine }) => openPlace(path, startLine, endLine),
+    openFile: ({ path }) => openFile(path),
+    openFolder: () => run('vscode.openFolder'),
+    copy: ({ text }) => vscode.env.clipboard.writeText(text),
+    insert: ({ text }) => insertAtCursor(text),
+  };
+}
+
+/** Runs the handler of `message`. */
+export async function handleViewMessage(handlers: Handlers, message: ChatViewMessage): Promise<void> {
+  // The table holds, under each kind, the handler of that kind; the compiler cannot follow one key twice.
+  const handler = handlers[message.kind] as (message: ChatViewMessage) => unknown;
+  await handler(message);
+}
+
+/** What the button of a failed exchange does. */
+function actions(session: ChatSession): Record<ChatAction, (id: string) => Thenable<unknown>> {
+  return {
+    retry: (id) => session.retry(id),
+    downloadModel: (id) => session.downloadAndAnswer(id, false),
+    allowThirdParty: (id) => session.downloadAndAnswer(id, true),
+    openSettings: () => run('workbench.action.openSettings', '@ext:longview.longview'),
+    openFolder: () => run('vscode.openFolder'),
+    restartEngine: () => run('longview.restartEngine'),
+    showLog: () => run('longview.showLog'),
+  };
+}
+
+function run(command: string, ...args: unknown[]): Thenable<unknown> {
+  return vscode.commands.executeCommand(command, ...args);
+}

@@ -1,0 +1,147 @@
+import os from 'node:os';
+import path from 'node:path';
+import { z } from 'zod';
+import type { AskOptions } from '../protocol';
+
+/** Where one setting comes from: `vscode.WorkspaceConfiguration`, or a test. */
+export interface SettingsSource {
+  get(key: string): unknown;
+}
+
+/** Every `longview.*` setting, checked. */
+export interface Settings {
+  /** Catalogue id or absolute path of a GGUF file; absent: the default of the device. */
+  model?: string;
+  device: 'auto' | 'cpu' | 'cuda';
+  attention: 'auto' | 'dense' | 'sample';
+  /** Prompt and answer together; 0: the model's default on the device. */
+  contextTokens: number;
+  maxAnswerTokens: number;
+  temperature: number;
+  topP: number;
+  topK: number;
+  /** Absent: a fresh one for each answer. */
+  seed?: number;
+  /** Globs in `.gitignore` syntax of files that are never read. */
+  exclude: string[];
+  /** 0: as many as there are cores. */
+  cpuThreads: number;
+  /** Absolute; absent: the cache folder of the user. */
+  cacheDir?: string;
+  statusBarVisible: boolean;
+}
+
+/** A setting that could not be used: what is wrong with it and what is used instead. */
+export interface SettingProblem {
+  key: string;
+  message: string;
+}
+
+interface Entry {
+  schema: z.ZodType;
+  /** Says what is allowed, to follow "must be". */
+  expected: string;
+  fallback: unknown;
+}
+
+const optionalModel = z
+  .string()
+  .trim()
+  .refine((text) => text === '' || !/[/\\]/.test(text) || path.isAbsolute(text));
+const absoluteOrEmpty = z
+  .string()
+  .trim()
+  .refine((text) => text === '' || path.isAbsolute(text));
+
+/** The only list of settings in the code; `package.json` declares the same keys and defaults. */
+export const SETTINGS = {
+  model: { schema: optionalModel, expected: 'a model id or an absolute path to a GGUF file', fallback: '' },
+  device: { schema: z.enum(['auto', 'cpu', 'cuda']), expected: 'auto, cpu or cuda', fallback: 'auto' },
+  attention: {
+    schema: z.enum(['auto', 'dense', 'sample']),
+    expected: 'auto, dense or sample',
+    fallback: 'auto',
+  },
+  contextTokens: {
+    schema: z.union([z.literal(0), z.int().min(512).max(1_048_576)]),
+    expected: '0 or a whole number from 512 to 1048576',
+    fallback: 0,
+  },
+  maxAnswerTokens: {
+    schema: z.int().min(1).max(32_768),
+    expected: 'a whole number from 1 to 32768',
+    fallback: 512,
+  },
+  temperature: { schema: z.number().min(0).max(2), expected: 'a number from 0 to 2', fallback: 0 },
+  topP: { schema: z.number().gt(0).max(1), expected: 'a number above 0 and at most 1', fallback: 1 },
+  topK: { schema: z.int().min(0).max(1000), expected: 'a whole number from 0 to 1000', fallback: 0 },
+  seed: {
+    schema: z.int().min(0).nullable(),
+    expected: 'a whole number of at least 0, or null',
+    fallback: null,
+  },
+  exclude: { schema: z.array(z.string().min(1)), expected: 'a list of globs', fallback: [] },
+  cpuThreads: { schema: z.int().min(0).max(256), expected: 'a whole number from 0 to 256', fallback: 0 },
+  cacheDir: { schema: absoluteOrEmpty, expected: 'an absolute path', fallback: '' },
+  'statusBar.visible': { schema: z.boolean(), expected: 'true or false', fallback: true },
+} as const satisfies Record<string, Entry>;
+
+/** Reads every setting. A value that cannot be used is replaced by the default and named in `problems`. */
+export function readSettings(source: SettingsSource): { settings: Settings; problems: SettingProblem[] } {
+  const problems: SettingProblem[] = [];
+  const read = <Key extends keyof typeof SETTINGS>(key: Key): z.output<(typeof SETTINGS)[Key]['schema']> => {
+    const { schema, expected, fallback } = SETTINGS[key];
+    const value = source.get(key) ?? fallback;
+    const parsed = schema.safeParse(value);
+    if (!parsed.success) problems.push({ key, message: problemText(key, value, expected, fallback) });
+    return (parsed.success ? parsed.data : fallback) as z.output<(typeof SETTINGS)[Key]['schema']>;
+  };
+  const model = read('model');
+  const seed = read('seed');
+  const cacheDir = read('cacheDir');
+  const settings: Settings = {
+    ...(model !== '' && { model }),
+    device: read('device'),
+    attention: read('attention'),
+    contextTokens: read('contextTokens'),
+    maxAnswerTokens: read('maxAnswerTokens'),
+    temperature: read('temperature'),
+    topP: read('topP'),
+    topK: read('topK'),
+    ...(seed !== null && { seed }),
+    exclude: read('exclude'),
+    cpuThreads: read('cpuThreads'),
+    ...(cacheDir !== '' && { cacheDir }),
+    statusBarVisible: read('statusBar.visible'),
+  };
+  return { settings, problems };
+}
+
+function problemText(key: string, value: unknown, expected: string, fallback: unknown): string {
+  const used = JSON.stringify(fallback);
+  return `longview.${key} must be ${expected}, not ${JSON.stringify(value)}; ${used} is used instead.`;
+}
+
+/** The options of one question. */
+export function askOptionsOf(settings: Settings): AskOptions {
+  return {
+    ...(settings.model !== undefined && { model: settings.model }),
+    device: settings.device,
+    attention: settings.attention,
+    ...(settings.contextTokens > 0 && { contextTokens: settings.contextTokens }),
+    maxAnswerTokens: settings.maxAnswerTokens,
+    sampling: {
+      temperature: settings.temperature,
+      topP: settings.topP,
+      topK: settings.topK,
+      ...(settings.seed !== undefined && { seed: settings.seed }),
+      stop: [],
+    },
+  };
+}
+
+/** Where models and indexes lie: the setting, else the user's cache folder. */
+export function cacheDirOf(settings: Settings): string {
+  const userCache = process.env['XDG_CACHE_HOME'] ?? path.join(os.homedir(), '.cache');
+  return settings.cacheDir ?? path.join(userCache, 'longview');
+}
