@@ -1,0 +1,89 @@
+import { z } from 'zod';
+import type {
+  AskOptions,
+  AskParams,
+  Attachment,
+  DownloadModelParams,
+  InitializationOptions,
+  ManifestEntry,
+  ManifestSyncParams,
+  OverlayParams,
+  SamplingOptions,
+  Turn,
+  WorkspaceRoot,
+} from '../../protocol';
+
+/** Every parameter that a client may send, checked: the types keep these schemas in step with the protocol. */
+const count = z.int().min(0);
+const line = z.int().min(1);
+const partialResultToken = z.union([z.string(), z.number()]).exactOptional();
+
+const sampling: z.ZodType<SamplingOptions> = z.object({
+  temperature: z.number().min(0).max(10),
+  topP: z.number().gt(0).max(1),
+  topK: count,
+  seed: count.exactOptional(),
+  stop: z.array(z.string()).max(64),
+});
+
+const askOptions: z.ZodType<AskOptions> = z.object({
+  model: z.string().min(1).exactOptional(),
+  device: z.enum(['auto', 'cpu', 'cuda']),
+  attention: z.enum(['auto', 'dense', 'sample']),
+  contextTokens: z.int().min(16).exactOptional(),
+  maxAnswerTokens: z.int().min(1),
+  sampling,
+});
+
+const turn: z.ZodType<Turn> = z.object({ role: z.enum(['user', 'assistant']), text: z.string() });
+
+const attachment: z.ZodType<Attachment> = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('file'), path: z.string().min(1) }),
+  z.object({
+    kind: z.literal('selection'),
+    path: z.string().min(1),
+    startLine: line,
+    endLine: line,
+    text: z.string(),
+  }),
+]);
+
+export const askParams: z.ZodType<AskParams> = z.object({
+  partialResultToken,
+  askId: z.string().min(1),
+  question: z.string().trim().min(1, 'the question is empty'),
+  history: z.array(turn),
+  attachments: z.array(attachment),
+  options: askOptions,
+});
+
+const root: z.ZodType<WorkspaceRoot> = z.object({ name: z.string(), path: z.string().min(1) });
+const place = { root: count, path: z.string().min(1) };
+const entry: z.ZodType<ManifestEntry> = z.object({ ...place, sizeBytes: count, mtimeMs: z.number() });
+
+export const manifestSyncParams: z.ZodType<ManifestSyncParams> = z.object({
+  mode: z.enum(['full', 'delta']),
+  revision: count,
+  last: z.boolean(),
+  roots: z.array(root),
+  upserts: z.array(entry),
+  removals: z.array(z.object(place)),
+});
+
+export const overlayParams: z.ZodType<OverlayParams> = z.object({ ...place, text: z.string().nullable() });
+
+export const downloadModelParams: z.ZodType<DownloadModelParams> = z.object({
+  partialResultToken,
+  id: z.string().min(1),
+  allowThirdParty: z.boolean(),
+});
+
+export const importModelParams: z.ZodType<{ path: string }> = z.object({ path: z.string().min(1) });
+
+export const noParams: z.ZodType<Record<string, never>> = z.strictObject({});
+
+export const initializationOptions: z.ZodType<InitializationOptions> = z.object({
+  protocolVersion: z.int(),
+  cacheDir: z.string().min(1),
+  cpuThreads: count,
+});

@@ -1,0 +1,53 @@
+import type { StagesMs, TtftRecord } from '../../protocol';
+import type { PackedPrompt } from '../context/context-service';
+import type { GenerationResult } from '../engine/generation';
+import type { TtftClock } from '../engine/ttft-clock';
+
+/** What one answer cost, in the form that every client shows. */
+export function ttftRecord(
+  modelId: string,
+  packed: PackedPrompt,
+  result: GenerationResult,
+  clock: TtftClock,
+): TtftRecord {
+  const stagesMs = roundedStages(clock.stages(packed.tokenizeMs));
+  return {
+    ttftMs: tenths(clock.ttftMs),
+    stagesMs,
+    promptTokens: result.promptTokens,
+    cachedTokens: result.cachedTokens,
+    answerTokens: result.answerTokens,
+    decodeTokensPerSecond: tenths(perSecond(result.answerTokens - 1, clock.decodeMs)),
+    prefillTokensPerSecond: tenths(perSecond(result.promptTokens - result.cachedTokens, stagesMs.prefill)),
+    contextTokens: result.model.contextTokens,
+    model: modelId,
+    backend: result.model.backend,
+    device: result.model.device,
+    attention: result.model.attention,
+    notices: [...result.model.notices, ...droppedTurns(packed)],
+  };
+}
+
+function droppedTurns({ inclusion: { droppedTurns: count } }: PackedPrompt): string[] {
+  if (count === 0) return [];
+  return [`${count} earlier ${count === 1 ? 'message' : 'messages'} left out: no room in the context.`];
+}
+
+function perSecond(tokens: number, ms: number): number {
+  return tokens > 0 && ms > 0 ? (tokens * 1000) / ms : 0;
+}
+
+function roundedStages({ queue, load, context, tokenize, prefill, firstToken }: StagesMs): StagesMs {
+  return {
+    queue: tenths(queue),
+    load: tenths(load),
+    context: tenths(context),
+    tokenize: tenths(tokenize),
+    prefill: tenths(prefill),
+    firstToken: tenths(firstToken),
+  };
+}
+
+function tenths(value: number): number {
+  return Math.round(value * 10) / 10;
+}
