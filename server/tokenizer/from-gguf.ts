@@ -2,6 +2,7 @@ import type { GgufValue } from '../models/gguf/gguf-file';
 import { createByteAlphabet } from './byte-alphabet';
 import { ByteBpeTokenizer } from './byte-bpe-tokenizer';
 import { MergeTable } from './merge-table';
+import { PackedTexts } from './packed-texts';
 import { NO_TOKEN, PieceMerger } from './piece-merger';
 import { PRE_TOKENIZERS } from './pre-tokenizers';
 import { SpecialTokens } from './special-tokens';
@@ -33,8 +34,9 @@ export function tokenizerFromMetadata(metadata: ReadonlyMap<string, GgufValue>):
     );
   }
   const tokens = new TokenIndex(source.tokens);
-  if (tokens.repeatedText !== undefined) {
-    throw corruptTokenizer(`the token ${JSON.stringify(tokens.repeatedText)} occurs twice`);
+  if (tokens.repeatedToken !== undefined) {
+    const text = JSON.stringify(source.tokens[tokens.repeatedToken]);
+    throw corruptTokenizer(`the token ${text} occurs twice`);
   }
   const alphabet = createByteAlphabet();
   const vocabulary = new Vocabulary(source.tokens, source.tokenTypes, alphabet);
@@ -52,24 +54,29 @@ export function tokenizerFromMetadata(metadata: ReadonlyMap<string, GgufValue>):
   });
 }
 
+const BLANK = 0x20;
+
 function buildMerges(
   merges: readonly string[],
   tokens: TokenIndex,
   mayComeFromText: (id: TokenId) => boolean,
 ): MergeTable {
+  const { codes, starts } = new PackedTexts(merges);
   const table = new MergeTable(merges.length);
-  for (const merge of merges) {
-    // From index 1: the left part is never empty.
-    const space = merge.indexOf(' ', 1);
-    if (space < 0) throw corruptTokenizer(`the merge ${JSON.stringify(merge)} has one part only`);
-    const left = tokens.findPart(merge, 0, space);
-    const right = tokens.findPart(merge, space + 1, merge.length);
-    const merged = tokens.findAround(merge, 0, merge.length, space);
+  for (let rank = 0; rank < merges.length; rank++) {
+    const start = starts[rank] as number;
+    const end = starts[rank + 1] as number;
+    // The left part is never empty, so that it may itself begin with a blank.
+    let blank = start + 1;
+    while (blank < end && codes[blank] !== BLANK) blank++;
+    const left = tokens.findPart(codes, start, Math.min(blank, end));
+    const right = tokens.findPart(codes, blank + 1, end);
+    const merged = tokens.findPart(codes, start, end, blank);
     if (left === undefined || right === undefined || merged === undefined) {
-      throw corruptTokenizer(`the merge ${JSON.stringify(merge)} names no tokens of the vocabulary`);
+      throw corruptTokenizer(`the merge ${JSON.stringify(merges[rank])} names no tokens of the vocabulary`);
     }
     if (!mayComeFromText(merged)) {
-      throw corruptTokenizer(`the merge ${JSON.stringify(merge)} makes a special or unused token`);
+      throw corruptTokenizer(`the merge ${JSON.stringify(merges[rank])} makes a special or unused token`);
     }
     table.add(left, right, merged);
   }
