@@ -1,0 +1,116 @@
+import assert from 'node:assert/strict';
+import { answerOf, LongviewWindow, until } from './longview-window';
+import { plantedWorkspace, type Workspace } from './workspaces';
+
+suite('the chat view', () => {
+  let workspace: Workspace;
+  let window: LongviewWindow;
+  let failed = false;
+
+  suiteSetup(async () => {
+    workspace = plantedWorkspace();
+    // Greedy and short: what is under test is the view.
+    window = await LongviewWindow.open({
+      folder: workspace.dir,
+      settings: { 'longview.maxAnswerTokens': 200 },
+    });
+    await window.openView();
+  });
+  teardown(function () {
+    failed ||= this.currentTest?.state === 'failed';
+  });
+  suiteTeardown(async () => {
+    await window.close(failed);
+    workspace.dispose();
+  });
+
+  test('says before the first question what it will read and which model answers', async () => {
+    const welcome = window.view.locator('.welcome');
+    await welcome.waitFor();
+    await until(
+      async () => (await welcome.innerText()).includes('SmolLM2'),
+      () => welcome.innerText(),
+    );
+    assert.match(await welcome.innerText(), /Reads from 30 files/);
+    await window.shot('view-welcome');
+  });
+
+  test('shows prefill progress in the view and in the status bar, then streams the answer', async () => {
+    const exchange = await window.ask('What do the services of this repository have in common?');
+    const percent = exchange.locator('.activity-percent');
+    const seen = new Set<string>();
+    const status = new Set<string>();
+    await until(
+      async () => {
+        if (await percent.isVisible()) seen.add(await percent.innerText());
+        status.add(await window.statusItem.innerText());
+        return (await answerOf(exchange)).length > 0;
+      },
+      () => `no answer; progress seen: ${[...seen].join(' ')}; status: ${[...status].join(' | ')}`,
+    );
+    assert.ok(
+      [...seen].filter((text) => /^\d+%$/.test(text)).length >= 2,
+      `progress: ${[...seen].join(' ')}`,
+    );
+    assert.ok(
+      [...status].some((text) => /\d+% · [\d.]+/.test(text)),
+      `status: ${[...status].join(' | ')}`,
+    );
+
+    const first = await answerOf(exchange);
+    await until(
+      async () => (await answerOf(exchange)).length > first.length,
+      () => `the answer did not grow beyond ${JSON.stringify(first)}`,
+    );
+    assert.equal(await exchange.getAttribute('aria-busy'), 'true', 'the answer came in one piece');
+    await window.finished(exchange);
+  });
+
+  test('reads the measured TTFT in the status bar and accounts for it in the view', async () => {
+    const summary = window.lastExchange.locator('.footer summary').first();
+    assert.match(await summary.innerText(), /[\d.]+\s?m?s to first token · [\d,]+ tokens · \d+ of 30 files/);
+    await until(
+      async () => /[\d.]+\s?m?s · [\d.]+k?/.test(await window.statusItem.innerText()),
+      () => window.statusItem.innerText(),
+    );
+    await window.statusItem.click();
+    const account = window.lastExchange.locator('details.account');
+    await until(
+      async () => (await account.getAttribute('open')) !== null,
+      () => 'a click on the status item did not open the account',
+    );
+    assert.match(await account.innerText(), /First token after/);
+    await window.shot('view-account');
+  });
+
+  test('stops at once and answers the next question', async () => {
+    const stopped = await window.ask('Describe every file in detail.');
+    await window.answering(stopped);
+    await window.stopButton.click();
+    await window.finished(stopped);
+    assert.match(await stopped.innerText(), /Stopped/);
+    await window.stopButton.waitFor({ state: 'hidden' });
+
+    const next = await window.ask('Name one file.');
+    await window.finished(next);
+    assert.doesNotMatch(await next.innerText(), /Stopped/);
+    assert.ok((await answerOf(next)).length > 0);
+  });
+
+  test('stops while it reads, before the first token', async () => {
+    const stopped = await window.ask('And which service keeps turbines?');
+    await stopped.locator('.activity').waitFor();
+    await window.page.keyboard.press('Escape');
+    await window.finished(stopped);
+    assert.match(await stopped.innerText(), /Stopped\./);
+  });
+
+  test('starts a new chat', async () => {
+    await window.command('Longview: New Chat');
+    await until(
+      async () => (await window.exchanges.count()) === 0,
+      () => 'the conversation is still there',
+    );
+    await window.view.locator('.welcome').waitFor();
+  });
+});

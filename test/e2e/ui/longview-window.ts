@@ -1,0 +1,167 @@
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { FrameLocator, Locator, Page } from 'playwright-core';
+import type { Host, HostOptions } from '../../../scripts/host/host.mjs';
+import { descendantsOf, type RunningProcess } from './processes';
+
+/** Compiled to out/test/e2e/ui. */
+const ROOT = path.resolve(__dirname, '../../../..');
+const SHOTS = path.join(ROOT, 'out/shots');
+
+/** Small and quick; its answers are fluent, not true. */
+export const FAST_MODEL = 'smollm2-135m-instruct-q4_1';
+/** The default on a CPU. */
+export const TRUTH_MODEL = 'qwen2.5-coder-0.5b-instruct-q4_k_m';
+
+/** Loading a model and reading 4K tokens takes a while on two cores. */
+export const ANSWER_LIMIT_MS = 180_000;
+
+const hostModule = () => import('../../../scripts/host/host.mjs');
+
+/** One VS Code window with Longview in it, used as a person would use it. */
+export class LongviewWindow {
+  private constructor(private readonly host: Host) {}
+
+  /** Opens VS Code on the checkout's extension, or on the package that TEST_VSIX names. */
+  static async open({ settings, ...options }: HostOptions): Promise<LongviewWindow> {
+    const { startHost } = await hostModule();
+    const vsix = process.env['TEST_VSIX'];
+    const host = await startHost({
+      ...options,
+      ...(vsix ? { vsix } : { dev: ROOT }),
+      settings: { 'longview.model': FAST_MODEL, ...settings },
+    });
+    return new LongviewWindow(host);
+  }
+
+  get page(): Page {
+    return this.host.page;
+  }
+
+  /** The page of the chat view; webviews are two frames deep. */
+  get view(): FrameLocator {
+    return this.page.frameLocator('iframe.webview.ready').frameLocator('#active-frame');
+  }
+
+  /** Questions with their answers, oldest first. */
+  get exchanges(): Locator {
+    return this.view.locator('article.exchange');
+  }
+
+  get lastExchange(): Locator {
+    return this.exchanges.last();
+  }
+
+  get composer(): Locator {
+    return this.view.getByRole('textbox', { name: 'Question' });
+  }
+
+  get stopButton(): Locator {
+    return this.view.getByRole('button', { name: 'Stop (Escape)' });
+  }
+
+  /** Longview's item in the status bar. */
+  get statusItem(): Locator {
+    return this.page.locator('.statusbar-item[id$="longview.ttft"]');
+  }
+
+  /** Opens the view by its icon in the activity bar. */
+  async openView(): Promise<void> {
+    const tab = this.page.getByRole('tab', { name: 'Longview' }).first();
+    if ((await tab.getAttribute('aria-selected')) !== 'true') await tab.click();
+    await this.composer.waitFor();
+  }
+
+  /** Types a question and sends it; returns its exchange. */
+  async ask(question: string): Promise<Locator> {
+    const before = await this.exchanges.count();
+    await this.composer.click();
+    await this.page.keyboard.type(question);
+    await this.page.keyboard.press('Enter');
+    const exchange = this.exchanges.nth(before);
+    await exchange.waitFor();
+    return exchange;
+  }
+
+  /** Waits until the exchange is over, however it ended. */
+  async finished(exchange: Locator): Promise<void> {
+    await until(
+      async () => (await exchange.getAttribute('aria-busy')) === 'false',
+      () => this.describe('the answer did not end', exchange),
+    );
+  }
+
+  /** Waits until the first words of the answer are on the screen. */
+  async answering(exchange: Locator): Promise<void> {
+    await until(
+      async () => (await answerOf(exchange)).length > 0,
+      () => this.describe('the answer did not begin', exchange),
+    );
+  }
+
+  /** Runs a command of the command palette by its title. */
+  async command(title: string): Promise<void> {
+    await this.page.keyboard.press('F1');
+    const input = this.page.locator('.quick-input-widget input');
+    await input.fill(`>${title}`);
+    await this.page.locator('.quick-input-list .monaco-list-row').first().waitFor();
+    await this.page.keyboard.press('Enter');
+  }
+
+  /** Reloads the window, as `Developer: Reload Window` does. */
+  async reload(): Promise<void> {
+    const { whenRestored } = await hostModule();
+    await this.page.reload();
+    await whenRestored(this.page);
+  }
+
+  /** Processes of the product, by the program they run: `server`, `engine-host`. */
+  processes(program: string): RunningProcess[] {
+    return descendantsOf(this.host.serverPid).filter(({ commandLine }) =>
+      commandLine.includes(`${path.sep}${program}.js`),
+    );
+  }
+
+  /** Changes user settings; VS Code picks them up by itself. */
+  changeSettings(changes: Record<string, unknown>): void {
+    const { settingsFile } = this.host;
+    const settings = JSON.parse(fs.readFileSync(settingsFile, 'utf8')) as Record<string, unknown>;
+    fs.writeFileSync(settingsFile, JSON.stringify({ ...settings, ...changes }, null, 2));
+  }
+
+  /** Leaves a picture in out/shots. */
+  async shot(name: string): Promise<void> {
+    fs.mkdirSync(SHOTS, { recursive: true });
+    await this.page.screenshot({ path: path.join(SHOTS, `${name}.png`) });
+  }
+
+  /** Ends VS Code. After a failed test its folder is kept, with a picture. */
+  async close(failed: boolean): Promise<void> {
+    if (failed) await this.shot('failed');
+    await this.host.stop({ keep: failed });
+  }
+
+  private async describe(problem: string, exchange: Locator): Promise<string> {
+    const shown = await exchange.innerText();
+    return `${problem}:\n${shown}\n\n${this.host.console.slice(-40).join('\n')}`;
+  }
+}
+
+/** The text of the answer as it is drawn. */
+export function answerOf(exchange: Locator): Promise<string> {
+  return exchange.locator('.answer').innerText();
+}
+
+/** Asks again and again until `holds`; fails with `problem` after the time that an answer may take. */
+export async function until(
+  holds: () => Promise<boolean> | boolean,
+  problem: () => Promise<string> | string,
+): Promise<void> {
+  const deadline = Date.now() + ANSWER_LIMIT_MS;
+  while (!(await holds())) {
+    if (Date.now() > deadline) assert.fail(await problem());
+    await sleep(50);
+  }
+}
