@@ -7,6 +7,7 @@ import type {
   OverlayParams,
   Turn,
 } from '../../protocol';
+import type { TokenTableData } from '../tokenizer/token-table';
 
 /**
  * From a manifest and a question to the exact token ids of a prompt. Owns the file list, the unsaved text,
@@ -31,6 +32,12 @@ export interface ContextService {
 
   /** Lets go of the packed text kept for `cite`. */
   release(packId: number): void;
+
+  /**
+   * The vocabulary of a model as flat data, for the thread that streams its answers.
+   * @throws LongviewError `modelMissing`, `modelCorrupt`, `modelUnsupported`
+   */
+  tokenTable(modelPath: string): Promise<TokenTableData>;
 
   dispose(): Promise<void>;
 }

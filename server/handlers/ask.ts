@@ -103,7 +103,8 @@ class Answering {
       {
         settings,
         prompt: packing.then(({ tokenIds }) => tokenIds),
-        text: this.deps.tokenText(this.model),
+        // Behind the packing in the same thread: the prompt comes first, the text of tokens is needed later.
+        text: packing.then(() => this.deps.tokenText(this.model)),
         sampling,
         maxAnswerTokens,
         clock: this.clock,

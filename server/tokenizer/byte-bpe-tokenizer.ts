@@ -48,6 +48,10 @@ export class ByteBpeTokenizer implements Tokenizer {
     return this.parts.vocabulary.firstUnusedToken;
   }
 
+  bytesOf(id: TokenId): Uint8Array {
+    return this.parts.vocabulary.bytesOf(id);
+  }
+
   encode(text: string, options: { parseSpecial?: boolean } = {}): Int32Array {
     const out = new TokenBuffer(Math.ceil(text.length / BYTES_PER_TOKEN));
     if (options.parseSpecial) {

@@ -19,6 +19,9 @@ export interface Tokenizer {
   /** Text of the ids; special tokens are left out. Invalid UTF-8 becomes U+FFFD. */
   decode(ids: ArrayLike<TokenId>): string;
 
+  /** UTF-8 bytes that a token adds to a text: none for special tokens, part of a character for some others. */
+  bytesOf(id: TokenId): Uint8Array;
+
   /** A decoder for a stream of tokens that never shows part of a UTF-8 sequence. */
   streamDecoder(): StreamDecoder;
 }

@@ -1,0 +1,58 @@
+import {
+  Ask,
+  Diagnose,
+  DownloadModel,
+  GetEngineStatus,
+  ImportModel,
+  type InitializationOptions,
+  ListModels,
+  ManifestSync,
+  Overlay,
+} from '../../protocol';
+import { answers, listens, type Route } from '../connection';
+import type { Engine } from '../engine/engine';
+import type { ModelStore } from '../models/model-store';
+import { type AskDependencies, AskHandler } from './ask';
+import { diagnose } from './diagnose';
+import {
+  askParams,
+  downloadModelParams,
+  importModelParams,
+  manifestSyncParams,
+  noParams,
+  overlayParams,
+} from './schemas';
+
+export interface RouteDependencies extends AskDependencies {
+  models: Pick<ModelStore, 'resolve' | 'list' | 'download' | 'importFile'>;
+  engine: Pick<Engine, 'generate' | 'status'>;
+  options: InitializationOptions;
+  version: string;
+}
+
+/** The table of the server: every method of the protocol and who answers it. */
+export function createRoutes(deps: RouteDependencies): Route[] {
+  const { models, context, engine, options, version } = deps;
+  const asking = new AskHandler(deps);
+  return [
+    answers(Ask, askParams, (params, request) => asking.ask(params, request)),
+    answers(ManifestSync, manifestSyncParams, (params) => context.sync(params)),
+    listens(Overlay, overlayParams, (params) => context.overlay(params)),
+    answers(ListModels, noParams, async () => ({ models: await models.list() })),
+    answers(DownloadModel, downloadModelParams, async ({ id, allowThirdParty }, { signal, emit }) => ({
+      path: await models.download(id, { allowThirdParty, signal, onEvent: (event) => emit([event]) }),
+    })),
+    answers(ImportModel, importModelParams, async ({ path }, { signal }) => ({
+      id: await models.importFile(path, { signal }),
+    })),
+    answers(GetEngineStatus, noParams, () => Promise.resolve(engine.status)),
+    answers(Diagnose, noParams, async () => ({
+      report: await diagnose({
+        serverVersion: version,
+        options,
+        engineStatus: () => engine.status,
+        listModels: () => models.list(),
+      }),
+    })),
+  ];
+}

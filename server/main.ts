@@ -1,0 +1,96 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { type Connection, createConnection } from 'vscode-languageserver/node';
+import { DidChangeEngineStatus, type InitializationOptions } from '../protocol';
+import { type Route, toResponseError } from './connection';
+import { createContextService } from './context/worker-client';
+import { Engine } from './engine/engine';
+import { HostSupervisor } from './engine-host/host-supervisor';
+import { RestartPolicy } from './engine-host/restart-policy';
+import { messageOf } from './errors';
+import { checkInitializationOptions, initializeResult } from './handlers/initialize';
+import { createRoutes } from './handlers/routes';
+import { TokenTexts } from './handlers/token-texts';
+import { CATALOGUE } from './models/catalogue';
+import { freeBytesIn } from './models/disk-space';
+import { ModelStore } from './models/model-store';
+import { defaultSources } from './models/sources/default-sources';
+
+const HOST_START_TIMEOUT_MS = 30_000;
+
+/** Composition root of the server: wires everything once the client has said where the caches lie. */
+function main(): void {
+  // The transport is in the arguments: --node-ipc under VS Code, --stdio under a program.
+  const connection = createConnection();
+  const logError = (message: string): void => connection.console.error(message);
+  let running: { dispose(): Promise<void> } | undefined;
+
+  connection.onInitialize(async ({ initializationOptions }) => {
+    try {
+      const options = checkInitializationOptions(initializationOptions);
+      const version = await ownVersion();
+      const product = compose(connection, options, version);
+      running = product;
+      for (const route of product.routes) route.register(connection, logError);
+      return initializeResult(version);
+    } catch (error) {
+      throw toResponseError(error, logError);
+    }
+  });
+  connection.onShutdown(async () => {
+    await running?.dispose();
+  });
+  connection.listen();
+}
+
+function compose(connection: Connection, options: InitializationOptions, version: string) {
+  const { cacheDir, cpuThreads } = options;
+  const log = (line: string): void => connection.console.info(line);
+  const steadyClock = (): number => performance.now();
+  const models = new ModelStore({
+    cacheDir,
+    catalogue: CATALOGUE,
+    sources: defaultSources(process.env),
+    freeBytes: freeBytesIn,
+  });
+  const context = createContextService({ workerPath: path.join(__dirname, 'context-worker.js'), cacheDir });
+  const supervisor = new HostSupervisor({
+    modulePath: path.join(__dirname, 'engine-host.js'),
+    log,
+    startTimeoutMs: HOST_START_TIMEOUT_MS,
+    policy: new RestartPolicy(steadyClock),
+    onState: (state, message) => engine.reportBackend(state, message),
+  });
+  const engine = new Engine({
+    backends: supervisor,
+    defaults: { cacheDir, cpuThreads },
+    onStatus: (status) => {
+      connection
+        .sendNotification(DidChangeEngineStatus.method, status)
+        .catch((error: unknown) => log(`status was not sent: ${messageOf(error)}`));
+    },
+  });
+  const texts = new TokenTexts(context);
+  const routes: Route[] = createRoutes({
+    models,
+    context,
+    engine,
+    tokenText: (model) => texts.of(model),
+    now: steadyClock,
+    options,
+    version,
+  });
+  return {
+    routes,
+    dispose: async () => {
+      await Promise.all([engine.dispose(), context.dispose()]);
+    },
+  };
+}
+
+async function ownVersion(): Promise<string> {
+  const manifest = await readFile(path.join(__dirname, '..', 'package.json'), 'utf8');
+  return (JSON.parse(manifest) as { version: string }).version;
+}
+
+main();

@@ -1,0 +1,27 @@
+export const HELP = `Ask about a whole repository with a model on your own machine.
+
+Usage
+  longview ask [options] "question"
+  longview models [list]
+  longview models download ID
+  longview models import PATH      a GGUF file of a known model, for machines without a network
+
+Options of ask
+  --repo DIR          the repository; default: the current folder
+  --model ID|PATH     a model of "longview models", or a GGUF file
+  --attention KIND    auto, dense or sample
+  --device KIND       auto, cpu or cuda
+  --context N         tokens of prompt and answer together
+  --max-tokens N      tokens of the answer at most
+  --json              one JSON object on stdout instead of text
+  --verbose           what the server logs, on stderr
+
+Everywhere
+  --help, --version
+
+A model that is missing is downloaded first. Where only packages of third parties have it, they are named.
+What is asked for and not available (--attention sample, --device cuda) is an error, never replaced.
+
+Exit codes
+  0 answered   1 failed, the reason is on stderr   2 wrong usage   130 stopped by Ctrl-C
+`;
