@@ -1,0 +1,164 @@
+import { LRUCache } from 'lru-cache';
+import type {
+  Citation,
+  ExcludedFile,
+  ManifestSyncParams,
+  ManifestSyncResult,
+  OverlayParams,
+} from '../../protocol';
+import { LongviewError } from '../errors';
+import { joinTokens } from '../prompt/chat-frame';
+import { citationsOf } from '../prompt/citations';
+import { fileFence } from '../prompt/format';
+import { type FileBlock, packPrompt } from '../prompt/pack';
+import type { PackedText } from '../prompt/packed-text';
+import { packTokenTable, type TokenTableData } from '../tokenizer/token-table';
+import { resolveAttachments } from './attachments';
+import type { ContextService, PackedPrompt, PackRequest } from './context-service';
+import { Breather } from './cooperation';
+import type { FileSource } from './file-source';
+import type { LoadPromptModel } from './prompt-model';
+import { Repository, type RepositoryView } from './repository';
+import { MeteredEncoder, TokenCache } from './token-cache';
+
+const TEXT_CACHE_BYTES = 64 * 1024 * 1024;
+const TOKEN_CACHE_BYTES = 64 * 1024 * 1024;
+/** Packed texts that callers forgot to release go when this many newer ones are there. */
+const PACKS_KEPT = 16;
+
+interface Pack {
+  question: string;
+  packed: readonly PackedText[];
+}
+
+/** The context service in the thread that does the work. */
+export class ContextServiceImpl implements ContextService {
+  private readonly repository: Repository;
+  private readonly tokens = new TokenCache(TOKEN_CACHE_BYTES);
+  private readonly packs = new LRUCache<number, Pack>({ max: PACKS_KEPT });
+  private lastPackId = 0;
+
+  constructor(
+    source: FileSource,
+    private readonly loadModel: LoadPromptModel,
+  ) {
+    this.repository = new Repository(source, TEXT_CACHE_BYTES);
+  }
+
+  sync(params: ManifestSyncParams): Promise<ManifestSyncResult> {
+    return Promise.resolve(this.repository.apply(params));
+  }
+
+  overlay(params: OverlayParams): Promise<void> {
+    this.repository.overlay(params);
+    return Promise.resolve();
+  }
+
+  async pack(
+    request: PackRequest,
+    onProgress: (fraction: number) => void,
+    signal: AbortSignal,
+  ): Promise<PackedPrompt> {
+    if (!this.repository.hasRoots) throw noWorkspace();
+    const model = await this.loadModel(request.modelPath);
+    const view = await this.repository.refresh(onProgress, signal);
+    if (view.usable.length === 0) throw emptyRepository(view, this.repository.rootPaths);
+    const attached = await resolveAttachments(request.attachments, this.repository, view);
+    const encoder = new MeteredEncoder(model.tokenizer, model.identity, this.tokens);
+    const breather = new Breather(signal);
+    const usablePaths = [...new Set([...view.usable, ...attached.paths])];
+    const { tokenIds, inclusion, packed } = await packPrompt({
+      budgetTokens: request.budgetTokens,
+      question: request.question,
+      history: request.history,
+      selections: attached.selections,
+      attachedPaths: attached.paths,
+      totalFiles: usablePaths.length + view.unusable.length,
+      usablePaths,
+      unusable: view.unusable,
+      rank: () => this.repository.rank(request.question, questionsIn(request)),
+      loadFile: async (path) => {
+        await breather.breathe();
+        return this.loadBlock(path, encoder);
+      },
+      encode: (text) => encoder.encode(text),
+      frame: model.frame,
+      signal,
+    });
+    const packId = ++this.lastPackId;
+    this.packs.set(packId, { question: request.question, packed });
+    return { packId, tokenIds, inclusion, tokenizeMs: encoder.spentMs };
+  }
+
+  cite(packId: number, answer: string): Promise<Citation[]> {
+    const pack = this.packs.get(packId);
+    if (!pack) return Promise.reject(forgottenPack(packId));
+    return Promise.resolve(citationsOf(answer, pack.question, pack.packed));
+  }
+
+  release(packId: number): void {
+    this.packs.delete(packId);
+  }
+
+  async tokenTable(modelPath: string): Promise<TokenTableData> {
+    const { tokenizer } = await this.loadModel(modelPath);
+    return packTokenTable(tokenizer);
+  }
+
+  dispose(): Promise<void> {
+    this.packs.clear();
+    return Promise.resolve();
+  }
+
+  private async loadBlock(path: string, encoder: MeteredEncoder): Promise<FileBlock | ExcludedFile> {
+    const loaded = await this.repository.load(path);
+    if (loaded.kind === 'excluded') return { path, reason: loaded.reason };
+    const { hash, text } = loaded;
+    const fence = fileFence(path, text);
+    const ids = joinTokens([
+      encoder.encode(fence.open),
+      encoder.encodeContent(hash, text),
+      encoder.encode(fence.close),
+    ]);
+    return { path, text, ids };
+  }
+}
+
+function questionsIn({ history }: PackRequest): string[] {
+  return history.filter((turn) => turn.role === 'user').map((turn) => turn.text);
+}
+
+function noWorkspace(): LongviewError {
+  return new LongviewError(
+    'noWorkspace',
+    'No folder is open.',
+    'Open the folder that the question is about.',
+  );
+}
+
+function emptyRepository(view: RepositoryView, roots: readonly string[]): LongviewError {
+  const what =
+    view.totalFiles === 0
+      ? 'holds no files that ignore rules and settings leave in'
+      : `holds no file that can be read as text (${summary(view.unusable)})`;
+  return new LongviewError(
+    'emptyRepository',
+    `${roots.join(', ')} ${what}.`,
+    'Open a folder with source files, or change what is ignored and excluded.',
+    { files: view.totalFiles },
+  );
+}
+
+function summary(unusable: readonly ExcludedFile[]): string {
+  const counts = new Map<string, number>();
+  for (const { reason } of unusable) counts.set(reason, (counts.get(reason) ?? 0) + 1);
+  return [...counts].map(([reason, count]) => `${count} ${reason}`).join(', ');
+}
+
+function forgottenPack(packId: number): LongviewError {
+  return new LongviewError(
+    'internal',
+    `The text packed for prompt ${packId} is not kept any more.`,
+    'Ask the question again.',
+  );
+}

@@ -1,0 +1,135 @@
+import { createHash } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
+import type { ExclusionReason } from '../../protocol';
+import { type Classified, classifyBytes, classifyText, classifyUnread, MAX_FILE_BYTES } from './classify';
+import type { FileSource, FileStamp } from './file-source';
+import { type Place, placeKey } from './manifest';
+
+/** A file as the store is asked for it. */
+export interface FileRequest extends Place, FileStamp {
+  absolutePath: string;
+}
+
+/** What is known of a file's content. `hash` is the sha256 of its text, hex. */
+export type FileState = { kind: 'text'; hash: string } | { kind: 'excluded'; reason: ExclusionReason };
+
+export type LoadedFile =
+  | { kind: 'text'; hash: string; text: string }
+  | { kind: 'excluded'; reason: ExclusionReason; detail?: string };
+
+interface Known {
+  /** Of the disk; undefined for the text of an editor. */
+  stamp: FileStamp | undefined;
+  state: FileState;
+}
+
+export interface FileStoreOptions {
+  /** Bytes of text kept in memory. */
+  textCacheBytes: number;
+}
+
+const BYTES_PER_CHAR = 2;
+
+/**
+ * The content of the workspace's files: read once, classified, and kept as long as size and time stay the
+ * same. Unsaved text wins over the disk. What cannot be read is excluded as `unreadable`, never an error.
+ */
+export class FileStore {
+  private readonly known = new Map<string, Known>();
+  private readonly overlays = new Map<string, string>();
+  private readonly texts: LRUCache<string, string>;
+
+  constructor(
+    private readonly source: FileSource,
+    options: FileStoreOptions,
+  ) {
+    this.texts = new LRUCache({
+      maxSize: options.textCacheBytes,
+      sizeCalculation: (text) => text.length * BYTES_PER_CHAR + 1,
+    });
+  }
+
+  setOverlay(place: Place, text: string | null): void {
+    const key = placeKey(place);
+    if (text === null) this.overlays.delete(key);
+    else this.overlays.set(key, text);
+    this.known.delete(key);
+  }
+
+  hasOverlay(place: Place): boolean {
+    return this.overlays.has(placeKey(place));
+  }
+
+  clearOverlays(): void {
+    for (const key of this.overlays.keys()) this.known.delete(key);
+    this.overlays.clear();
+  }
+
+  /** What is known of the file if nothing about it has changed; undefined when it has to be loaded. */
+  peek(file: FileRequest): FileState | undefined {
+    const key = placeKey(file);
+    const known = this.known.get(key);
+    if (!known) return undefined;
+    return this.overlays.has(key) || sameStamp(known.stamp, file) ? known.state : undefined;
+  }
+
+  /**
+   * Content as it is now: unsaved text, else the disk, read again if size or time differ from what was read
+   * before. The manifest may be behind; the disk is asked.
+   */
+  async load(file: FileRequest): Promise<LoadedFile> {
+    const key = placeKey(file);
+    const overlay = this.overlays.get(key);
+    if (overlay !== undefined) return this.remember(key, undefined, classifyText(file.path, overlay));
+    try {
+      return await this.loadFromDisk(key, file);
+    } catch (error) {
+      this.known.set(key, {
+        stamp: { sizeBytes: file.sizeBytes, mtimeMs: file.mtimeMs },
+        state: { kind: 'excluded', reason: 'unreadable' },
+      });
+      return {
+        kind: 'excluded',
+        reason: 'unreadable',
+        detail: error instanceof Error ? error.message : String(error),
+      };
+    }
+  }
+
+  /** Forgets files that are not in the manifest any more. */
+  retain(keys: ReadonlySet<string>): void {
+    for (const key of this.known.keys()) {
+      if (!keys.has(key)) this.known.delete(key);
+    }
+  }
+
+  private async loadFromDisk(key: string, file: FileRequest): Promise<LoadedFile> {
+    const stamp = await this.source.stat(file.absolutePath);
+    const known = this.known.get(key);
+    if (known && sameStamp(known.stamp, stamp)) {
+      if (known.state.kind === 'excluded') return known.state;
+      const text = this.texts.get(known.state.hash);
+      if (text !== undefined) return { ...known.state, text };
+    }
+    const reason = classifyUnread(file.path, stamp.sizeBytes);
+    if (reason) return this.remember(key, stamp, { kind: 'excluded', reason });
+    const content = await this.source.read(file.absolutePath, MAX_FILE_BYTES);
+    if (content === 'tooLarge') return this.remember(key, stamp, { kind: 'excluded', reason: 'tooLarge' });
+    return this.remember(key, content.stamp, classifyBytes(file.path, content.bytes));
+  }
+
+  private remember(key: string, stamp: FileStamp | undefined, content: Classified): LoadedFile {
+    if (content.kind === 'excluded') {
+      this.known.set(key, { stamp, state: content });
+      return content;
+    }
+    const hash = createHash('sha256').update(content.text).digest('hex');
+    this.known.set(key, { stamp, state: { kind: 'text', hash } });
+    this.texts.set(hash, content.text);
+    return { ...content, hash };
+  }
+}
+
+function sameStamp(a: FileStamp | undefined, b: FileStamp): boolean {
+  return a?.sizeBytes === b.sizeBytes && a.mtimeMs === b.mtimeMs;
+}

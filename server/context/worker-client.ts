@@ -1,0 +1,170 @@
+import { Worker } from 'node:worker_threads';
+import type { Citation, ManifestSyncParams, ManifestSyncResult, OverlayParams } from '../../protocol';
+import { CancelledError, LongviewError, messageOf } from '../errors';
+import type { TokenTableData } from '../tokenizer/token-table';
+import type { ContextService, PackedPrompt, PackRequest } from './context-service';
+import { Manifest, placeKey } from './manifest';
+import { type Call, type CallResult, type FromWorker, fromWire, type ToWorker } from './worker-protocol';
+
+export interface ContextServiceOptions {
+  /** Absolute path of the bundled `context-worker.js`. */
+  workerPath: string;
+  /** Where indexes may be kept; absolute. */
+  cacheDir: string;
+}
+
+/**
+ * The context service in a worker thread of its own. The thread starts with the first message; when it
+ * dies, the calls that ran in it fail, and the next call starts another one, which is told the file list
+ * and the unsaved text again. The caller need not resync.
+ */
+export function createContextService(options: ContextServiceOptions): ContextService {
+  return new WorkerContextService(options);
+}
+
+interface PendingCall {
+  resolve: (result: CallResult) => void;
+  reject: (error: Error) => void;
+  onProgress: (fraction: number) => void;
+}
+
+class WorkerContextService implements ContextService {
+  private worker: Worker | undefined;
+  private readonly pending = new Map<number, PendingCall>();
+  private lastId = 0;
+  private disposed = false;
+  /** What a new thread has to be told. */
+  private readonly manifest = new Manifest();
+  private readonly overlays = new Map<string, OverlayParams>();
+
+  constructor(private readonly options: ContextServiceOptions) {}
+
+  async sync(params: ManifestSyncParams): Promise<ManifestSyncResult> {
+    const worker = this.running();
+    const before = rootsOf(this.manifest);
+    const result = this.manifest.apply(params);
+    if (before !== rootsOf(this.manifest)) this.overlays.clear();
+    if (result.resync) return result;
+    if (params.mode === 'delta') await this.call(worker, { method: 'sync', params });
+    else if (params.last) await this.passFullList(worker);
+    return result;
+  }
+
+  /** In one go once it is complete: a thread that starts halfway would miss the first pieces. */
+  private async passFullList(worker: Worker): Promise<void> {
+    for (const params of this.manifest.snapshot()) await this.call(worker, { method: 'sync', params });
+  }
+
+  async overlay(params: OverlayParams): Promise<void> {
+    const worker = this.running();
+    if (params.text === null) this.overlays.delete(placeKey(params));
+    else this.overlays.set(placeKey(params), params);
+    await this.call(worker, { method: 'overlay', params });
+  }
+
+  async pack(
+    request: PackRequest,
+    onProgress: (fraction: number) => void,
+    signal: AbortSignal,
+  ): Promise<PackedPrompt> {
+    const result = await this.call(this.running(), { method: 'pack', params: request }, onProgress, signal);
+    if (result === null || !('tokenIds' in result)) throw new Error('the context worker returned no prompt');
+    return result;
+  }
+
+  async cite(packId: number, answer: string): Promise<Citation[]> {
+    const result = await this.call(this.running(), { method: 'cite', params: { packId, answer } });
+    if (!Array.isArray(result)) throw new Error('the context worker returned no citations');
+    return result;
+  }
+
+  async tokenTable(modelPath: string): Promise<TokenTableData> {
+    const result = await this.call(this.running(), { method: 'tokenTable', params: { modelPath } });
+    if (result === null || !('offsets' in result)) throw new Error('the context worker returned no tokens');
+    return result;
+  }
+
+  release(packId: number): void {
+    if (this.worker) post(this.worker, { kind: 'release', packId });
+  }
+
+  async dispose(): Promise<void> {
+    this.disposed = true;
+    const worker = this.worker;
+    this.worker = undefined;
+    this.failAll(new CancelledError());
+    await worker?.terminate();
+  }
+
+  private call(
+    worker: Worker,
+    call: Call,
+    onProgress: (fraction: number) => void = () => undefined,
+    signal?: AbortSignal,
+  ): Promise<CallResult> {
+    if (signal?.aborted) return Promise.reject(new CancelledError());
+    const id = ++this.lastId;
+    const cancel = () => post(worker, { kind: 'cancel', id });
+    const answered = new Promise<CallResult>((resolve, reject) => {
+      this.pending.set(id, { resolve, reject, onProgress });
+      post(worker, { kind: 'call', id, ...call });
+      signal?.addEventListener('abort', cancel, { once: true });
+    });
+    return answered.finally(() => {
+      this.pending.delete(id);
+      signal?.removeEventListener('abort', cancel);
+    });
+  }
+
+  /** The thread; a new one that knows what the last one knew, if there is none. */
+  private running(): Worker {
+    if (this.disposed) throw new CancelledError();
+    if (this.worker) return this.worker;
+    const worker = new Worker(this.options.workerPath, { name: 'longview-context' });
+    this.worker = worker;
+    worker.on('message', (message: FromWorker) => this.receive(message));
+    worker.on('error', (error) => this.lose(worker, messageOf(error)));
+    worker.on('exit', (code) => this.lose(worker, `exit code ${code}`));
+    for (const params of this.manifest.snapshot()) this.tell(worker, { method: 'sync', params });
+    for (const params of this.overlays.values()) this.tell(worker, { method: 'overlay', params });
+    return worker;
+  }
+
+  /** Sends what needs no answer: if the thread dies of it, the next call finds out. */
+  private tell(worker: Worker, call: Call): void {
+    post(worker, { kind: 'call', id: ++this.lastId, ...call });
+  }
+
+  private receive(message: FromWorker): void {
+    const call = this.pending.get(message.id);
+    if (!call) return;
+    if (message.kind === 'progress') call.onProgress(message.fraction);
+    else if (message.kind === 'result') call.resolve(message.result);
+    else call.reject(fromWire(message.error));
+  }
+
+  private lose(worker: Worker, reason: string): void {
+    if (this.worker !== worker) return;
+    this.worker = undefined;
+    this.failAll(
+      new LongviewError(
+        'internal',
+        `The thread that reads the repository stopped (${reason}).`,
+        'Ask again; it starts anew.',
+      ),
+    );
+  }
+
+  private failAll(error: Error): void {
+    for (const call of [...this.pending.values()]) call.reject(error);
+    this.pending.clear();
+  }
+}
+
+function post(worker: Worker, message: ToWorker): void {
+  worker.postMessage(message);
+}
+
+function rootsOf(manifest: Manifest): string {
+  return manifest.roots.map((root) => root.path).join('\0');
+}

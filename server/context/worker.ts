@@ -1,0 +1,66 @@
+/** Entry of the worker thread that reads, tokenizes, ranks and packs. */
+import { parentPort } from 'node:worker_threads';
+import { ContextServiceImpl } from './context-service-impl';
+import { DiskFileSource } from './disk-file-source';
+import { PromptModels } from './prompt-model';
+import type { CallResult, FromWorker, ToWorker } from './worker-protocol';
+import { toWire } from './worker-protocol';
+
+type CallMessage = Extract<ToWorker, { kind: 'call' }>;
+
+const port = parentPort;
+if (!port) throw new Error('this program is a worker thread of the server');
+
+const service = new ContextServiceImpl(new DiskFileSource(), new PromptModels().load);
+const running = new Map<number, AbortController>();
+
+port.on('message', (message: ToWorker) => {
+  if (message.kind === 'cancel') running.get(message.id)?.abort();
+  else if (message.kind === 'release') service.release(message.packId);
+  else void answer(message);
+});
+
+async function answer(call: CallMessage): Promise<void> {
+  const controller = new AbortController();
+  running.set(call.id, controller);
+  try {
+    const result = await perform(call, controller.signal);
+    post({ kind: 'result', id: call.id, result }, buffersOf(result));
+  } catch (error) {
+    post({ kind: 'error', id: call.id, error: toWire(error) });
+  } finally {
+    running.delete(call.id);
+  }
+}
+
+async function perform(call: CallMessage, signal: AbortSignal): Promise<CallResult> {
+  switch (call.method) {
+    case 'sync':
+      await service.sync(call.params);
+      return null;
+    case 'overlay':
+      await service.overlay(call.params);
+      return null;
+    case 'pack':
+      return service.pack(
+        call.params,
+        (fraction) => post({ kind: 'progress', id: call.id, fraction }),
+        signal,
+      );
+    case 'cite':
+      return service.cite(call.params.packId, call.params.answer);
+    case 'tokenTable':
+      return service.tokenTable(call.params.modelPath);
+  }
+}
+
+/** Large arrays are moved to the server's thread, not copied. */
+function buffersOf(result: CallResult): ArrayBuffer[] {
+  if (result === null || Array.isArray(result)) return [];
+  if ('tokenIds' in result) return [result.tokenIds.buffer as ArrayBuffer];
+  return [result.bytes.buffer, result.offsets.buffer];
+}
+
+function post(message: FromWorker, moved: ArrayBuffer[] = []): void {
+  port?.postMessage(message, moved);
+}

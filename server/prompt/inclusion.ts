@@ -1,0 +1,54 @@
+import {
+  EXCLUDED_LIST_LIMIT,
+  type ExcludedFile,
+  type ExclusionReason,
+  type IncludedFile,
+  type InclusionReport,
+} from '../../protocol';
+
+export interface InclusionFacts {
+  totalFiles: number;
+  included: readonly IncludedFile[];
+  /** Files that could not be used, whatever room there was. */
+  unusable: readonly ExcludedFile[];
+  /** All files that could be used; those not included had no room. */
+  usablePaths: readonly string[];
+  budgetTokens: number;
+  promptTokens: number;
+  droppedTurns: number;
+}
+
+/** The exact report of what is in a prompt and what is not. Counts are complete, the list is bounded. */
+export function reportInclusion(facts: InclusionFacts): InclusionReport {
+  const included = mergeByPath(facts.included);
+  const accounted = new Set([...included, ...facts.unusable].map((file) => file.path));
+  const withoutRoom = facts.usablePaths
+    .filter((path) => !accounted.has(path))
+    .map((path): ExcludedFile => ({ path, reason: 'noRoom' }));
+  const excluded = [...withoutRoom, ...facts.unusable];
+  const excludedByReason: Partial<Record<ExclusionReason, number>> = {};
+  for (const { reason } of excluded) excludedByReason[reason] = (excludedByReason[reason] ?? 0) + 1;
+  return {
+    totalFiles: facts.totalFiles,
+    included,
+    excluded: excluded.slice(0, EXCLUDED_LIST_LIMIT),
+    excludedByReason,
+    fileTokens: included.reduce((sum, file) => sum + file.tokens, 0),
+    budgetTokens: facts.budgetTokens,
+    promptTokens: facts.promptTokens,
+    droppedTurns: facts.droppedTurns,
+  };
+}
+
+/** A file and selections of it are one entry: attached, with the tokens of all. */
+function mergeByPath(files: readonly IncludedFile[]): IncludedFile[] {
+  const byPath = new Map<string, IncludedFile>();
+  for (const file of files) {
+    const other = byPath.get(file.path);
+    byPath.set(
+      file.path,
+      other ? { path: file.path, tokens: other.tokens + file.tokens, reason: 'attached' } : file,
+    );
+  }
+  return [...byPath.values()];
+}
