@@ -1,0 +1,268 @@
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import type { SamplingOptions } from '../../../../../protocol';
+import type { LoadProgress, LoadRequest } from '../../../../../server/backends/backend';
+import { OnnxBackend } from '../../../../../server/backends/onnx/onnx-backend';
+import { loadOnnxRuntime } from '../../../../../server/backends/onnx/onnx-runtime';
+import { LongviewError } from '../../../../../server/errors';
+import { openGguf } from '../../../../../server/models/gguf/open-gguf';
+import { goldenOf, makeTempDir, pathOf } from './tiny-models';
+
+const MODEL = 'qwen2-tied-f32';
+const CONTEXT = 64;
+const GREEDY: SamplingOptions = { temperature: 0, topP: 1, topK: 0, stop: [] };
+const HOT: SamplingOptions = { temperature: 20, topP: 1, topK: 0, stop: [], seed: 11 };
+
+const ignoreProgress = () => undefined;
+const isError = (code: string, pattern: RegExp) => (error: unknown) => {
+  assert.ok(error instanceof LongviewError, String(error));
+  assert.equal(error.code, code);
+  assert.match(error.message, pattern);
+  assert.match(error.action, /^[A-Z].*\.$/);
+  return true;
+};
+
+suite('onnx backend', () => {
+  const { tokens, logits, vocabSize } = goldenOf(MODEL);
+  let cacheDir: string;
+  let backend: OnnxBackend;
+
+  suiteSetup(() => {
+    cacheDir = makeTempDir();
+  });
+  suiteTeardown(() => fs.rmSync(cacheDir, { recursive: true, force: true }));
+  setup(() => {
+    backend = new OnnxBackend({ loadRuntime: loadOnnxRuntime, freshSeed: () => 1 });
+  });
+  teardown(() => backend.dispose());
+
+  const request = (overrides: Partial<LoadRequest> = {}): LoadRequest => ({
+    modelPath: pathOf(MODEL),
+    modelSha256: MODEL,
+    cacheDir,
+    device: 'auto',
+    attention: 'auto',
+    contextTokens: CONTEXT,
+    cpuThreads: 1,
+    matmulAccuracy: 0,
+    ...overrides,
+  });
+  const load = (overrides?: Partial<LoadRequest>) => backend.load(request(overrides), ignoreProgress);
+  const open = (sampling = GREEDY) => backend.openSequence({ sampling, firstUnusedToken: vocabSize });
+
+  /** The greedy choice of the golden after the first `count` tokens. */
+  function goldenNext(count: number): number {
+    const row = logits.subarray((count - 1) * vocabSize, count * vocabSize);
+    return row.indexOf(row.reduce((most, value) => Math.max(most, value), -Infinity));
+  }
+
+  test('tells what it loaded and how far it is', async () => {
+    const progress: LoadProgress[] = [];
+    const fresh = path.join(cacheDir, 'fresh');
+    const model = await backend.load(request({ cacheDir: fresh }), (p) => progress.push(p));
+    assert.deepEqual(model, {
+      backend: 'onnx',
+      device: 'CPU (1 thread)',
+      attention: 'dense',
+      contextTokens: CONTEXT,
+      vocabSize,
+      maxSequences: 4,
+      prefillChunkTokens: 256,
+      notices: [],
+    });
+    const fractions = progress.filter((p) => p.stage === 'convert').map((p) => p.fraction);
+    assert.deepEqual(
+      fractions,
+      [...fractions].sort((a, b) => a - b),
+    );
+    assert.equal(fractions.at(-1), 1);
+    assert.deepEqual(progress.slice(-2), [
+      { stage: 'load', fraction: 0 },
+      { stage: 'load', fraction: 1 },
+    ]);
+  });
+
+  test('weights made again because of damage are told in a notice', async () => {
+    const damaged = path.join(cacheDir, 'damaged');
+    await load({ cacheDir: damaged });
+    const [folder = ''] = fs.readdirSync(path.join(damaged, 'converted'));
+    fs.truncateSync(path.join(damaged, 'converted', folder, 'weights.bin'), 100);
+    const model = await load({ cacheDir: damaged });
+    assert.equal(model.notices.length, 1);
+    assert.match(model.notices[0] ?? '', /damaged .* made again/);
+  });
+
+  test('prefill in chunks, then decode steps, choose what transformers chooses', async () => {
+    await load();
+    const sequence = await open();
+    const first = await backend.prefillChunk({ sequence, tokens: tokens.subarray(0, 10), sample: false });
+    assert.equal(first.next, undefined);
+    assert.ok(first.deviceMs > 0);
+    const second = await backend.prefillChunk({ sequence, tokens: tokens.subarray(10, 17), sample: true });
+    assert.equal(second.next, goldenNext(17));
+    for (let count = 17; count < tokens.length; count++) {
+      const { next } = await backend.decodeStep({ sequence, token: tokens[count]! });
+      assert.equal(next, goldenNext(count + 1));
+    }
+  });
+
+  test('sequences do not see each other', async () => {
+    await load();
+    const [one, other] = [await open(), await open()];
+    await backend.prefillChunk({ sequence: one, tokens: tokens.subarray(0, 20), sample: false });
+    await backend.prefillChunk({ sequence: other, tokens: Int32Array.of(5, 6, 7), sample: true });
+    const { next } = await backend.prefillChunk({
+      sequence: one,
+      tokens: tokens.subarray(20, 30),
+      sample: true,
+    });
+    assert.equal(next, goldenNext(30));
+    await backend.closeSequence(other);
+    await assert.rejects(
+      backend.decodeStep({ sequence: other, token: 1 }),
+      isError('engineFailed', /no sequence/),
+    );
+  });
+
+  test('a rewind forgets tokens and starts sampling anew', async () => {
+    await load();
+    const sequence = await open(HOT);
+    const answer = async () => {
+      let { next } = await backend.prefillChunk({ sequence, tokens: tokens.subarray(10, 20), sample: true });
+      const chosen = [next];
+      for (let i = 0; i < 10; i++) {
+        ({ next } = await backend.decodeStep({ sequence, token: next! }));
+        chosen.push(next);
+      }
+      return chosen;
+    };
+    await backend.prefillChunk({ sequence, tokens: tokens.subarray(0, 10), sample: false });
+    const first = await answer();
+    await backend.rewindSequence({ sequence, lengthTokens: 10, sampling: HOT, firstUnusedToken: vocabSize });
+    assert.deepEqual(await answer(), first);
+    const other = { ...HOT, seed: 12 };
+    await backend.rewindSequence({
+      sequence,
+      lengthTokens: 10,
+      sampling: other,
+      firstUnusedToken: vocabSize,
+    });
+    assert.notDeepEqual(await answer(), first);
+    for (const lengthTokens of [-1, 1.5, 1000]) {
+      await assert.rejects(
+        backend.rewindSequence({ sequence, lengthTokens, sampling: HOT, firstUnusedToken: vocabSize }),
+        isError('engineFailed', /cannot be rewound/),
+      );
+    }
+  });
+
+  test('the context is filled to its last token, and one more is refused without harm', async () => {
+    await load();
+    const sequence = await open();
+    const all = Int32Array.from({ length: CONTEXT }, (_, i) => i);
+    await backend.prefillChunk({ sequence, tokens: all.subarray(1), sample: true });
+    await assert.rejects(
+      backend.prefillChunk({ sequence, tokens: Int32Array.of(1, 2), sample: true }),
+      isError('contextTooLarge', /65 tokens do not fit into the context of 64/),
+    );
+    await backend.decodeStep({ sequence, token: 3 });
+    await assert.rejects(backend.decodeStep({ sequence, token: 3 }), isError('contextTooLarge', /65 tokens/));
+  });
+
+  test('a context beyond the trained one is refused before anything is computed', async () => {
+    await assert.rejects(load({ contextTokens: 513 }), isError('contextTooLarge', /513 tokens .* 512/));
+  });
+
+  test('cuda and sample attention are refused with the reason, whatever the model', async () => {
+    const modelPath = path.join(cacheDir, 'no-such.gguf');
+    await assert.rejects(load({ modelPath, device: 'cuda' }), isError('deviceUnavailable', /cuda.*CPU only/));
+    await assert.rejects(
+      load({ modelPath, attention: 'sample' }),
+      isError('attentionUnavailable', /SampleAttention .* NVIDIA GPU/),
+    );
+  });
+
+  test('numbers that make no sense are refused', async () => {
+    for (const contextTokens of [0, -5, 1.5, Number.NaN]) {
+      await assert.rejects(load({ contextTokens }), isError('badRequest', /context length/));
+    }
+    await assert.rejects(load({ cpuThreads: 0 }), isError('badRequest', /CPU threads/));
+  });
+
+  test('tokens outside the vocabulary and empty chunks are refused without harm', async () => {
+    await load();
+    const sequence = await open();
+    for (const bad of [Int32Array.of(1, vocabSize), Int32Array.of(-1), new Int32Array(0)]) {
+      await assert.rejects(
+        backend.prefillChunk({ sequence, tokens: bad, sample: true }),
+        isError('badRequest', /vocabulary|without tokens/),
+      );
+    }
+    const { next } = await backend.prefillChunk({ sequence, tokens: tokens.subarray(0, 9), sample: true });
+    assert.equal(next, goldenNext(9));
+  });
+
+  test('at most four sequences are open', async () => {
+    await load();
+    const ids = [await open(), await open(), await open(), await open()];
+    await assert.rejects(open(), isError('engineFailed', /holds 4 sequences/));
+    await backend.closeSequence(ids[2]!);
+    await open();
+  });
+
+  test('weights that compute nonsense are an error, not an answer', async () => {
+    const modelPath = path.join(cacheDir, 'nan.gguf');
+    const bytes = fs.readFileSync(pathOf(MODEL));
+    const gguf = await openGguf(pathOf(MODEL));
+    const { offsetBytes } = gguf.tensors.get('blk.1.ffn_norm.weight')!;
+    await gguf.close();
+    bytes.writeFloatLE(Number.NaN, offsetBytes);
+    fs.writeFileSync(modelPath, bytes);
+    await load({ modelPath, modelSha256: 'nan' });
+    const sequence = await open();
+    await assert.rejects(
+      backend.prefillChunk({ sequence, tokens, sample: true }),
+      isError('engineFailed', /no usable answer/),
+    );
+  });
+
+  test('a damaged model file is named and leaves the backend usable', async () => {
+    const modelPath = path.join(cacheDir, 'cut.gguf');
+    fs.writeFileSync(modelPath, fs.readFileSync(pathOf(MODEL)).subarray(0, 100_000));
+    await assert.rejects(load({ modelPath, modelSha256: 'cut' }), isError('modelCorrupt', /cut\.gguf/));
+    await assert.rejects(open(), isError('engineFailed', /No model is loaded/));
+    await load();
+    await open();
+  });
+
+  test('a second model replaces the first and its sequences', async () => {
+    await load();
+    const sequence = await open();
+    await load({ modelPath: pathOf('llama-untied-f16'), modelSha256: 'llama-untied-f16' });
+    await assert.rejects(backend.decodeStep({ sequence, token: 1 }), isError('engineFailed', /no sequence/));
+  });
+
+  test('a cache behind a symbolic link works', async () => {
+    const link = path.join(cacheDir, 'link');
+    const target = path.join(cacheDir, 'target');
+    fs.mkdirSync(target);
+    fs.symlinkSync(target, link);
+    await load({ cacheDir: link });
+    const sequence = await open();
+    const { next } = await backend.prefillChunk({ sequence, tokens: tokens.subarray(0, 9), sample: true });
+    assert.equal(next, goldenNext(9));
+  });
+
+  test('a platform without onnxruntime is told so', async () => {
+    const without = new OnnxBackend({
+      loadRuntime: () =>
+        Promise.reject(new LongviewError('deviceUnavailable', 'onnxruntime cannot be loaded', 'Use Linux.')),
+      freshSeed: () => 1,
+    });
+    await assert.rejects(
+      without.load(request(), ignoreProgress),
+      isError('deviceUnavailable', /onnxruntime/),
+    );
+  });
+});
