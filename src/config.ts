@@ -1,5 +1,6 @@
 import os from 'node:os';
 import path from 'node:path';
+import type * as vscode from 'vscode';
 import { z } from 'zod';
 import type { AskOptions } from '../protocol';
 
@@ -144,4 +145,53 @@ export function askOptionsOf(settings: Settings): AskOptions {
 export function cacheDirOf(settings: Settings): string {
   const userCache = process.env['XDG_CACHE_HOME'] ?? path.join(os.homedir(), '.cache');
   return settings.cacheDir ?? path.join(userCache, 'longview');
+}
+
+/** The settings of now, read again after each change. Every problem is reported once. */
+export class LiveSettings {
+  private current: Settings | undefined;
+  private problemsOfNow: SettingProblem[] = [];
+  private readonly subscription: vscode.Disposable;
+
+  constructor(
+    private readonly workspace: Pick<
+      typeof vscode.workspace,
+      'getConfiguration' | 'onDidChangeConfiguration'
+    >,
+    private readonly report: (problems: SettingProblem[]) => void,
+  ) {
+    this.subscription = this.onDidChange('longview', () => {
+      this.current = undefined;
+    });
+  }
+
+  get value(): Settings {
+    this.current ??= this.read();
+    return this.current;
+  }
+
+  get problems(): SettingProblem[] {
+    return this.problemsOfNow;
+  }
+
+  /** Calls `listener` whenever a setting at or below `section` changes. */
+  onDidChange(
+    section: string,
+    listener: (change: vscode.ConfigurationChangeEvent) => void,
+  ): vscode.Disposable {
+    return this.workspace.onDidChangeConfiguration((change) => {
+      if (change.affectsConfiguration(section)) listener(change);
+    });
+  }
+
+  dispose(): void {
+    this.subscription.dispose();
+  }
+
+  private read(): Settings {
+    const { settings, problems } = readSettings(this.workspace.getConfiguration('longview'));
+    this.problemsOfNow = problems;
+    if (problems.length) this.report(problems);
+    return settings;
+  }
 }

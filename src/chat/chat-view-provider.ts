@@ -1,21 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import * as vscode from 'vscode';
-import type { ChatHostMessage, ChatWelcome } from '../../protocol';
+import type { ChatHostMessage } from '../../protocol';
 import { chatHtml } from './chat-html';
 import type { ChatSession } from './chat-session';
-import type { Disposable, Signal } from './signal';
+import type { Disposable } from './signal';
 import { handleViewMessage, viewHandlers } from './view-handlers';
 import { parseViewMessage } from './view-messages';
+import type { WelcomeSource } from './welcome';
 
 export const CHAT_VIEW = 'longview.chat';
-
-/** What the chat view needs of the rest of the extension. */
-export interface ChatViewHost {
-  readonly welcome: Signal<ChatWelcome>;
-  /** Called whenever a page opens: the first use of Longview. */
-  opened(): ChatWelcome;
-  log: vscode.LogOutputChannel;
-}
 
 /** The chat view: passes messages between its page and the session. The page may come and go. */
 export class ChatViewProvider implements vscode.WebviewViewProvider, vscode.Disposable {
@@ -29,12 +22,13 @@ export class ChatViewProvider implements vscode.WebviewViewProvider, vscode.Disp
   constructor(
     private readonly extensionUri: vscode.Uri,
     private readonly session: ChatSession,
-    private readonly host: ChatViewHost,
+    private readonly welcome: WelcomeSource,
+    private readonly log: vscode.LogOutputChannel,
   ) {
     this.handlers = viewHandlers(session, () => this.sync());
     this.subscriptions = [
       session.messages.on((message) => this.post(message)),
-      host.welcome.on((welcome) => this.post({ kind: 'welcome', welcome })),
+      welcome.changed.on((current) => this.post({ kind: 'welcome', welcome: current })),
     ];
   }
 
@@ -91,12 +85,12 @@ export class ChatViewProvider implements vscode.WebviewViewProvider, vscode.Disp
   private receive(data: unknown): void {
     const parsed = parseViewMessage(data);
     if ('problem' in parsed) {
-      this.host.log.warn(`The chat view sent a message that is left out: ${parsed.problem}`);
+      this.log.warn(`The chat view sent a message that is left out: ${parsed.problem}`);
       return;
     }
     handleViewMessage(this.handlers, parsed.message).catch((error: unknown) => {
       const text = error instanceof Error ? error.message : String(error);
-      this.host.log.warn(text);
+      this.log.warn(text);
       void vscode.window.showWarningMessage(text);
     });
   }
@@ -104,7 +98,7 @@ export class ChatViewProvider implements vscode.WebviewViewProvider, vscode.Disp
   private sync(): void {
     this.ready = true;
     this.post(this.session.snapshot());
-    this.post({ kind: 'welcome', welcome: this.host.opened() });
+    this.post({ kind: 'welcome', welcome: this.welcome.open() });
     for (const message of this.waiting.splice(0)) this.post(message);
   }
 }

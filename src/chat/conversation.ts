@@ -151,3 +151,12 @@ export function afterReload(conversation: ChatConversation): ChatConversation {
     ),
   };
 }
+
+/** The newest exchange whose time to first token was measured. */
+export function measuredExchange(conversation: ChatConversation): ChatExchange | undefined {
+  return conversation.exchanges.findLast(({ record }) => record !== undefined);
+}
+
+export function runningExchange(conversation: ChatConversation): ChatExchange | undefined {
+  return conversation.exchanges.find(({ phase }) => phase === 'running');
+}

@@ -1,0 +1,152 @@
+import {
+  Ask,
+  type AskEvent,
+  type AskOptions,
+  type AskResult,
+  Diagnose,
+  DidChangeEngineStatus,
+  type DownloadEvent,
+  DownloadModel,
+  type EngineStatus,
+  GetEngineStatus,
+  ListModels,
+  type ModelInfo,
+} from '../../protocol';
+import type { ServerConnection, ServerState } from '../client/server-connection';
+import type { AnswerService, Question } from './answer-service';
+import { type Disposable, Signal } from './signal';
+
+/** The files of the window, kept in step with one server. */
+export interface SyncedFiles extends Disposable {
+  /** Files that the server knows. */
+  readonly files: number;
+  /** Resolves when the server knows everything that is known here. */
+  flush(): Promise<void>;
+  /** Tells a new server everything. */
+  resend(): Promise<void>;
+}
+
+/** A server and the files that it is told of. */
+export interface ConnectedServer {
+  connection: ServerConnection;
+  files: SyncedFiles;
+}
+
+/**
+ * The server of this window. Starts with the first call and is told of the files; what it says of the engine is
+ * passed on. Owns the connection.
+ */
+export class ServerSession implements AnswerService {
+  readonly engine = new Signal<EngineStatus>();
+  private started: Promise<ConnectedServer> | undefined;
+  private latestStatus: EngineStatus | undefined;
+
+  /**
+   * @param connect starts a server; called again after `restart`
+   * @param options the options of the settings, read for each question
+   */
+  constructor(
+    private readonly connect: () => Promise<ConnectedServer>,
+    private readonly options: () => AskOptions,
+    private readonly warn: (message: string) => void,
+  ) {}
+
+  /** What the engine last said; absent before the first call. */
+  get status(): EngineStatus | undefined {
+    return this.latestStatus;
+  }
+
+  async ask(question: Question, onEvent: (event: AskEvent) => void, signal: AbortSignal): Promise<AskResult> {
+    const { connection, files } = await this.running();
+    await files.flush();
+    return connection.request(Ask, { ...question, options: this.options() }, { onEvent, signal });
+  }
+
+  async listModels(): Promise<ModelInfo[]> {
+    const { connection } = await this.running();
+    return (await connection.request(ListModels, {})).models;
+  }
+
+  async downloadModel(
+    id: string,
+    allowThirdParty: boolean,
+    onEvent: (event: DownloadEvent) => void,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { connection } = await this.running();
+    await connection.request(DownloadModel, { id, allowThirdParty }, { onEvent, signal });
+  }
+
+  /** The report of the server for people who look into a problem. */
+  async diagnose(): Promise<string> {
+    const { connection } = await this.running();
+    return (await connection.request(Diagnose, {})).report;
+  }
+
+  /** Starts the server, sends it the file list and returns how many files it knows. */
+  async listFiles(): Promise<number> {
+    const { files } = await this.running();
+    await files.flush();
+    return files.files;
+  }
+
+  /** Ends the server and starts another with the settings of now. */
+  async restart(): Promise<void> {
+    await this.stop();
+    await this.running();
+  }
+
+  async dispose(): Promise<void> {
+    await this.stop();
+  }
+
+  private running(): Promise<ConnectedServer> {
+    this.started ??= this.start();
+    return this.started;
+  }
+
+  private async start(): Promise<ConnectedServer> {
+    let server: ConnectedServer | undefined;
+    try {
+      server = await this.connect();
+      const { connection } = server;
+      connection.onNotification(DidChangeEngineStatus, (status) => this.setStatus(status));
+      connection.onState((state) => this.onState(state, server));
+      this.setStatus(await connection.request(GetEngineStatus, {}));
+      return server;
+    } catch (error) {
+      // The next call tries again, with a fresh server.
+      this.started = undefined;
+      await release(server);
+      throw error;
+    }
+  }
+
+  private async stop(): Promise<void> {
+    const { started } = this;
+    this.started = undefined;
+    // A start that failed has told its own caller, and left nothing to release.
+    await release(await started?.catch(() => undefined));
+  }
+
+  private onState(state: ServerState, server: ConnectedServer | undefined): void {
+    if (state.kind === 'restarting')
+      this.setStatus({ state: 'restarting', queued: 0, message: state.message });
+    if (state.kind === 'stopped') this.setStatus({ state: 'failed', queued: 0, message: state.message });
+    if (state.kind !== 'restarted') return;
+    this.setStatus({ state: 'idle', queued: 0 });
+    server?.files.resend().catch((error: unknown) => {
+      this.warn(`The file list could not be sent again: ${String(error)}`);
+    });
+  }
+
+  private setStatus(status: EngineStatus): void {
+    this.latestStatus = status;
+    this.engine.fire(status);
+  }
+}
+
+async function release(server: ConnectedServer | undefined): Promise<void> {
+  server?.files.dispose();
+  await server?.connection.dispose();
+}

@@ -1,0 +1,35 @@
+import * as vscode from 'vscode';
+import type { ChatSession } from '../chat/chat-session';
+import type { ChatViewProvider } from '../chat/chat-view-provider';
+import { measuredExchange } from '../chat/conversation';
+import { attachmentOfEditor, attachmentOfFile } from '../chat/editor-actions';
+import type { Commands } from './register-commands';
+
+type ChatCommands = Pick<
+  Commands,
+  'openChat' | 'newChat' | 'askAboutSelection' | 'attachFile' | 'stop' | 'showTtftDetails'
+>;
+
+/** The commands of the conversation. */
+export function chatCommands(session: ChatSession, view: ChatViewProvider): ChatCommands {
+  return {
+    openChat: () => view.focus(),
+    newChat: () => {
+      session.clear();
+      return view.focus();
+    },
+    askAboutSelection: () => {
+      session.attach(attachmentOfEditor());
+      return view.focus();
+    },
+    attachFile: (uri) => {
+      session.attach(uri instanceof vscode.Uri ? attachmentOfFile(uri) : attachmentOfEditor());
+      return view.focus();
+    },
+    stop: () => session.stop(),
+    showTtftDetails: () => {
+      const measured = measuredExchange(session.current);
+      return measured ? view.reveal(measured.id) : view.focus();
+    },
+  };
+}

@@ -1,0 +1,95 @@
+import * as vscode from 'vscode';
+import { bytesText, type DownloadEvent, type ErrorCode, type ModelInfo } from '../../protocol';
+import type { AnswerService } from '../chat/answer-service';
+import { failureOf } from '../chat/failure';
+import { thirdPartyOffer } from '../chat/model-offer';
+
+/** Lets the user choose a model, fetches it, and asks before packages of third parties are used. */
+export async function downloadModel(service: AnswerService): Promise<void> {
+  const model = await chooseModel(await service.listModels());
+  if (!model) return;
+  const first = await fetchModel(service, model, false);
+  if (first !== 'thirdPartyConsentRequired') return;
+  const offer = thirdPartyOffer(model);
+  const allow = 'Allow and Download';
+  const answer = await vscode.window.showWarningMessage(
+    offer.message,
+    { modal: true, detail: offer.action },
+    allow,
+  );
+  if (answer === allow) await fetchModel(service, model, true);
+}
+
+async function chooseModel(models: ModelInfo[]): Promise<ModelInfo | undefined> {
+  const items = models.map((model) => ({
+    label: model.name,
+    description: model.state === 'ready' ? 'on this machine' : bytesText(model.bytes),
+    detail: `${model.licence} · from ${model.sources.map(sourceName).join(', ')}`,
+    model,
+  }));
+  const chosen = await vscode.window.showQuickPick(items, {
+    title: 'Download a Model',
+    placeHolder: 'The model runs on this machine; nothing that you ask leaves it',
+  });
+  return chosen?.model;
+}
+
+function sourceName({ name, thirdParty }: ModelInfo['sources'][number]): string {
+  return thirdParty ? `${name} (third party, asked before it is used)` : name;
+}
+
+/** Returns the code of a failure that the caller can mend; throws the others. */
+async function fetchModel(
+  service: AnswerService,
+  model: ModelInfo,
+  allowThirdParty: boolean,
+): Promise<ErrorCode | undefined> {
+  const abort = new AbortController();
+  try {
+    await vscode.window.withProgress(
+      {
+        location: vscode.ProgressLocation.Notification,
+        title: `Downloading ${model.name}`,
+        cancellable: true,
+      },
+      async (progress, cancelled) => {
+        cancelled.onCancellationRequested(() => abort.abort());
+        await service.downloadModel(model.id, allowThirdParty, reporter(progress), abort.signal);
+      },
+    );
+  } catch (error) {
+    if (abort.signal.aborted) return undefined;
+    const failure = failureOf(error);
+    if (failure.code === 'thirdPartyConsentRequired' && !allowThirdParty) return failure.code;
+    throw new Error(`${failure.message} ${failure.action}`, { cause: error });
+  }
+  void vscode.window.showInformationMessage(`${model.name} is on this machine.`);
+  return undefined;
+}
+
+/** Passes download events on as the increments, in per cent, that a notification wants. */
+function reporter(progress: vscode.Progress<{ message?: string; increment?: number }>) {
+  let reportedPercent = 0;
+  return (event: DownloadEvent): void => {
+    const percent = event.kind === 'progress' ? percentOf(event) : 0;
+    progress.report({ message: eventText(event), increment: Math.max(0, percent - reportedPercent) });
+    reportedPercent = Math.max(percent, reportedPercent);
+  };
+}
+
+function percentOf({ receivedBytes, totalBytes }: Extract<DownloadEvent, { kind: 'progress' }>): number {
+  return totalBytes > 0 ? (receivedBytes / totalBytes) * 100 : 0;
+}
+
+function eventText(event: DownloadEvent): string {
+  switch (event.kind) {
+    case 'progress':
+      return `${bytesText(event.receivedBytes)} of ${bytesText(event.totalBytes)}`;
+    case 'source':
+      return `from ${event.name}`;
+    case 'sourceFailed':
+      return `${event.name}: ${event.reason}`;
+    case 'verify':
+      return 'verifying the checksum';
+  }
+}

@@ -1,0 +1,70 @@
+import * as vscode from 'vscode';
+import { ChatSession } from './chat/chat-session';
+import { CHAT_VIEW, ChatViewProvider } from './chat/chat-view-provider';
+import { connectServer } from './chat/connect-server';
+import { ConversationStore } from './chat/conversation-store';
+import { ServerSession } from './chat/server-session';
+import { WelcomeSource } from './chat/welcome';
+import { chatCommands } from './commands/chat-commands';
+import { DiagnoseCommand } from './commands/diagnose';
+import { downloadModel } from './commands/download-model';
+import { registerCommands } from './commands/register-commands';
+import { askOptionsOf, LiveSettings } from './config';
+import { showSettingProblems } from './status/setting-problems';
+import { StatusItem } from './status/status-item';
+import { StatusPresenter } from './status/status-presenter';
+
+/** Puts the extension together. Nothing is started: the server comes with the first use of the view or a command. */
+export function activate(context: vscode.ExtensionContext): void {
+  const log = vscode.window.createOutputChannel('Longview', { log: true });
+  const warn = (message: string): void => log.warn(message);
+  const settings = new LiveSettings(vscode.workspace, (problems) => showSettingProblems(problems, log));
+  const exclude = {
+    get: () => settings.value.exclude,
+    onDidChange: (listener: (change: unknown) => void) => settings.onDidChange('longview.exclude', listener),
+  };
+  const { extensionUri } = context;
+  const server = new ServerSession(
+    () => connectServer({ extensionUri, log, settings: () => settings.value, exclude }),
+    () => askOptionsOf(settings.value),
+    warn,
+  );
+  const session = new ChatSession(server, new ConversationStore(context.workspaceState, warn), warn);
+  const welcome = new WelcomeSource(
+    {
+      folders: () => (vscode.workspace.workspaceFolders ?? []).map(({ name }) => name),
+      wantedModel: () => settings.value.model,
+      engine: () => server.status,
+      listFiles: () => server.listFiles(),
+      listModels: () => server.listModels(),
+    },
+    warn,
+  );
+  const view = new ChatViewProvider(extensionUri, session, welcome, log);
+  const diagnose = new DiagnoseCommand(() => ({
+    extensionVersion: (context.extension.packageJSON as { version: string }).version,
+    settings: { ...settings.value },
+    problems: settings.problems.map(({ message }) => message),
+    serverReport: () => server.diagnose(),
+  }));
+  const commands = {
+    ...chatCommands(session, view),
+    downloadModel: () => downloadModel(server),
+    restartEngine: () => server.restart(),
+    diagnose: () => diagnose.run(),
+    showLog: () => log.show(),
+  };
+  context.subscriptions.push(
+    log,
+    settings,
+    server,
+    session,
+    view,
+    diagnose,
+    new StatusPresenter(new StatusItem('longview.showTtftDetails'), { session, server, welcome, settings }),
+    settings.onDidChange('longview', () => welcome.refresh()),
+    vscode.workspace.onDidChangeWorkspaceFolders(() => welcome.refresh()),
+    vscode.window.registerWebviewViewProvider(CHAT_VIEW, view),
+    registerCommands(commands, log),
+  );
+}
