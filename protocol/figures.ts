@@ -10,6 +10,11 @@ export function countText(count: number): string {
   return NUMBER.format(Math.round(count));
 }
 
+/** A count with its noun: `1 file`, `3,912 files`. */
+export function countedText(count: number, noun: string): string {
+  return `${countText(count)} ${noun}${count === 1 ? '' : 's'}`;
+}
+
 /** A count in at most four characters: `950`, `3.9k`, `118k`, `1.2M`. */
 export function shortCountText(count: number): string {
   if (count < 999.5) return String(Math.round(count));
@@ -60,7 +65,7 @@ export function stageRows({
 
 /** `38 of 412 files`. */
 export function filesText({ included, totalFiles }: InclusionReport): string {
-  return `${countText(included.length)} of ${countText(totalFiles)} ${totalFiles === 1 ? 'file' : 'files'}`;
+  return `${countText(included.length)} of ${countedText(totalFiles, 'file')}`;
 }
 
 /** `CPU (2 threads), onnx, dense attention`. */

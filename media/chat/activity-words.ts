@@ -1,4 +1,4 @@
-import { bytesText, type ChatActivity, countText, secondsText } from '../../protocol';
+import { bytesText, type ChatActivity, countedText, countText, secondsText } from '../../protocol';
 
 /** What an activity is called, and how far it is. */
 export interface ActivityWords {
@@ -14,9 +14,7 @@ export function activityWords(activity: ChatActivity): ActivityWords {
     case 'starting':
       return { words: 'Starting' };
     case 'queued':
-      return {
-        words: `Waiting for ${activity.ahead === 1 ? 'another question' : `${activity.ahead} other questions`}`,
-      };
+      return { words: `Waiting for ${countedText(activity.ahead, 'other question')}` };
     case 'stage':
       return stageWords(activity);
     case 'prefill':
@@ -61,10 +59,10 @@ function prefillWords({
   processed,
   etaMs,
 }: Extract<ChatActivity, { kind: 'prefill' }>): ActivityWords {
-  const reused = cached > 0 ? `, ${countText(cached)} reused` : '';
+  const reused = cached > 0 ? ` · ${countText(cached)} reused` : '';
   return {
     words: 'Reading',
     fraction: total > 0 ? processed / total : 0,
-    detail: `${countText(processed)} of ${countText(total)} tokens${reused} · about ${secondsText(etaMs)} left`,
+    detail: `${countText(processed)} of ${countText(total)} tokens · ${secondsText(etaMs)} left${reused}`,
   };
 }

@@ -1,5 +1,6 @@
 import {
   type ChatExchange,
+  countedText,
   countText,
   durationText,
   engineText,
@@ -44,7 +45,7 @@ function notices({ record, inclusion, truncated }: ChatExchange): string[] {
     ...(truncated
       ? ['The answer reached its token limit; raise longview.maxAnswerTokens for longer ones.']
       : []),
-    ...(dropped > 0 ? [`${countText(dropped)} earlier messages no longer fit and were left out.`] : []),
+    ...(dropped > 0 ? [`${countedText(dropped, 'earlier message')} no longer fitted in.`] : []),
   ];
 }
 

@@ -5,7 +5,8 @@ import { Composer } from './composer';
 import { Host } from './host';
 import { parseHostMessage } from './host-messages';
 import { Transcript } from './transcript';
-import { modelLabel, WelcomeView } from './welcome-view';
+import { WelcomeView } from './welcome-view';
+import { modelLabel } from './welcome-words';
 
 /** The page of the chat view: draws what the extension says, and passes on what the user does. */
 class ChatPage {

@@ -42,7 +42,8 @@ export class Transcript {
       const view = old.get(exchange.id);
       if (!view) return new ExchangeView(exchange, this.host);
       old.delete(exchange.id);
-      view.update(exchange);
+      // Drawing anew would close what the user has opened.
+      if (JSON.stringify(view.current) !== JSON.stringify(exchange)) view.update(exchange);
       return view;
     });
     for (const view of old.values()) {

@@ -1,6 +1,7 @@
 import {
   type ChatActivity,
   type ChatExchange,
+  countedText,
   countText,
   durationText,
   type EngineStatus,
@@ -68,7 +69,7 @@ function activityWords(activity: ChatActivity): { short: string; long: string } 
     case 'starting':
       return { short: 'Starting', long: 'starting' };
     case 'queued':
-      return { short: 'Queued', long: `waiting for ${countText(activity.ahead)} other questions` };
+      return { short: 'Queued', long: `waiting for ${countedText(activity.ahead, 'other question')}` };
     case 'prefill': {
       const { processed, total, etaMs } = activity;
       const percent = percentText(total > 0 ? processed / total : 0);
