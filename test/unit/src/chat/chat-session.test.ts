@@ -1,0 +1,215 @@
+import assert from 'node:assert/strict';
+import type { AskEvent, AskResult, ChatHostMessage, DownloadEvent, ModelInfo } from '../../../../protocol';
+import type { AnswerService, Question } from '../../../../src/chat/answer-service';
+import { ChatSession } from '../../../../src/chat/chat-session';
+import { ConversationStore } from '../../../../src/chat/conversation-store';
+import { MODEL, RESULT, serverError } from './samples';
+
+interface Call {
+  question: Question;
+  onEvent: (event: AskEvent) => void;
+  signal: AbortSignal;
+  resolve(result: AskResult): void;
+  reject(error: unknown): void;
+}
+
+/** A service that answers when the test says so. */
+class ScriptedService implements AnswerService {
+  readonly calls: Call[] = [];
+  readonly downloads: { id: string; allowThirdParty: boolean }[] = [];
+  models: ModelInfo[] | Error = [MODEL];
+  onDownload: (onEvent: (event: DownloadEvent) => void, allowThirdParty: boolean) => Promise<void> = () =>
+    Promise.resolve();
+
+  ask(question: Question, onEvent: (event: AskEvent) => void, signal: AbortSignal): Promise<AskResult> {
+    return new Promise((resolve, reject) => {
+      this.calls.push({ question, onEvent, signal, resolve, reject });
+    });
+  }
+
+  listModels(): Promise<ModelInfo[]> {
+    return this.models instanceof Error ? Promise.reject(this.models) : Promise.resolve(this.models);
+  }
+
+  downloadModel(
+    id: string,
+    allowThirdParty: boolean,
+    onEvent: (event: DownloadEvent) => void,
+  ): Promise<void> {
+    this.downloads.push({ id, allowThirdParty });
+    return this.onDownload(onEvent, allowThirdParty);
+  }
+}
+
+function setUp() {
+  const service = new ScriptedService();
+  const warnings: string[] = [];
+  const warn = (message: string) => void warnings.push(message);
+  const store = new ConversationStore({ get: () => undefined, update: () => Promise.resolve() }, warn);
+  const session = new ChatSession(service, store, warn);
+  const messages: ChatHostMessage[] = [];
+  session.messages.on((message) => messages.push(message));
+  const last = () => session.current.exchanges.at(-1)!;
+  return { service, session, messages, warnings, last };
+}
+
+const settled = () => new Promise((resolve) => setImmediate(resolve));
+
+suite('ChatSession', () => {
+  test('asks with history and attachments, streams pieces at their offsets, and answers', async () => {
+    const { service, session, messages, last } = setUp();
+    session.attach({ kind: 'file', path: 'a.ts' });
+    const first = session.ask(' First? ');
+    service.calls[0]!.onEvent({ seq: 0, kind: 'token', text: 'In ' });
+    service.calls[0]!.onEvent({ seq: 1, kind: 'token', text: 'src' });
+    assert.deepEqual(
+      messages.filter(({ kind }) => kind === 'text').map((message) => 'offset' in message && message.offset),
+      [0, 3],
+    );
+    service.calls[0]!.resolve(RESULT);
+    await first;
+    assert.equal(last().phase, 'done');
+    assert.deepEqual(service.calls[0]!.question.attachments, [{ kind: 'file', path: 'a.ts' }]);
+
+    void session.ask('Second?');
+    const { question, history, attachments } = service.calls[1]!.question;
+    assert.equal(question, 'Second?');
+    assert.deepEqual(
+      history.map(({ text }) => text),
+      ['First?', RESULT.answer],
+    );
+    assert.deepEqual(attachments, [], 'attachments belong to one question');
+    session.dispose();
+  });
+
+  test('runs one question at a time and asks nothing when nothing is written', () => {
+    const { service, session } = setUp();
+    void session.ask('   ');
+    assert.equal(service.calls.length, 0);
+    void session.ask('One?');
+    void session.ask('Two?');
+    assert.equal(service.calls.length, 1);
+    session.dispose();
+  });
+
+  test('stops at once, cancels the call, and can ask again while the server winds down', async () => {
+    const { service, session, last } = setUp();
+    void session.ask('One?');
+    service.calls[0]!.onEvent({ seq: 0, kind: 'token', text: 'Half' });
+    session.stop();
+    assert.equal(last().phase, 'stopped');
+    assert.equal(service.calls[0]!.signal.aborted, true);
+    void session.ask('Two?');
+    service.calls[0]!.reject(new Error('cancelled'));
+    await settled();
+    assert.equal(session.current.exchanges[0]!.phase, 'stopped');
+    assert.equal(session.current.exchanges[0]!.answer, 'Half');
+    assert.equal(session.isRunning, true, 'the second question runs on');
+    session.dispose();
+  });
+
+  test('a failure keeps the part that arrived, names what helps, and can be retried', async () => {
+    const { service, session, last } = setUp();
+    const asking = session.ask('One?');
+    service.calls[0]!.onEvent({ seq: 0, kind: 'token', text: 'Half' });
+    service.calls[0]!.reject(serverError('engineCrashed'));
+    await asking;
+    assert.equal(last().phase, 'failed');
+    assert.equal(last().answer, 'Half');
+    assert.equal(last().failure?.action, 'Mend engineCrashed.');
+    assert.deepEqual(last().failure?.buttons, ['retry', 'showLog']);
+    const again = session.retry(last().id);
+    service.calls[1]!.resolve(RESULT);
+    await again;
+    assert.equal(last().phase, 'done');
+    assert.equal(session.current.exchanges.length, 1);
+  });
+
+  test('retries the last exchange only', async () => {
+    const { service, session } = setUp();
+    const first = session.ask('One?');
+    service.calls[0]!.reject(serverError('internal'));
+    await first;
+    const second = session.ask('Two?');
+    service.calls[1]!.resolve(RESULT);
+    await second;
+    await session.retry(session.current.exchanges[0]!.id);
+    assert.equal(service.calls.length, 2);
+  });
+
+  test('a missing model: offers it by name, asks before third parties, downloads, then answers', async () => {
+    const { service, session, last } = setUp();
+    const asking = session.ask('One?');
+    service.calls[0]!.reject(serverError('modelMissing', { model: 'small' }));
+    await asking;
+    assert.match(last().failure!.message, /Small 0\.1B \(398 MB, Apache-2\.0\)/);
+    assert.match(last().failure!.action, /makers\/small.*small-part-1 and small-part-2/);
+    assert.deepEqual(last().failure!.buttons, ['downloadModel']);
+    assert.equal(service.downloads.length, 0, 'nothing is fetched before the user says so');
+
+    service.onDownload = (_onEvent, allowed) =>
+      allowed
+        ? Promise.resolve()
+        : Promise.reject(serverError('thirdPartyConsentRequired', { model: 'small' }));
+    await session.downloadAndAnswer(last().id, false);
+    assert.equal(last().failure!.code, 'thirdPartyConsentRequired');
+    assert.match(last().failure!.message, /small-part-1 and small-part-2/);
+    assert.deepEqual(last().failure!.buttons, ['allowThirdParty']);
+
+    const answering = session.downloadAndAnswer(last().id, true);
+    await settled();
+    service.calls[1]!.resolve(RESULT);
+    await answering;
+    assert.equal(last().phase, 'done');
+    assert.deepEqual(
+      service.downloads.map(({ allowThirdParty }) => allowThirdParty),
+      [false, true],
+    );
+  });
+
+  test('shows download progress and can be cancelled', async () => {
+    const { service, session, last } = setUp();
+    const asking = session.ask('One?');
+    service.calls[0]!.reject(serverError('modelMissing'));
+    await asking;
+    service.onDownload = (onEvent) => {
+      onEvent({ kind: 'progress', receivedBytes: 5, totalBytes: 10 });
+      return new Promise(() => undefined);
+    };
+    void session.downloadAndAnswer(last().id, false);
+    await settled();
+    assert.deepEqual(last().activity, { kind: 'download', receivedBytes: 5, totalBytes: 10 });
+    session.stop();
+    assert.equal(last().phase, 'stopped');
+  });
+
+  test('keeps the server’s own words when the models cannot be listed', async () => {
+    const { service, session, last, warnings } = setUp();
+    service.models = new Error('no list');
+    const asking = session.ask('One?');
+    service.calls[0]!.reject(serverError('modelMissing'));
+    await asking;
+    assert.equal(last().failure!.message, 'message of modelMissing');
+    assert.match(warnings.join(), /no list/);
+  });
+
+  test('a new chat ends the running answer, and its late events change nothing', async () => {
+    const { service, session } = setUp();
+    void session.ask('One?');
+    session.clear();
+    service.calls[0]!.onEvent({ seq: 0, kind: 'token', text: 'late' });
+    service.calls[0]!.resolve(RESULT);
+    await settled();
+    assert.deepEqual(session.current, { exchanges: [] });
+    assert.equal(service.calls[0]!.signal.aborted, true);
+  });
+
+  test('attaches the same file once, and detaches by place', () => {
+    const { session, messages } = setUp();
+    session.attach({ kind: 'file', path: 'a.ts' });
+    session.attach({ kind: 'file', path: 'b.ts' });
+    session.attach({ kind: 'file', path: 'a.ts' });
+    session.detach(0);
+    assert.deepEqual(messages.at(-1), { kind: 'attachments', attachments: [{ kind: 'file', path: 'a.ts' }] });
+  });
+});
