@@ -9,11 +9,11 @@ export const FAST_MODEL = 'smollm2-135m-instruct-q4_1';
 /** The default on a CPU: for the one test that reads the answer. */
 export const TRUTH_MODEL = 'qwen2.5-coder-0.5b-instruct-q4_k_m';
 
-/** Downloads what is missing. The tests' own user has agreed to third-party uploads by running them. */
+/** Downloads what is missing; the command line names its source when that is a third party. */
 export function ensureModels(ids) {
   for (const id of ids) {
     const cli = path.join(root, 'out/cli.js');
-    const args = [cli, 'models', 'download', id, '--allow-third-party'];
+    const args = [cli, 'models', 'download', id];
     const { status, error } = spawnSync(process.execPath, args, { stdio: ['ignore', 2, 'inherit'] });
     if (status !== 0) {
       throw new Error(`the model ${id} could not be fetched (${error?.message ?? `exit code ${status}`})`);
