@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { type Connection, createConnection } from 'vscode-languageserver/node';
 import { DidChangeEngineStatus, type InitializationOptions } from '../protocol';
@@ -63,7 +64,7 @@ function compose(connection: Connection, options: InitializationOptions, version
   });
   const engine = new Engine({
     backends: supervisor,
-    defaults: { cacheDir, cpuThreads },
+    defaults: { cacheDir, cpuThreads: cpuThreads === 0 ? availableParallelism() : cpuThreads },
     onStatus: (status) => {
       connection
         .sendNotification(DidChangeEngineStatus.method, status)
