@@ -1,0 +1,48 @@
+// Causal prefill attention for sm_90a: one loading warpgroup, two or three computing ones.
+// After FlashAttention-3 (Shah et al., 2024, arXiv:2407.08608), sections 3.1 and 3.2.
+#pragma once
+
+#include "attention/dense/sm90/consumer.cuh"
+#include "attention/dense/sm90/loader.cuh"
+
+namespace longview::attention::sm90 {
+
+template <class Config>
+__device__ __forceinline__ void init_barriers(SharedStorage<Config>& shared) {
+  shared.query_full.init(1);
+  shared.query_empty.init(Config::kConsumerWarps);
+  for (int stage = 0; stage < Config::kStages; ++stage) {
+    shared.key_full[stage].init(1);
+    shared.value_full[stage].init(1);
+    shared.key_empty[stage].init(Config::kConsumerWarps);
+    shared.value_empty[stage].init(Config::kConsumerWarps);
+  }
+  ::longview::sm90::fence_barrier_init();
+}
+
+/// Blocks stay until all query tiles are done.
+template <class Config>
+__global__ void __launch_bounds__(Config::kThreads, 1)
+    dense_prefill_kernel(const __grid_constant__ PrefillKernelParams params) {
+  extern __shared__ __align__(1024) uint8_t shared_bytes[];
+  auto& shared = *reinterpret_cast<SharedStorage<Config>*>(shared_bytes);
+  const int warpgroup = ::longview::sm90::warpgroup_index();
+
+  if (threadIdx.x == 0) {
+    ::longview::sm90::prefetch_tensor_map(&params.query);
+    ::longview::sm90::prefetch_tensor_map(&params.key);
+    ::longview::sm90::prefetch_tensor_map(&params.value);
+    init_barriers(shared);
+  }
+  __syncthreads();
+
+  if (warpgroup == 0) {
+    ::longview::sm90::release_registers<Config::kLoaderRegisters>();
+    if (threadIdx.x == 0) Loader<Config>(params, shared).run();
+  } else {
+    ::longview::sm90::acquire_registers<Config::kConsumerRegisters>();
+    Consumer<Config>(params, shared, warpgroup - 1).run();
+  }
+}
+
+}  // namespace longview::attention::sm90

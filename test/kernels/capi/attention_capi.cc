@@ -1,0 +1,58 @@
+// C interface to the attention kernels and their oracle, for tests and benches
+// in Python.
+#include <cstdio>
+#include <exception>
+#include <memory>
+#include <new>
+
+#include "attention/dense/api.h"
+#include "reference/attention.h"
+
+using longview::attention::DensePrefill;
+using longview::attention::DensePrefillParams;
+using longview::reference::AttentionParams;
+
+#define LONGVIEW_EXPORT extern "C" __attribute__((visibility("default")))
+
+namespace {
+
+/// Runs `action`; on an exception writes its text to `message` [message_size]
+/// and returns 1.
+template <class Action>
+int guarded(char *message, int message_size, Action action) {
+  try {
+    action();
+    return 0;
+  } catch (const std::exception &error) {
+    std::snprintf(message, message_size, "%s", error.what());
+    return 1;
+  }
+}
+
+} // namespace
+
+LONGVIEW_EXPORT int longview_dense_prefill_create(DensePrefill **prefill,
+                                                  char *message,
+                                                  int message_size) {
+  return guarded(message, message_size, [&] {
+    *prefill = std::make_unique<DensePrefill>().release();
+  });
+}
+
+LONGVIEW_EXPORT void longview_dense_prefill_destroy(DensePrefill *prefill) {
+  delete prefill;
+}
+
+LONGVIEW_EXPORT int longview_dense_prefill_run(const DensePrefill *prefill,
+                                               const DensePrefillParams *params,
+                                               void *stream, char *message,
+                                               int message_size) {
+  return guarded(message, message_size, [&] {
+    prefill->run(*params, static_cast<cudaStream_t>(stream));
+  });
+}
+
+LONGVIEW_EXPORT void
+longview_reference_attention(const AttentionParams *params) {
+  longview::reference::dense_causal_attention(*params);
+}
