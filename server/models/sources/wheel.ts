@@ -1,5 +1,5 @@
 import { type FileHandle, open } from 'node:fs/promises';
-import { pipeline } from 'node:stream/promises';
+import type { Readable } from 'node:stream';
 import { createInflateRaw } from 'node:zlib';
 import { SourceFailure } from './model-source';
 
@@ -80,37 +80,37 @@ class ZipReader {
     if (start + member.compressedBytes > this.sizeBytes) throw this.damaged(`${memberPath} is cut`);
 
     let unpackedBytes = 0;
-    const consume = async (chunks: AsyncIterable<Buffer>) => {
-      for await (const chunk of chunks) {
-        unpackedBytes += chunk.length;
-        if (unpackedBytes > member.sizeBytes) throw this.damaged(`${memberPath} is larger than it says`);
-        await onChunk(chunk);
-      }
-    };
-    await this.pipe(member, start, memberPath, consume);
+    for await (const chunk of this.chunksOf(member, start, memberPath)) {
+      unpackedBytes += chunk.length;
+      if (unpackedBytes > member.sizeBytes) throw this.damaged(`${memberPath} is larger than it says`);
+      await onChunk(chunk);
+    }
     if (unpackedBytes !== member.sizeBytes) throw this.damaged(`${memberPath} is smaller than it says`);
   }
 
-  private async pipe(
-    member: Member,
-    start: number,
-    memberPath: string,
-    consume: (chunks: AsyncIterable<Buffer>) => Promise<void>,
-  ): Promise<void> {
+  private async *chunksOf(member: Member, start: number, memberPath: string): AsyncGenerator<Buffer> {
     if (member.compressedBytes === 0) return;
-    const raw = this.handle.createReadStream({
-      start,
-      end: start + member.compressedBytes - 1,
-      autoClose: false,
-    });
-    if (member.method === STORED) return pipeline(raw, consume);
-    if (member.method !== DEFLATED) throw this.damaged(`${memberPath} is compressed in an unknown way`);
+    const end = start + member.compressedBytes - 1;
+    const raw = this.handle.createReadStream({ start, end, autoClose: false });
+    // Not `pipeline` with the reader as its end: that hides the reader's own error behind an AbortError.
+    const unpacked = this.inflate(raw, member.method, memberPath);
     try {
-      await pipeline(raw, createInflateRaw(), consume);
+      for await (const chunk of unpacked as AsyncIterable<Buffer>) yield chunk;
     } catch (error) {
       const isOfZlib = error instanceof Error && 'code' in error && String(error.code).startsWith('Z_');
       throw isOfZlib ? this.damaged(`${memberPath} does not unpack`, { cause: error }) : error;
+    } finally {
+      raw.destroy();
+      unpacked.destroy();
     }
+  }
+
+  private inflate(raw: Readable, method: number, memberPath: string): Readable {
+    if (method === STORED) return raw;
+    if (method !== DEFLATED) throw this.damaged(`${memberPath} is compressed in an unknown way`);
+    const inflate = createInflateRaw();
+    raw.once('error', (error) => inflate.destroy(error));
+    return raw.pipe(inflate);
   }
 
   /** The central directory, found from the record at the end of the file. */
