@@ -25,7 +25,7 @@ class _Params(ctypes.Structure):
     ]
 
 
-def _params(query, key, value, output, **overrides):
+def _params(query, key, value, output, /, **overrides):
     for tensor in (query, key, value, output):
         assert tensor.is_contiguous()
     fields = {
@@ -59,7 +59,7 @@ class AttentionKernels:
     def close(self):
         self._library.longview_dense_prefill_destroy(self._prefill)
 
-    def dense_prefill(self, query, key, value, output, **overrides):
+    def dense_prefill(self, query, key, value, output, /, **overrides):
         """query, output [q_len, heads, dim]; key, value [kv_len, kv_heads, dim]; bf16 on the GPU."""
         params = _params(query, key, value, output, **overrides)
         stream = ctypes.c_void_p(torch.cuda.current_stream().cuda_stream)
