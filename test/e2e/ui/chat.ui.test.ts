@@ -12,7 +12,7 @@ suite('the chat view', () => {
     // Greedy and short: what is under test is the view.
     window = await LongviewWindow.open({
       folder: workspace.dir,
-      settings: { 'longview.maxAnswerTokens': 200 },
+      settings: { 'longview.maxAnswerTokens': 200, 'longview.contextTokens': 2048 },
     });
     await window.openView();
   });

@@ -11,7 +11,7 @@ suite('the conversation survives', () => {
     workspace = plantedWorkspace();
     window = await LongviewWindow.open({
       folder: workspace.dir,
-      settings: { 'longview.maxAnswerTokens': 300 },
+      settings: { 'longview.maxAnswerTokens': 300, 'longview.contextTokens': 2048 },
     });
     await window.openView();
   });
