@@ -1,7 +1,7 @@
 import os from 'node:os';
 import path from 'node:path';
 import type * as vscode from 'vscode';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { AskOptions } from '../protocol';
 
 /** Where one setting comes from: `vscode.WorkspaceConfiguration`, or a test. */

@@ -12,7 +12,7 @@ import {
   stageRows,
   type TtftRecord,
 } from '../../protocol';
-import { element, icon, linkButton } from './dom';
+import { element, icon, iconButton, linkButton } from './dom';
 import type { Host } from './host';
 
 /** What an answer cost and what it was made from: one line that opens into the whole account. */
@@ -24,6 +24,7 @@ export function footerView(exchange: ChatExchange, host: Host): HTMLElement | un
   return element(
     'div',
     { class: 'footer' },
+    iconButton('copy', 'Copy Answer', () => host.send({ kind: 'copy', text: exchange.answer })),
     element(
       'details',
       { class: 'account' },

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ChatAction, ChatFailure, ErrorCode } from '../../protocol';
 import { ERROR_CODES } from './exchange-schema';
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { CHAT_ACTIONS, type ChatViewMessage } from '../../protocol';
 
 /** Far above any question, far below what would slow the editor down. */

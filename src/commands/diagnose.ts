@@ -27,7 +27,8 @@ export class DiagnoseCommand implements vscode.TextDocumentContentProvider, vsco
   async provideTextDocumentContent(): Promise<string> {
     const facts = this.facts();
     return [
-      '# Longview',
+      (await serverPart(facts)).trimEnd(),
+      '## Editor',
       table({
         extension: facts.extensionVersion,
         editor: `${vscode.env.appName} ${vscode.version}`,
@@ -43,8 +44,6 @@ export class DiagnoseCommand implements vscode.TextDocumentContentProvider, vsco
         ),
       ),
       ...facts.problems,
-      '## Server',
-      await serverPart(facts),
       '',
     ].join('\n\n');
   }
@@ -58,7 +57,7 @@ async function serverPart(facts: DiagnoseFacts): Promise<string> {
   try {
     return await facts.serverReport();
   } catch (error) {
-    return `The server did not report: ${error instanceof Error ? error.message : String(error)}`;
+    return `# Longview\n\nThe server did not report: ${error instanceof Error ? error.message : String(error)}`;
   }
 }
 
