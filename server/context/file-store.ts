@@ -107,9 +107,10 @@ export class FileStore {
     const stamp = await this.source.stat(file.absolutePath);
     const known = this.known.get(key);
     if (known && sameStamp(known.stamp, stamp)) {
-      if (known.state.kind === 'excluded') return known.state;
-      const text = this.texts.get(known.state.hash);
-      if (text !== undefined) return { ...known.state, text };
+      // Permissions change without size and time, so what could not be read is tried again.
+      if (known.state.kind === 'excluded' && known.state.reason !== 'unreadable') return known.state;
+      const text = known.state.kind === 'text' ? this.texts.get(known.state.hash) : undefined;
+      if (known.state.kind === 'text' && text !== undefined) return { ...known.state, text };
     }
     const reason = classifyUnread(file.path, stamp.sizeBytes);
     if (reason) return this.remember(key, stamp, { kind: 'excluded', reason });

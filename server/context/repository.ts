@@ -108,7 +108,7 @@ export class Repository {
     return loaded;
   }
 
-  /** Permissions change without size and time, so what could not be read is tried again. */
+  /** What could not be read is tried again each time. */
   private isSettled(file: ManifestFile, state: FileState): boolean {
     if (state.kind === 'excluded') return state.reason !== 'unreadable';
     return this.index.has(file.displayPath, state.hash);

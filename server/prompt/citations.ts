@@ -1,5 +1,12 @@
 import type { Citation } from '../../protocol';
-import { type Claim, claimsIn, sentenceAround, type WrittenPlace, writtenPlacesIn } from './claims';
+import {
+  type Claim,
+  claimsIn,
+  MIN_QUOTE_CHARS,
+  sentenceAround,
+  type WrittenPlace,
+  writtenPlacesIn,
+} from './claims';
 import type { PackedText } from './packed-text';
 import { type LineRange, SearchableText } from './text-search';
 
@@ -90,7 +97,9 @@ function namesOf(claimed: string): string[] {
 }
 
 function placesOfQuote(quote: string, texts: readonly SearchableText[]): LineRange[] {
-  if (!quote.trim().includes('\n')) return texts.flatMap((text) => text.linesWith(quote));
+  const line = quote.trim();
+  if (!line.includes('\n'))
+    return line.length < MIN_QUOTE_CHARS ? [] : texts.flatMap((text) => text.linesWith(line));
   const whole = texts.flatMap((text) => text.runsOf(quote));
   if (whole.length > 0) return whole;
   // Small models change a line or leave one out: the longest part of the quote that is there counts.

@@ -23,8 +23,9 @@ const BARE_NAME =
   /(?<![\p{L}\p{N}_$./-])(?=[\p{L}\p{N}_$]*(?:\p{L}_\p{L}|\p{Ll}\p{Lu}|_\p{L}))[\p{L}_$][\p{L}\p{N}_$]{4,}(?![\p{L}\p{N}_$/-])/gu;
 /** `a.ts:1`, `a.ts:1-2`, `a.ts#L1-L2`, `a.ts` line 1, `a.ts`, lines 1 to 2. */
 const WRITTEN_PLACE =
-  /(?<path>[\p{L}\p{N}_@.~+/-]+)[`'")\]]*(?::|#L|,?\s+\(?(?:at |on )?lines?\s+)L?(?<start>\d{1,7})(?:\s*(?:-|–|to)\s*L?(?<end>\d{1,7}))?/gu;
-const MIN_QUOTE_CHARS = 8;
+  /(?<![\p{L}\p{N}_@.~+/-])(?<path>[\p{L}\p{N}_@.~+/-]{1,400})[`'")\]]*(?::|#L|,?\s+\(?(?:at |on )?lines?\s+)L?(?<start>\d{1,7})(?:\s*(?:-|–|to)\s*L?(?<end>\d{1,7}))?/gu;
+/** Shorter text occurs anywhere and shows nothing. */
+export const MIN_QUOTE_CHARS = 8;
 
 /** Names in backticks, bare names with the shape of code, and quotes, in the order of the answer. */
 export function claimsIn(answer: string): Claim[] {

@@ -17,10 +17,11 @@ const MODIFIERS =
 const DEFINITIONS: readonly RegExp[] = [
   new RegExp(
     `^\\s*${MODIFIERS}(?:function\\*?|class|interface|enum|struct|union|trait|impl|namespace|module|package|object|` +
-      `record|protocol|extension|type|def|fn|fun|func|sub|const|let|var|val|static|macro_rules!|mod)\\s+(?:mut\\s+)?(${NAME})`,
+      `record|protocol|extension|type|def|fn|fun|func|sub|const|let|var|val|macro_rules!|mod)\\s+(?:mut\\s+)?(${NAME})`,
     'u',
   ),
   new RegExp(`^\\s*func\\s+\\([^)]*\\)\\s*(${NAME})`, 'u'),
+  new RegExp(`^\\s*(?:pub(?:\\([^)]*\\))?\\s+)?static\\s+(?:mut\\s+)?(${NAME})\\s*:`, 'u'),
   new RegExp(`^\\s*#\\s*define\\s+(${NAME})`, 'u'),
   new RegExp(`^\\s*(?:export\\s+)?["']?(${NAME})["']?\\s*(?::=|=(?!=)|:(?!:))`, 'u'),
   new RegExp(
@@ -30,12 +31,12 @@ const DEFINITIONS: readonly RegExp[] = [
   new RegExp(`^\\s+${MODIFIERS}(?:get\\s+|set\\s+|\\*\\s*)?#?(${NAME})\\s*\\([^;]*$`, 'u'),
 ];
 
-const KEYWORDS = new Set(
-  (
-    'if else for while switch case return throw new await yield delete typeof in of do try catch finally with ' +
-    'import from export default function class def const let var using namespace public private protected'
-  ).split(' '),
-);
+/** Words at the start of a line that does something rather than naming something. */
+const STATEMENT =
+  /^\s*[})\]]*\s*(?:return|throw|raise|await|yield|new|delete|typeof|case|if|elif|else|for|while|do|switch|try|catch|finally|with|import|from|using|goto|assert|print|echo|not)\b/;
+
+/** What the expressions may take for a name. */
+const KEYWORDS = new Set('if for while switch catch function return constructor default'.split(' '));
 
 /** Longer lines hold data, not definitions, and would make the expressions slow. */
 const MAX_LINE_CHARS = 400;
@@ -51,7 +52,7 @@ export function definitionsIn(text: string): Definition[] {
 }
 
 function definedName(line: string): string | undefined {
-  if (line.length > MAX_LINE_CHARS) return undefined;
+  if (line.length > MAX_LINE_CHARS || STATEMENT.test(line)) return undefined;
   for (const expression of DEFINITIONS) {
     const name = expression.exec(line)?.[1];
     if (name !== undefined && name.length > 1 && !KEYWORDS.has(name)) return name;

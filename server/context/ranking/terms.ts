@@ -46,7 +46,7 @@ export function questionTerms(question: string): QuestionTerm[] {
     for (const term of termsOf(identifier)) {
       const wholeName = isName && term === identifier.toLowerCase();
       found.set(term, wholeName || found.get(term) === true);
-      if (!wholeName && /[^s]s$/.test(term) && term.length > 3) found.set(term.slice(0, -1), false);
+      if (!wholeName && !QUESTION_WORDS.has(term) && /[^s]s$/.test(term)) found.set(term.slice(0, -1), false);
     }
   }
   const all = [...found].map(([term, isName]) => ({ term, isName }));
