@@ -41,6 +41,8 @@ function main(): void {
   connection.onShutdown(async () => {
     await running?.dispose();
   });
+  // Ctrl-C in a terminal goes to the whole group; the client cancels, and the connection ends the server.
+  process.on('SIGINT', () => undefined);
   connection.listen();
 }
 

@@ -18,4 +18,6 @@ const server = new BackendServer(createBackendSelector(), reply);
 process.on('message', (request: HostRequest) => void server.receive(request));
 // The parent is gone: nobody waits for an answer, and leaving is the surest way to free the device.
 process.on('disconnect', () => process.exit(0));
+// Ctrl-C in a terminal goes to the whole group, and is for the client to act on.
+process.on('SIGINT', () => undefined);
 reply({ kind: 'ready' });
