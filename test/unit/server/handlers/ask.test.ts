@@ -1,0 +1,179 @@
+import assert from 'node:assert/strict';
+import type { AskEvent, AskParams, InclusionReport } from '../../../../protocol';
+import type { ContextService, PackRequest } from '../../../../server/context/context-service';
+import { Engine } from '../../../../server/engine/engine';
+import { CancelledError, LongviewError } from '../../../../server/errors';
+import { AskHandler } from '../../../../server/handlers/ask';
+import { FAKE_TEXT, FakeBackend, FakeProvider, type FakeScript } from '../engine/fake-backend';
+
+const INCLUSION: InclusionReport = {
+  totalFiles: 1,
+  included: [{ path: 'a.ts', tokens: 3, reason: 'all' }],
+  excluded: [],
+  excludedByReason: {},
+  fileTokens: 3,
+  budgetTokens: 80,
+  promptTokens: 8,
+  droppedTurns: 2,
+};
+
+const MODEL = {
+  id: 'fake-model',
+  name: 'Fake',
+  path: '/models/fake.gguf',
+  sha256: 'a'.repeat(64),
+  trainedContextTokens: 200,
+  cpuContextTokens: 100,
+};
+
+const PARAMS: AskParams = {
+  askId: '1',
+  question: 'why?',
+  history: [],
+  attachments: [],
+  options: {
+    device: 'auto',
+    attention: 'auto',
+    maxAnswerTokens: 20,
+    sampling: { temperature: 0, topP: 1, topK: 0, stop: [] },
+  },
+};
+
+/** Packs every question into eight tokens. */
+class FakeContext implements ContextService {
+  readonly requests: PackRequest[] = [];
+  readonly released: number[] = [];
+  failure: Error | undefined;
+
+  async pack(request: PackRequest, onProgress: (fraction: number) => void, signal: AbortSignal) {
+    this.requests.push(request);
+    onProgress(0.5);
+    await Promise.resolve();
+    if (this.failure) throw this.failure;
+    if (signal.aborted) throw new CancelledError();
+    return { packId: 7, tokenIds: new Int32Array(8).fill(65), inclusion: INCLUSION, tokenizeMs: 1 };
+  }
+
+  cite(packId: number, answer: string) {
+    assert.equal(packId, 7);
+    assert.ok(!this.released.includes(packId), 'cited after it was released');
+    return Promise.resolve([
+      { path: 'a.ts', startLine: 1, endLine: 1, verified: true, origin: 'quote', claim: answer } as const,
+    ]);
+  }
+
+  release(packId: number): void {
+    this.released.push(packId);
+  }
+
+  sync = () => Promise.resolve({ resync: false, files: 0 });
+  overlay = () => Promise.resolve();
+  tokenTable = () => Promise.reject(new Error('not asked for here'));
+  dispose = () => Promise.resolve();
+}
+
+function setup(script: Partial<FakeScript> = {}) {
+  const context = new FakeContext();
+  const engine = new Engine({
+    backends: new FakeProvider(new FakeBackend(script)),
+    defaults: { cacheDir: '/cache', cpuThreads: 1 },
+    onStatus: () => undefined,
+  });
+  let now = 0;
+  const handler = new AskHandler({
+    models: { resolve: () => Promise.resolve(MODEL) },
+    context,
+    engine,
+    tokenText: () => Promise.resolve(FAKE_TEXT),
+    now: () => now++,
+  });
+  const events: AskEvent[] = [];
+  const ask = (params: Partial<AskParams['options']> = {}, signal = new AbortController().signal) =>
+    handler.ask(
+      { ...PARAMS, options: { ...PARAMS.options, ...params } },
+      { signal, emit: (batch) => events.push(...batch) },
+    );
+  return { ask, context, events };
+}
+
+suite('AskHandler', () => {
+  test('packs, generates, cites and records', async () => {
+    const { ask, context, events } = setup({ answer: 'because' });
+    const result = await ask();
+    assert.equal(result.answer, 'because');
+    assert.equal(result.stopReason, 'endOfTurn');
+    assert.equal(result.citations[0]?.claim, 'because');
+    assert.deepEqual(result.inclusion, INCLUSION);
+    assert.equal(context.requests[0]?.budgetTokens, 80, 'context less the longest answer');
+    assert.equal(context.requests[0].modelPath, MODEL.path);
+
+    const { record } = result;
+    assert.equal(record.model, 'fake-model');
+    assert.equal(record.promptTokens, 8);
+    assert.equal(record.answerTokens, 7);
+    assert.equal(record.contextTokens, 100);
+    assert.deepEqual(record.notices, ['2 earlier messages left out: no room in the context.']);
+    const { queue, load, context: packing, prefill, firstToken } = record.stagesMs;
+    assert.equal(queue + load + packing + prefill + firstToken, record.ttftMs);
+
+    const text = events.map((event) => (event.kind === 'token' ? event.text : '')).join('');
+    assert.equal(text, 'because');
+    assert.deepEqual(
+      events.map(({ seq }) => seq),
+      events.map((_, index) => index),
+    );
+    const kinds = events.map(({ kind }) => kind);
+    assert.ok(kinds.indexOf('packed') < kinds.indexOf('prefill'));
+    assert.ok(kinds.indexOf('prefill') < kinds.indexOf('token'));
+    assert.equal(kinds.at(-1), 'done');
+  });
+
+  test('lets go of the packed text, also after a failure', async () => {
+    const { ask, context } = setup();
+    await ask();
+    await new Promise(setImmediate);
+    assert.deepEqual(context.released, [7]);
+
+    const broken = setup({
+      before: (call) => {
+        if (call === 'prefill') throw new LongviewError('engineFailed', 'no', 'Ask again.');
+      },
+    });
+    await assert.rejects(broken.ask(), { code: 'engineFailed' });
+    await new Promise(setImmediate);
+    assert.deepEqual(broken.context.released, [7]);
+  });
+
+  test('a failure of the packing is the failure of the question', async () => {
+    const { ask, context } = setup();
+    context.failure = new LongviewError('emptyRepository', 'empty', 'Open another.');
+    await assert.rejects(ask(), { code: 'emptyRepository' });
+  });
+
+  test('refuses a context beyond what the model was trained for', async () => {
+    const { ask, context } = setup();
+    await assert.rejects(ask({ contextTokens: 201 }), { code: 'contextTooLarge', message: /201.*200/ });
+    await assert.rejects(ask({ contextTokens: 20 }), { code: 'badRequest', message: /no room for a prompt/ });
+    assert.equal(context.requests.length, 0);
+  });
+
+  test('stopped with text, the answer so far is the result with its citations', async () => {
+    const stop = new AbortController();
+    const { ask } = setup({
+      answer: 'a long answer',
+      before: (call, count) => {
+        if (call === 'decode' && count === 3) stop.abort();
+      },
+    });
+    const result = await ask({}, stop.signal);
+    assert.equal(result.stopReason, 'cancelled');
+    assert.equal(result.answer, 'a lo');
+    assert.equal(result.citations.length, 1);
+  });
+
+  test('stopped before text, it is cancelled', async () => {
+    const stop = new AbortController();
+    stop.abort();
+    await assert.rejects(setup().ask({}, stop.signal), CancelledError);
+  });
+});
