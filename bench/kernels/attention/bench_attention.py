@@ -3,13 +3,14 @@
     python3 bench/kernels/attention/bench_attention.py --library LIBRARY --commit HASH --out FILE
 
 The kernel's tests run first; no figure is written when one fails. All implementations take turns on
-the same inputs, so that each meets the same clocks and heat.
+the same inputs, and each is timed in its own steady state.
 """
 
 import argparse
 import datetime
 import hashlib
 import json
+import math
 import statistics
 import subprocess
 import sys
@@ -34,8 +35,11 @@ CASES = [
 OURS = "longview"
 WARM_UPS = 2
 REPEATS = 7
-# Short calls are repeated inside one timing, to this many milliseconds, so that clocks settle.
-TIMED_MS = 40
+# At these rates the card runs at its power limit, and its clock follows what ran in the last tenths
+# of a second. So each sample comes after this much of the same work, whoever had the turn before.
+SETTLE_MS = 200
+# Short calls are repeated inside one sample, to this many milliseconds.
+SAMPLE_MS = 40
 
 
 def flash_attention_3():
@@ -54,11 +58,12 @@ def torch_backend(backend):
     return call
 
 
-def elapsed_ms(call, calls):
+def elapsed_ms(implementation, inputs, calls):
+    """Milliseconds of one of `calls` calls."""
     start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
     start.record()
     for _ in range(calls):
-        call()
+        implementation(*inputs)
     end.record()
     torch.cuda.synchronize()
     return start.elapsed_time(end) / calls
@@ -66,18 +71,19 @@ def elapsed_ms(call, calls):
 
 def measure(implementations, inputs):
     """Milliseconds of one call: {name: [REPEATS]}."""
-    calls = {}
+    once = {}
     for name, implementation in implementations.items():
-        for _ in range(WARM_UPS):
-            implementation(*inputs)
-        once = elapsed_ms(lambda: implementation(*inputs), 1)
-        calls[name] = max(1, round(TIMED_MS / once))
+        elapsed_ms(implementation, inputs, WARM_UPS)
+        once[name] = elapsed_ms(implementation, inputs, 1)
     times = {name: [] for name in implementations}
     order = list(implementations)
     for _ in range(REPEATS):
         for name in order:
-            times[name].append(elapsed_ms(lambda: implementations[name](*inputs), calls[name]))
-        order.append(order.pop(0))
+            implementation = implementations[name]
+            elapsed_ms(implementation, inputs, math.ceil(SETTLE_MS / once[name]))
+            sample = elapsed_ms(implementation, inputs, math.ceil(SAMPLE_MS / once[name]))
+            times[name].append(sample)
+        order.reverse()
     return times
 
 

@@ -1,0 +1,99 @@
+// Checks the CPU oracle of attention on cases whose answer is known without
+// computing it.
+#include <cmath>
+#include <cstdio>
+#include <vector>
+
+#include "reference/attention.h"
+
+using longview::reference::dense_causal_attention;
+
+namespace {
+
+constexpr int kHeadDim = 4;
+constexpr float kTolerance = 1e-6f;
+
+struct Shape {
+  int q_len;
+  int kv_len;
+  int num_heads;
+  int num_kv_heads;
+};
+
+int failures = 0;
+
+void expect_near(float actual, float expected, const char *what, int position,
+                 int head) {
+  if (std::abs(actual - expected) <= kTolerance)
+    return;
+  std::printf("%s: position %d, head %d: %g, not %g\n", what, position, head,
+              actual, expected);
+  ++failures;
+}
+
+/// V of key j in KV head h is j + 100 * h in every column, so an output says
+/// whom it attended to.
+std::vector<float> numbered_values(const Shape &shape) {
+  std::vector<float> value;
+  for (int j = 0; j < shape.kv_len; ++j) {
+    for (int head = 0; head < shape.num_kv_heads; ++head) {
+      value.insert(value.end(), kHeadDim, static_cast<float>(j + 100 * head));
+    }
+  }
+  return value;
+}
+
+std::vector<float> attend(const Shape &shape, const std::vector<float> &query,
+                          const std::vector<float> &key) {
+  const std::vector<float> value = numbered_values(shape);
+  std::vector<float> output(query.size(), NAN);
+  dense_causal_attention({query.data(), key.data(), value.data(), output.data(),
+                          shape.q_len, shape.kv_len, shape.num_heads,
+                          shape.num_kv_heads, kHeadDim, 0.5f});
+  return output;
+}
+
+/// Equal scores: the mean of what is visible, which ends at the query's own
+/// position.
+void test_equal_scores_give_the_causal_mean(const Shape &shape) {
+  const std::vector<float> query(shape.q_len * shape.num_heads * kHeadDim, 0.f);
+  const std::vector<float> key(shape.kv_len * shape.num_kv_heads * kHeadDim,
+                               1.f);
+  const std::vector<float> output = attend(shape, query, key);
+  const int heads_per_kv_head = shape.num_heads / shape.num_kv_heads;
+  for (int i = 0; i < shape.q_len; ++i) {
+    const int last = shape.kv_len - shape.q_len + i;
+    for (int head = 0; head < shape.num_heads; ++head) {
+      const float expected = last / 2.f + 100.f * (head / heads_per_kv_head);
+      expect_near(output[(i * shape.num_heads + head) * kHeadDim], expected,
+                  "causal mean", i, head);
+    }
+  }
+}
+
+/// One key far above the rest, with scores that would overflow without the
+/// maximum subtracted.
+void test_a_dominant_key_is_copied() {
+  const Shape shape{2, 5, 1, 1};
+  const std::vector<float> query(shape.q_len * kHeadDim, 30.f);
+  std::vector<float> key(shape.kv_len * kHeadDim, 0.f);
+  constexpr int kDominant = 2;
+  for (int d = 0; d < kHeadDim; ++d)
+    key[kDominant * kHeadDim + d] = 30.f;
+  const std::vector<float> output = attend(shape, query, key);
+  for (int i = 0; i < shape.q_len; ++i) {
+    expect_near(output[i * kHeadDim], kDominant, "dominant key", i, 0);
+  }
+}
+
+} // namespace
+
+int main() {
+  test_equal_scores_give_the_causal_mean({1, 1, 1, 1});
+  test_equal_scores_give_the_causal_mean({3, 3, 6, 2});
+  test_equal_scores_give_the_causal_mean({1, 17, 7, 1});
+  test_equal_scores_give_the_causal_mean({0, 4, 2, 1});
+  test_a_dominant_key_is_copied();
+  std::printf(failures == 0 ? "oracle: ok\n" : "oracle: %d wrong\n", failures);
+  return failures == 0 ? 0 : 1;
+}
