@@ -46,7 +46,9 @@ export class HttpClient {
     throwIfCancelled(signal);
     const exchange = new AbortController();
     const cancel = () => exchange.abort(new CancelledError());
-    const late = new SourceFailure(`${url.host} did not answer within ${this.timeouts.answerMs / 1000} s`);
+    const proxy = proxyFor(url, this.env);
+    const peer = proxy ? `${url.host} (through the proxy ${proxy.host})` : url.host;
+    const late = new SourceFailure(`${peer} did not answer within ${this.timeouts.answerMs / 1000} s`);
     const timer = setTimeout(() => exchange.abort(late), this.timeouts.answerMs);
     signal.addEventListener('abort', cancel, { once: true });
     try {

@@ -69,6 +69,8 @@ export class SpawnedPipClient implements PipClient {
       // Wheels pass through the temporary folder, which is often small, and there their growth is seen.
       env: { ...this.env, TMPDIR: request.folder, TEMP: request.folder, TMP: request.folder },
       stdio: ['ignore', 'pipe', 'pipe'],
+      // A process group of its own: `python3` is often a wrapper, and all that it starts must end with it.
+      detached: process.platform !== 'win32',
       windowsHide: true,
     });
     const output = new PipOutput(child);
@@ -161,6 +163,7 @@ class PipWatch {
       });
     }, WATCH_INTERVAL_MS);
     request.signal.addEventListener('abort', this.cancel, { once: true });
+    process.once('exit', this.killWithParent);
   }
 
   /** Exit status of pip. @throws the reason for which pip was ended; the error of a failed start */
@@ -178,7 +181,11 @@ class PipWatch {
     clearInterval(this.timer);
     clearTimeout(this.killTimer);
     this.request.signal.removeEventListener('abort', this.cancel);
+    process.removeListener('exit', this.killWithParent);
   }
+
+  /** A group of its own would outlive this process. */
+  private readonly killWithParent = () => killGroup(this.child, 'SIGKILL');
 
   private readonly cancel = () => this.end(new CancelledError());
 
@@ -221,8 +228,25 @@ class PipWatch {
   private end(verdict: Error): void {
     if (this.verdict) return;
     this.verdict = verdict;
-    this.child.kill();
-    this.killTimer = setTimeout(() => this.child.kill('SIGKILL'), KILL_AFTER_MS);
+    killGroup(this.child, 'SIGTERM');
+    this.killTimer = setTimeout(() => {
+      killGroup(this.child, 'SIGKILL');
+      // `close` waits for everyone who holds the other end of these.
+      this.child.stdout?.destroy();
+      this.child.stderr?.destroy();
+    }, KILL_AFTER_MS);
+  }
+}
+
+function killGroup(child: ChildProcess, signal: NodeJS.Signals): void {
+  if (process.platform === 'win32' || child.pid === undefined) {
+    child.kill(signal);
+    return;
+  }
+  try {
+    process.kill(-child.pid, signal);
+  } catch (error) {
+    if (!hasCode(error, 'ESRCH')) throw error;
   }
 }
 

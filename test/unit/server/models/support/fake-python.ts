@@ -10,6 +10,7 @@ export type PipBehaviour =
   | { kind: 'silent' }
   | { kind: 'noAnswer' }
   | { kind: 'stall' }
+  | { kind: 'wrapped'; pidPath: string }
   | { kind: 'noWheel' };
 
 /** A `python3` that plays pip's part: a program on a PATH of its own, told by a file what to do. */
@@ -63,7 +64,12 @@ else if (does.kind === 'fail') { process.stderr.write(does.stderr); process.exit
 else {
   process.stdout.write('Collecting ' + args.at(-1) + '\\n');
   if (does.kind === 'noAnswer') forEver();
-  else if (does.kind === 'stall') {
+  else if (does.kind === 'wrapped') {
+    const idle = ['-e', 'setInterval(() => undefined, 1000)'];
+    const child = require('node:child_process').spawn(process.execPath, idle, { stdio: 'inherit' });
+    fs.writeFileSync(does.pidPath, String(child.pid));
+    forEver();
+  } else if (does.kind === 'stall') {
     process.stdout.write('  Downloading ' + name + '.whl\\n');
     fs.writeFileSync(path.join(folder, 'half'), 'half');
     forEver();
