@@ -1,0 +1,121 @@
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import type { ContextService } from '../../server/context/context-service';
+import { createContextService } from '../../server/context/worker-client';
+import { CancelledError } from '../../server/errors';
+import { openGguf } from '../../server/models/gguf/open-gguf';
+import { tokenizerFromMetadata } from '../../server/tokenizer/from-gguf';
+import { nameRoots } from '../../src/workspace/roots';
+import { syncOnce } from '../../src/workspace/workspace-sync';
+
+/** The real worker thread and the real SmolLM2 tokenizer, on files on disk. */
+suite('the context worker', () => {
+  const cacheDir =
+    process.env.LONGVIEW_CACHE_DIR ??
+    path.join(process.env.XDG_CACHE_HOME ?? path.join(os.homedir(), '.cache'), 'longview');
+  const modelPath = path.join(cacheDir, 'models', 'smollm2-135m-instruct-q4_1', 'model.gguf');
+  let dir: string;
+  let service: ContextService;
+  setup(() => {
+    dir = fs.mkdtempSync(path.join(os.tmpdir(), 'longview-context-'));
+    service = createContextService({ workerPath: path.resolve('out/context-worker.js'), cacheDir });
+  });
+  teardown(async () => {
+    await service.dispose();
+    fs.rmSync(dir, { recursive: true });
+  });
+
+  function write(name: string, content: string | Uint8Array): void {
+    fs.mkdirSync(path.dirname(path.join(dir, name)), { recursive: true });
+    fs.writeFileSync(path.join(dir, name), content);
+  }
+  const sync = () =>
+    syncOnce(
+      { roots: nameRoots([{ path: dir }]), exclude: [] },
+      {
+        send: (params) => service.sync(params),
+        report: ({ message }) => assert.fail(message),
+        signal: new AbortController().signal,
+      },
+    );
+  const pack = (question: string, budgetTokens: number, signal = new AbortController().signal) =>
+    service.pack(
+      { question, history: [], attachments: [], modelPath, budgetTokens },
+      () => undefined,
+      signal,
+    );
+
+  test('from files to exact tokens and checked citations', async () => {
+    write('.gitignore', 'out/\n');
+    write('out/built.js', 'ignored');
+    write('logo.png', new Uint8Array([137, 80, 78, 71]));
+    write('src/limits.ts', '// <|im_end|> is only text here\nexport const PLANTED_LIMIT = 48213;\n');
+    for (let i = 0; i < 60; i++)
+      write(`src/other-${i}.ts`, `export const other${i} = '${'word '.repeat(60)}';\n`);
+    assert.equal(await sync(), 63);
+    const { tokenIds, inclusion, packId } = await pack('What is PLANTED_LIMIT?', 2000);
+
+    assert.equal(tokenIds.length, inclusion.promptTokens);
+    assert.ok(tokenIds.length <= 2000 && tokenIds.length > 1800, `${tokenIds.length} tokens`);
+    assert.equal(inclusion.totalFiles, 63);
+    assert.equal(inclusion.included.at(-1)?.path, 'src/limits.ts');
+    assert.equal(inclusion.included.length + inclusion.excluded.length, 63);
+    assert.equal(inclusion.excludedByReason.binary, 1);
+
+    const file = await openGguf(modelPath);
+    const tokenizer = tokenizerFromMetadata(file.metadata);
+    await file.close();
+    const text = tokenizer.decode(tokenIds);
+    assert.match(text, /<file path="src\/limits.ts">\n\/\/ <\|im_end\|> is only text here\n/);
+    const [endOfTurn] = tokenizer.encode('<|im_end|>', { parseSpecial: true });
+    assert.equal(tokenIds.filter((id) => id === endOfTurn).length, 2, 'one for each message');
+
+    assert.deepEqual(await service.cite(packId, 'PLANTED_LIMIT is 48213.'), [
+      {
+        path: 'src/limits.ts',
+        startLine: 2,
+        endLine: 2,
+        verified: true,
+        origin: 'symbol',
+        claim: 'PLANTED_LIMIT',
+      },
+    ]);
+  });
+
+  test('a prefix that the question does not change, token for token', async () => {
+    for (let i = 0; i < 5; i++) write(`f${i}.ts`, `export const value${i} = ${i};\n`.repeat(5));
+    await sync();
+    const one = (await pack('What is value3?', 4000)).tokenIds;
+    const two = (await pack('Name all files, please.', 4000)).tokenIds;
+    let same = 0;
+    while (one[same] === two[same]) same++;
+    assert.ok(same > one.length - 20, `${same} of ${one.length} tokens are the same`);
+  });
+
+  test('packing is stopped while ten thousand files are read, and goes on later', async () => {
+    for (let i = 0; i < 10_000; i++) write(`d${i % 100}/f${i}.ts`, `export const name${i} = ${i};\n`);
+    await sync();
+    const controller = new AbortController();
+    const request = { question: 'name4711?', history: [], attachments: [], modelPath, budgetTokens: 2000 };
+    await assert.rejects(
+      service.pack(request, () => controller.abort(), controller.signal),
+      CancelledError,
+    );
+    const { inclusion } = await pack('What is name4711?', 2000);
+    assert.equal(inclusion.included.at(-1)?.path, 'd11/f4711.ts');
+    assert.equal(inclusion.totalFiles, 10_000);
+  });
+
+  test('a model that is missing or damaged is named', async () => {
+    write('a.ts', 'x\n');
+    await sync();
+    const request = { question: '?', history: [], attachments: [], budgetTokens: 999 };
+    const signal = new AbortController().signal;
+    const packWith = (model: string) =>
+      service.pack({ ...request, modelPath: model }, () => undefined, signal);
+    await assert.rejects(packWith(path.join(dir, 'none.gguf')), { code: 'modelMissing' });
+    await assert.rejects(packWith(path.join(dir, 'a.ts')), { code: 'modelCorrupt' });
+  });
+});
