@@ -143,7 +143,7 @@ export function askOptionsOf(settings: Settings): AskOptions {
 
 /** Where models and indexes lie: the setting, else the user's cache folder. */
 export function cacheDirOf(settings: Settings): string {
-  const userCache = process.env['XDG_CACHE_HOME'] ?? path.join(os.homedir(), '.cache');
+  const userCache = process.env['XDG_CACHE_HOME'] || path.join(os.homedir(), '.cache');
   return settings.cacheDir ?? path.join(userCache, 'longview');
 }
 

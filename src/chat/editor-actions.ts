@@ -5,7 +5,7 @@ import { nameRoots } from '../workspace/roots';
 import { absolutePathOf, repoPathOf } from './repo-paths';
 
 /** The folders of the window that lie on disk, named as in the manifest. */
-export function workspaceRoots(): WorkspaceRoot[] {
+function workspaceRoots(): WorkspaceRoot[] {
   const folders = vscode.workspace.workspaceFolders ?? [];
   const onDisk = folders.filter(({ uri }) => uri.scheme === 'file');
   return nameRoots(onDisk.map(({ uri, name }) => ({ path: uri.fsPath, name })));
