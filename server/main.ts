@@ -56,7 +56,7 @@ function compose(connection: Connection, options: InitializationOptions, version
     sources: defaultSources(process.env),
     freeBytes: freeBytesIn,
   });
-  const context = createContextService({ workerPath: path.join(__dirname, 'context-worker.js'), cacheDir });
+  const context = createContextService({ workerPath: path.join(__dirname, 'context-worker.js') });
   const supervisor = new HostSupervisor({
     modulePath: path.join(__dirname, 'engine-host.js'),
     log,

@@ -9,8 +9,6 @@ import { type Call, type CallResult, type FromWorker, fromWire, type ToWorker } 
 export interface ContextServiceOptions {
   /** Absolute path of the bundled `context-worker.js`. */
   workerPath: string;
-  /** Where indexes may be kept; absolute. */
-  cacheDir: string;
 }
 
 /**

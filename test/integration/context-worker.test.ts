@@ -20,7 +20,7 @@ suite('the context worker', () => {
   let service: ContextService;
   setup(() => {
     dir = fs.mkdtempSync(path.join(os.tmpdir(), 'longview-context-'));
-    service = createContextService({ workerPath: path.resolve('out/context-worker.js'), cacheDir });
+    service = createContextService({ workerPath: path.resolve('out/context-worker.js') });
   });
   teardown(async () => {
     await service.dispose();

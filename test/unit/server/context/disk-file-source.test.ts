@@ -5,6 +5,8 @@ import os from 'node:os';
 import path from 'node:path';
 import { DiskFileSource } from '../../../../server/context/disk-file-source';
 
+const MAKE_PIPE = 'mkfifo';
+
 suite('disk-file-source', () => {
   const source = new DiskFileSource();
   let dir: string;
@@ -53,7 +55,7 @@ suite('disk-file-source', () => {
     await assert.rejects(source.read(dir, 10));
     await assert.rejects(source.stat(path.join(dir, 'gone')), /ENOENT/);
     if (process.platform === 'win32') return;
-    execFileSync('mkfifo', [path.join(dir, 'pipe')]);
+    execFileSync(MAKE_PIPE, [path.join(dir, 'pipe')]);
     await assert.rejects(source.read(path.join(dir, 'pipe'), 10), /not a regular file/);
   });
 });

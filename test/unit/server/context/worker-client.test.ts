@@ -36,7 +36,7 @@ suite('worker-client', () => {
   setup(() => {
     dir = fs.mkdtempSync(path.join(os.tmpdir(), 'longview-worker-'));
     fs.writeFileSync(path.join(dir, 'worker.js'), STAND_IN);
-    service = createContextService({ workerPath: path.join(dir, 'worker.js'), cacheDir: dir });
+    service = createContextService({ workerPath: path.join(dir, 'worker.js') });
   });
   teardown(async () => {
     await service.dispose();
@@ -122,7 +122,7 @@ suite('worker-client', () => {
   }
 
   test('a worker that cannot start is an error, not a hang', async () => {
-    const lost = createContextService({ workerPath: path.join(dir, 'none.js'), cacheDir: dir });
+    const lost = createContextService({ workerPath: path.join(dir, 'none.js') });
     await assert.rejects(
       lost.cite(1, 'x'),
       (error) => error instanceof LongviewError && error.code === 'internal',

@@ -6,7 +6,7 @@ const SPECIAL_BASE = 0x200000;
 const SPECIALS = ['<|im_start|>', '<|im_end|>'];
 
 /** One token for each character, and one for each special token where those are parsed. */
-export class CharTokenizer implements Tokenizer {
+class CharTokenizer implements Tokenizer {
   readonly vocabSize = SPECIAL_BASE + SPECIALS.length;
   readonly bosToken = undefined;
   readonly endTokens = [SPECIAL_BASE + 1];
@@ -43,7 +43,7 @@ export class CharTokenizer implements Tokenizer {
 }
 
 /** The template of ChatML. */
-export const chatml: ChatRenderer = {
+const chatml: ChatRenderer = {
   render: (messages, { addGenerationPrompt }) => [
     ...messages.flatMap(
       ({ role, content }, message) =>
