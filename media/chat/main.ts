@@ -2,6 +2,7 @@ import './chat.css';
 import type { ChatHostMessage } from '../../protocol';
 import { Announcer } from './announcer';
 import { Composer } from './composer';
+import { element } from './dom';
 import { Host } from './host';
 import { parseHostMessage } from './host-messages';
 import { Transcript } from './transcript';
@@ -18,7 +19,8 @@ class ChatPage {
 
   start(): void {
     this.welcome.root.hidden = true;
-    document.body.append(this.welcome.root, this.transcript.root, this.composer.root, this.announcer.root);
+    const parts = [this.welcome, this.transcript, this.composer, this.announcer];
+    document.body.append(element('main', {}, ...parts.map(({ root }) => root)));
     window.addEventListener('message', ({ data }: MessageEvent<unknown>) => {
       const message = parseHostMessage(data);
       if (message) this.receive(message);
