@@ -192,7 +192,7 @@ function describeModel(spec: ModelSpec, request: LoadRequest, weights: Converted
     contextTokens,
     vocabSize: spec.vocabSize,
     maxSequences: MAX_SEQUENCES,
-    prefillChunkTokens: prefillChunkSize(spec, cpuThreads),
+    prefillChunkTokens: prefillChunkSize(spec, contextTokens, cpuThreads),
     notices:
       weights.damage === undefined
         ? []
