@@ -13,8 +13,8 @@ const LOG_STEP = 0.25;
  * and each quarter of it, so that a log stays short.
  */
 export class ProgressLine {
-  private phase = '';
-  private toldFraction = 0;
+  /** In a log: how far each phase was when it was last told. Phases may run side by side. */
+  private readonly told = new Map<string, number>();
   private shown = false;
 
   constructor(private readonly stream: ProgressStream) {}
@@ -28,11 +28,9 @@ export class ProgressLine {
       this.shown = true;
       return;
     }
-    const isNew = phase !== this.phase;
-    const step = fraction !== undefined && fraction - this.toldFraction >= LOG_STEP;
-    if (!isNew && !step) return;
-    this.phase = phase;
-    this.toldFraction = fraction ?? 0;
+    const before = this.told.get(phase);
+    if (before !== undefined && (fraction ?? 0) - before < LOG_STEP) return;
+    this.told.set(phase, fraction ?? 0);
     this.stream.write(`${text}\n`);
   }
 

@@ -181,6 +181,16 @@ suite('longview ask', () => {
 });
 
 suite('ProgressLine', () => {
+  test('phases that run side by side do not fill a log', () => {
+    const written: string[] = [];
+    const line = new ProgressLine({ write: (text) => written.push(text) });
+    for (const percent of [0, 10, 20, 30]) {
+      line.update('Pack', `${percent}%`, percent / 100);
+      line.update('Load', `${percent}%`, percent / 100);
+    }
+    assert.deepEqual(written, ['Pack 0%\n', 'Load 0%\n', 'Pack 30%\n', 'Load 30%\n']);
+  });
+
   test('rewrites one line on a terminal, cut to its width', () => {
     const written: string[] = [];
     const line = new ProgressLine({ isTTY: true, columns: 12, write: (text) => written.push(text) });
