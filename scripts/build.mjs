@@ -1,8 +1,9 @@
 // Bundles everything that ships into out/, and with --tests the compiled tests into out/test/.
-//   node scripts/build.mjs [--watch] [--production]
+//   node scripts/build.mjs [--watch] [--production] [--out DIR]
 import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { parseArgs } from 'node:util';
 import * as esbuild from 'esbuild';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
@@ -19,11 +20,11 @@ const PROGRAMS = [
   { entry: '@vscode/codicons/dist/codicon.css', out: 'webview/codicon', platform: 'browser' },
 ];
 
-function optionsOf({ entry, out, external = [], banner, platform = 'node' }, production) {
+function optionsOf({ entry, out, external = [], banner, platform = 'node' }, { production, outdir }) {
   return {
     absWorkingDir: root,
     entryPoints: { [out]: entry },
-    outdir: 'out',
+    outdir,
     bundle: true,
     platform,
     target: platform === 'node' ? 'node20' : 'chrome128',
@@ -43,14 +44,14 @@ function optionsOf({ entry, out, external = [], banner, platform = 'node' }, pro
 }
 
 /** Builds every program; a missing entry fails the build, so that nothing is left out unseen. */
-export async function build({ production = false, watch = false } = {}) {
-  const all = PROGRAMS.map((program) => optionsOf(program, production));
+export async function build({ production = false, watch = false, outdir = 'out' } = {}) {
+  const all = PROGRAMS.map((program) => optionsOf(program, { production, outdir }));
   if (!watch) return Promise.all(all.map((options) => esbuild.build(options)));
   for (const options of all) await (await esbuild.context({ ...options, logLevel: 'info' })).watch();
 }
 
 /** Leaves imports of `scripts/` to run time: those modules find their files by their own place. */
-const SCRIPTS_AT_RUN_TIME = {
+export const SCRIPTS_AT_RUN_TIME = {
   name: 'scripts-at-run-time',
   setup({ onResolve }) {
     onResolve({ filter: /\/scripts\/.*\.mjs$/ }, ({ path: file, resolveDir }) => ({
@@ -82,5 +83,12 @@ export async function buildTests(files) {
 }
 
 if (process.argv[1] && fs.realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
-  await build({ production: process.argv.includes('--production'), watch: process.argv.includes('--watch') });
+  const { values } = parseArgs({
+    options: {
+      production: { type: 'boolean', default: false },
+      watch: { type: 'boolean', default: false },
+      out: { type: 'string', default: 'out' },
+    },
+  });
+  await build({ production: values.production, watch: values.watch, outdir: values.out });
 }
