@@ -1,7 +1,7 @@
 import os from 'node:os';
 import path from 'node:path';
 import type * as vscode from 'vscode';
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import type { AskOptions } from '../protocol';
 
 /** Where one setting comes from: `vscode.WorkspaceConfiguration`, or a test. */
@@ -39,20 +39,21 @@ export interface SettingProblem {
 }
 
 interface Entry {
-  schema: z.ZodType;
+  schema: z.ZodMiniType;
   /** Says what is allowed, to follow "must be". */
   expected: string;
   fallback: unknown;
 }
 
-const optionalModel = z
-  .string()
-  .trim()
-  .refine((text) => text === '' || !/[/\\]/.test(text) || path.isAbsolute(text));
-const absoluteOrEmpty = z
-  .string()
-  .trim()
-  .refine((text) => text === '' || path.isAbsolute(text));
+const optionalModel = z.string().check(
+  z.trim(),
+  z.refine((text) => text === '' || !/[/\\]/.test(text) || path.isAbsolute(text)),
+);
+const absoluteOrEmpty = z.string().check(
+  z.trim(),
+  z.refine((text) => text === '' || path.isAbsolute(text)),
+);
+const wholeNumber = (least: number, most: number) => z.int().check(z.gte(least), z.lte(most));
 
 /** The only list of settings in the code; `package.json` declares the same keys and defaults. */
 export const SETTINGS = {
@@ -64,25 +65,33 @@ export const SETTINGS = {
     fallback: 'auto',
   },
   contextTokens: {
-    schema: z.union([z.literal(0), z.int().min(512).max(1_048_576)]),
+    schema: z.union([z.literal(0), wholeNumber(512, 1_048_576)]),
     expected: '0 or a whole number from 512 to 1048576',
     fallback: 0,
   },
   maxAnswerTokens: {
-    schema: z.int().min(1).max(32_768),
+    schema: wholeNumber(1, 32_768),
     expected: 'a whole number from 1 to 32768',
     fallback: 512,
   },
-  temperature: { schema: z.number().min(0).max(2), expected: 'a number from 0 to 2', fallback: 0 },
-  topP: { schema: z.number().gt(0).max(1), expected: 'a number above 0 and at most 1', fallback: 1 },
-  topK: { schema: z.int().min(0).max(1000), expected: 'a whole number from 0 to 1000', fallback: 0 },
+  temperature: {
+    schema: z.number().check(z.gte(0), z.lte(2)),
+    expected: 'a number from 0 to 2',
+    fallback: 0,
+  },
+  topP: {
+    schema: z.number().check(z.gt(0), z.lte(1)),
+    expected: 'a number above 0 and at most 1',
+    fallback: 1,
+  },
+  topK: { schema: wholeNumber(0, 1000), expected: 'a whole number from 0 to 1000', fallback: 0 },
   seed: {
-    schema: z.int().min(0).nullable(),
+    schema: z.nullable(z.int().check(z.gte(0))),
     expected: 'a whole number of at least 0, or null',
     fallback: null,
   },
-  exclude: { schema: z.array(z.string().min(1)), expected: 'a list of globs', fallback: [] },
-  cpuThreads: { schema: z.int().min(0).max(256), expected: 'a whole number from 0 to 256', fallback: 0 },
+  exclude: { schema: z.array(z.string().check(z.minLength(1))), expected: 'a list of globs', fallback: [] },
+  cpuThreads: { schema: wholeNumber(0, 256), expected: 'a whole number from 0 to 256', fallback: 0 },
   cacheDir: { schema: absoluteOrEmpty, expected: 'an absolute path', fallback: '' },
   'statusBar.visible': { schema: z.boolean(), expected: 'true or false', fallback: true },
 } as const satisfies Record<string, Entry>;

@@ -1,4 +1,4 @@
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import type { ChatConversation } from '../../protocol';
 import { afterReload, EMPTY_CONVERSATION } from './conversation';
 import { exchangeSchema } from './exchange-schema';

@@ -1,4 +1,4 @@
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import type {
   Attachment,
   ChatActivity,
@@ -34,7 +34,7 @@ const attachment = z.discriminatedUnion('kind', [
     endLine: z.int(),
     text: z.string(),
   }),
-]) satisfies z.ZodType<Attachment>;
+]) satisfies z.ZodMiniType<Attachment>;
 
 const citation = z.object({
   path: z.string(),
@@ -43,7 +43,7 @@ const citation = z.object({
   verified: z.boolean(),
   origin: z.enum(['written', 'quote', 'symbol']),
   claim: z.string(),
-}) satisfies z.ZodType<Citation>;
+}) satisfies z.ZodMiniType<Citation>;
 
 const inclusion = z.object({
   totalFiles: z.number(),
@@ -56,7 +56,7 @@ const inclusion = z.object({
   budgetTokens: z.number(),
   promptTokens: z.number(),
   droppedTurns: z.number(),
-}) satisfies z.ZodType<InclusionReport>;
+}) satisfies z.ZodMiniType<InclusionReport>;
 
 const record = z.object({
   ttftMs: z.number(),
@@ -79,7 +79,7 @@ const record = z.object({
   device: z.string(),
   attention: z.enum(['dense', 'sample']),
   notices: z.array(z.string()),
-}) satisfies z.ZodType<TtftRecord>;
+}) satisfies z.ZodMiniType<TtftRecord>;
 
 export const ERROR_CODES = [
   'modelUnknown',
@@ -108,8 +108,8 @@ const failure = z.object({
   message: z.string(),
   action: z.string(),
   buttons: z.array(z.enum(CHAT_ACTIONS)),
-  modelId: z.string().exactOptional(),
-}) satisfies z.ZodType<ChatFailure>;
+  modelId: z.exactOptional(z.string()),
+}) satisfies z.ZodMiniType<ChatFailure>;
 
 const activity = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('starting') }),
@@ -117,8 +117,8 @@ const activity = z.discriminatedUnion('kind', [
   z.object({
     kind: z.literal('stage'),
     stage: z.enum(['gather', 'convert', 'load', 'pack']),
-    fraction: z.number().exactOptional(),
-    detail: z.string().exactOptional(),
+    fraction: z.exactOptional(z.number()),
+    detail: z.exactOptional(z.string()),
   }),
   z.object({
     kind: z.literal('prefill'),
@@ -130,7 +130,7 @@ const activity = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('source'), name: z.string(), thirdParty: z.boolean() }),
   z.object({ kind: z.literal('download'), receivedBytes: z.number(), totalBytes: z.number() }),
   z.object({ kind: z.literal('verify'), fraction: z.number() }),
-]) satisfies z.ZodType<ChatActivity>;
+]) satisfies z.ZodMiniType<ChatActivity>;
 
 export const exchangeSchema = z.object({
   id: z.string(),
@@ -138,10 +138,10 @@ export const exchangeSchema = z.object({
   attachments: z.array(attachment),
   answer: z.string(),
   phase: z.enum(['running', 'done', 'stopped', 'interrupted', 'failed']),
-  activity: activity.exactOptional(),
+  activity: z.exactOptional(activity),
   citations: z.array(citation),
-  inclusion: inclusion.exactOptional(),
-  record: record.exactOptional(),
-  failure: failure.exactOptional(),
-  truncated: z.boolean().exactOptional(),
-}) satisfies z.ZodType<ChatExchange>;
+  inclusion: z.exactOptional(inclusion),
+  record: z.exactOptional(record),
+  failure: z.exactOptional(failure),
+  truncated: z.exactOptional(z.boolean()),
+}) satisfies z.ZodMiniType<ChatExchange>;

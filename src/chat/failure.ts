@@ -1,4 +1,4 @@
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import type { ChatAction, ChatFailure, ErrorCode } from '../../protocol';
 import { ERROR_CODES } from './exchange-schema';
 
@@ -26,11 +26,11 @@ const BUTTONS: Record<ErrorCode, ChatAction[]> = {
 };
 
 const named = z.object({
-  message: z.string().optional(),
+  message: z.optional(z.string()),
   data: z.object({
     code: z.enum(ERROR_CODES),
     action: z.string(),
-    details: z.record(z.string(), z.unknown()).optional(),
+    details: z.optional(z.record(z.string(), z.unknown())),
   }),
 });
 
