@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import crypto from 'node:crypto';
 import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import { openGguf } from '../../server/models/gguf/open-gguf';
 import { ChatTemplate, encodeSegments } from '../../server/tokenizer/chat-template';
 import { tokenizerFromMetadata } from '../../server/tokenizer/from-gguf';
 import type { Tokenizer } from '../../server/tokenizer/tokenizer';
+import { ensureModel } from './support/models';
 
 const FIXTURES = path.join('test', 'fixtures', 'tokenizer');
 
@@ -45,15 +45,6 @@ const MODELS = [
   },
 ];
 
-function modelPath(id: string): string {
-  const cacheDir =
-    process.env.LONGVIEW_CACHE_DIR ??
-    path.join(process.env.XDG_CACHE_HOME ?? path.join(os.homedir(), '.cache'), 'longview');
-  const file = path.join(cacheDir, 'models', id, 'model.gguf');
-  assert.ok(fs.existsSync(file), `this test needs the model ${id}, which is not at ${file}`);
-  return file;
-}
-
 const readJson = (name: string): unknown => JSON.parse(fs.readFileSync(path.join(FIXTURES, name), 'utf8'));
 const sha256 = (data: string | Uint8Array): string => crypto.createHash('sha256').update(data).digest('hex');
 const idsHash = (ids: Int32Array): string =>
@@ -78,7 +69,7 @@ for (const model of MODELS) {
     let chatTemplate: ChatTemplate;
 
     suiteSetup(async () => {
-      const file = await openGguf(modelPath(model.id));
+      const file = await openGguf(await ensureModel(model.id));
       await file.close();
       tokenizer = tokenizerFromMetadata(file.metadata);
       chatTemplate = new ChatTemplate(file.metadata);
