@@ -15,7 +15,7 @@ import type { TokenText } from '../../../../server/engine/generation';
 import { LongviewError } from '../../../../server/errors';
 
 /** Ends an answer in the fake vocabulary. */
-export const END = 0;
+const END = 0;
 
 export interface FakeScript {
   /** Code points the device answers with, after every prompt; `END` follows. */
