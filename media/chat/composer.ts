@@ -22,8 +22,8 @@ export class Composer {
     this.sendButton = iconButton('send', 'Send (Enter)', () => this.submit());
     this.stopButton = iconButton('debug-stop', 'Stop (Escape)', () => this.stop());
     this.root = element(
-      'div',
-      { class: 'composer' },
+      'section',
+      { class: 'composer', 'aria-label': 'New question' },
       this.chips,
       this.input,
       element(

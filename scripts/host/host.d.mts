@@ -30,7 +30,6 @@ export interface Host {
   /** User data, extensions and logs. */
   runDir: string;
   serverPid: number;
-  settingsFile: string;
   /** Ends every process; `keep` leaves `runDir` for a look. */
   stop(options?: { keep?: boolean }): Promise<void>;
 }

@@ -64,7 +64,6 @@ export async function startHost(options) {
       url,
       runDir,
       serverPid: server.pid,
-      settingsFile: `${runDir}/data/User/settings.json`,
       stop,
     };
   } catch (error) {

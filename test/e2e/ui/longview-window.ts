@@ -106,8 +106,7 @@ export class LongviewWindow {
     await this.page.keyboard.press('F1');
     const input = this.page.locator('.quick-input-widget input');
     await input.fill(`>${title}`);
-    await this.page.locator('.quick-input-list .monaco-list-row').first().waitFor();
-    await this.page.keyboard.press('Enter');
+    await this.page.locator('.quick-input-list .monaco-list-row', { hasText: title }).first().click();
   }
 
   /** Reloads the window, as `Developer: Reload Window` does. */
@@ -124,11 +123,15 @@ export class LongviewWindow {
     );
   }
 
-  /** Changes user settings; VS Code picks them up by itself. */
-  changeSettings(changes: Record<string, unknown>): void {
-    const { settingsFile } = this.host;
-    const settings = JSON.parse(fs.readFileSync(settingsFile, 'utf8')) as Record<string, unknown>;
-    fs.writeFileSync(settingsFile, JSON.stringify({ ...settings, ...changes }, null, 2));
+  /** Chooses a colour theme by its label, as a person does. */
+  async pickTheme(label: string): Promise<void> {
+    await this.command('Preferences: Color Theme');
+    const input = this.page.locator('.quick-input-widget input');
+    const choice = this.page.locator('.quick-input-list .monaco-list-row', { hasText: label }).first();
+    await this.page.locator('.quick-input-list .monaco-list-row', { hasText: /Light/ }).first().waitFor();
+    await input.fill(label);
+    await choice.click();
+    await input.waitFor({ state: 'hidden' });
   }
 
   /** Leaves a picture in out/shots. */

@@ -3,12 +3,12 @@ import AxeBuilder from '@axe-core/playwright';
 import { LongviewWindow, until } from './longview-window';
 import { smallWorkspace, type Workspace } from './workspaces';
 
-/** Name of the picture → theme of VS Code and the class that its pages then have. */
+/** Name of the picture → label of VS Code's theme and the class that its pages then have. */
 const THEMES: Record<string, { theme: string; bodyClass: string }> = {
-  light: { theme: 'Default Light Modern', bodyClass: 'vscode-light' },
-  dark: { theme: 'Default Dark Modern', bodyClass: 'vscode-dark' },
-  'high-contrast': { theme: 'Default High Contrast', bodyClass: 'vscode-high-contrast' },
-  'high-contrast-light': { theme: 'Default High Contrast Light', bodyClass: 'vscode-high-contrast-light' },
+  light: { theme: 'Light 2026', bodyClass: 'vscode-light' },
+  dark: { theme: 'Dark 2026', bodyClass: 'vscode-dark' },
+  'high-contrast': { theme: 'Dark High Contrast', bodyClass: 'vscode-high-contrast' },
+  'high-contrast-light': { theme: 'Light High Contrast', bodyClass: 'vscode-high-contrast-light' },
 };
 
 suite('the view for every eye and hand', () => {
@@ -35,7 +35,7 @@ suite('the view for every eye and hand', () => {
 
   for (const [name, { theme, bodyClass }] of Object.entries(THEMES)) {
     test(`has no accessibility fault that axe knows, theme ${name}`, async () => {
-      window.changeSettings({ 'workbench.colorTheme': theme });
+      await window.pickTheme(theme);
       const body = window.view.locator('body');
       await until(
         async () => (await body.getAttribute('class'))?.split(' ').includes(bodyClass) ?? false,
@@ -63,8 +63,9 @@ suite('the view for every eye and hand', () => {
   test('is usable by keyboard alone', async () => {
     await window.composer.focus();
     await window.page.keyboard.type('Which operators are there?');
+    const before = await window.exchanges.count();
     await window.page.keyboard.press('Enter');
-    await window.finished(window.lastExchange);
+    await window.finished(window.exchanges.nth(before));
     await window.page.keyboard.press('ArrowUp');
     assert.equal(await window.composer.inputValue(), 'Which operators are there?');
   });
