@@ -47,6 +47,13 @@ export function decoderGraph(
   return new DecoderGraph(spec, manifest, options).build();
 }
 
+/**
+ * In narrower models rounding activations to int8 shows, so their 4-bit layers keep float32, which costs them little.
+ * Measured over 64 choices, the worst cosine to float32: SmolLM2 (576 wide) 0.994 with rounding and 0.9997 without;
+ * with rounding 0.9997 for the 0.5B (896 wide) and 0.9999 for the 1.5B. With 8 bits only level 4 is fast.
+ */
+const NARROW_HIDDEN_SIZE = 768;
+
 /** What every layer reads. */
 interface Positions {
   lastPosition: Value;
@@ -66,7 +73,9 @@ class DecoderGraph {
     manifest: WeightsManifest,
     private readonly options: DecoderGraphOptions,
   ) {
-    this.weights = new WeightOps(this.graph, manifest, options.accuracy);
+    const { accuracy } = options;
+    const isNarrow = spec.hiddenSize < NARROW_HIDDEN_SIZE;
+    this.weights = new WeightOps(this.graph, manifest, { 4: isNarrow ? 0 : accuracy, 8: accuracy });
   }
 
   build(): Uint8Array {

@@ -13,7 +13,7 @@ export class WeightOps {
   constructor(
     private readonly graph: GraphBuilder,
     private readonly manifest: WeightsManifest,
-    private readonly accuracy: MatmulAccuracy,
+    private readonly accuracy: Readonly<Record<BlockMatrix['bits'], MatmulAccuracy>>,
   ) {}
 
   /** A float32 vector by its GGUF name. */
@@ -59,7 +59,7 @@ export class WeightOps {
       N: { int: rows },
       bits: { int: bits },
       block_size: { int: blockSize },
-      accuracy_level: { int: this.accuracy },
+      accuracy_level: { int: this.accuracy[bits] },
     });
     if (!matrix.offsets) return product;
     // An offset is the same for a whole block, so it meets only the sum of the block's activations.
