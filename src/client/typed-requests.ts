@@ -10,6 +10,8 @@ import {
 
 /** JSON-RPC error number of the language server protocol for a request that was cancelled. */
 const REQUEST_CANCELLED = -32800;
+/** JSON-RPC error number for a request whose connection ended before its answer. */
+const PENDING_RESPONSE_REJECTED = -32097;
 
 /** What a typed request needs of a transport; `MessageConnection` and `LanguageClient` both have it. */
 export interface RpcPeer {
@@ -58,6 +60,12 @@ export function namedError(error: unknown): ServerError | RequestCancelledError 
   if (code === REQUEST_CANCELLED) return new RequestCancelledError();
   const text = typeof message === 'string' ? message : String(error);
   if (code === LONGVIEW_ERROR && isErrorData(data)) return new ServerError(text, data);
+  if (code === PENDING_RESPONSE_REJECTED)
+    return new ServerError(
+      'The Longview server ended before it had answered.',
+      { code: 'internal', action: 'Try again: the server is started anew.' },
+      { cause: error },
+    );
   const action = 'Try again; if it fails again, open the log and report what it says.';
   return new ServerError(
     `The Longview server did not answer: ${text}`,

@@ -137,6 +137,11 @@ suite('namedError', () => {
     assert.match(error.message, /pipe closed/);
   });
 
+  test('says that the server ended when its connection did', () => {
+    const error = namedError({ code: -32097, message: 'Pending response rejected' });
+    assert.match(error.message, /server ended before it had answered/);
+  });
+
   test('does not trust an error number without its data', () => {
     const error = namedError({ code: -32050, message: 'odd', data: null });
     assert.ok(error instanceof ServerError);
