@@ -8,9 +8,10 @@ import * as esbuild from 'esbuild';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
 
-/** The five programs: each entry is one process (or thread, or page) of the running product. */
+/** The programs: each entry is one process (or thread, or page) of the running product. */
 const PROGRAMS = [
-  { entry: 'src/extension.ts', out: 'extension', external: ['vscode'] },
+  { entry: 'src/extension.ts', out: 'extension', external: ['vscode'], later: 'chat/connect-server' },
+  { entry: 'src/chat/connect-server.ts', out: 'connect-server', external: ['vscode'] },
   { entry: 'src/cli/main.ts', out: 'cli', banner: '#!/usr/bin/env node' },
   { entry: 'server/main.ts', out: 'server' },
   { entry: 'server/context/worker.ts', out: 'context-worker' },
@@ -20,7 +21,7 @@ const PROGRAMS = [
   { entry: '@vscode/codicons/dist/codicon.css', out: 'webview/codicon', platform: 'browser' },
 ];
 
-function optionsOf({ entry, out, external = [], banner, platform = 'node' }, { production, outdir }) {
+function optionsOf({ entry, out, external = [], banner, later, platform = 'node' }, { production, outdir }) {
   return {
     absWorkingDir: root,
     entryPoints: { [out]: entry },
@@ -39,8 +40,22 @@ function optionsOf({ entry, out, external = [], banner, platform = 'node' }, { p
     loader: { '.ttf': 'file', '.svg': 'dataurl' },
     assetNames: 'webview/[name]',
     ...(banner && { banner: { js: banner } }),
+    ...(later && loadedLater(later)),
     logLevel: 'warning',
   };
+}
+
+/**
+ * Leaves what `import('./<module>')` loads to the bundle named after the module, so that the start of a program
+ * need not compile it. Loaded by `require`, which is how VS Code provides `vscode` to an extension.
+ */
+function loadedLater(module) {
+  const setup = ({ onResolve }) =>
+    onResolve({ filter: new RegExp(`/${module}$`) }, () => ({
+      path: `./${path.basename(module)}.js`,
+      external: true,
+    }));
+  return { plugins: [{ name: 'loaded-later', setup }], supported: { 'dynamic-import': false } };
 }
 
 /** Builds every program; a missing entry fails the build, so that nothing is left out unseen. */

@@ -20,6 +20,7 @@ const NEEDED = [
   /^LICENSE$/,
   /^out\/THIRD_PARTY_NOTICES\.txt$/,
   /^out\/extension\.js$/,
+  /^out\/connect-server\.js$/,
   /^out\/server\.js$/,
   /^out\/context-worker\.js$/,
   /^out\/engine-host\.js$/,

@@ -1,7 +1,6 @@
 import * as vscode from 'vscode';
 import { ChatSession } from './chat/chat-session';
 import { CHAT_VIEW, ChatViewProvider } from './chat/chat-view-provider';
-import { connectServer } from './chat/connect-server';
 import { ConversationStore } from './chat/conversation-store';
 import { ServerSession } from './chat/server-session';
 import { WelcomeSource } from './chat/welcome';
@@ -25,7 +24,11 @@ export function activate(context: vscode.ExtensionContext): void {
   };
   const { extensionUri } = context;
   const server = new ServerSession(
-    () => connectServer({ extensionUri, log, settings: () => settings.value, exclude }),
+    async () => {
+      // Most of the code, in a bundle of its own: the start of the editor does not wait for it.
+      const { connectServer } = await import('./chat/connect-server');
+      return connectServer({ extensionUri, log, settings: () => settings.value, exclude });
+    },
     () => askOptionsOf(settings.value),
     warn,
   );

@@ -1,7 +1,9 @@
 import * as vscode from 'vscode';
 import { ManifestSync, Overlay, PROTOCOL_VERSION } from '../../protocol';
+import { LanguageClientConnection } from '../client/language-client-connection';
 import { cacheDirOf, type Settings } from '../config';
-import type { ExcludeSetting } from '../workspace/vscode-workspace';
+import { type ExcludeSetting, VscodeWorkspace } from '../workspace/vscode-workspace';
+import { WorkspaceSync } from '../workspace/workspace-sync';
 import type { ConnectedServer } from './server-session';
 
 /** What a server is started with. */
@@ -12,15 +14,9 @@ export interface ServerSurroundings {
   exclude: ExcludeSetting;
 }
 
-/**
- * Starts a server with the settings of now, and follows the files of the window for it. The language client is
- * loaded here, on first use, since it is most of the extension's code.
- */
-export async function connectServer(surroundings: ServerSurroundings): Promise<ConnectedServer> {
+/** Makes a connection that starts a server with the settings of now, and follows the files of the window for it. */
+export function connectServer(surroundings: ServerSurroundings): ConnectedServer {
   const { extensionUri, log, settings, exclude } = surroundings;
-  const { LanguageClientConnection } = await import('../client/language-client-connection');
-  const { WorkspaceSync } = await import('../workspace/workspace-sync');
-  const { VscodeWorkspace } = await import('../workspace/vscode-workspace');
   const connection = new LanguageClientConnection({
     serverPath: vscode.Uri.joinPath(extensionUri, 'out', 'server.js').fsPath,
     initialization: {
