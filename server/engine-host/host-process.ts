@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import type { LoadProgress } from '../backends/backend';
-import { LongviewError, messageOf } from '../errors';
+import { CancelledError, LongviewError, messageOf } from '../errors';
 import { classifyExit } from './exit-reason';
 import type { HostCalls, HostMethod, HostReply } from './messages';
 import { readOomKills } from './oom-counter';
@@ -22,7 +22,7 @@ export interface HostProcessOptions {
 
 interface PendingCall {
   resolve: (value: unknown) => void;
-  reject: (error: LongviewError) => void;
+  reject: (error: Error) => void;
   onProgress: ((progress: LoadProgress) => void) | undefined;
 }
 
@@ -132,7 +132,9 @@ export class HostProcess {
     const reason = exit instanceof Error ? cannotFork(exit) : await this.reasonFor(exit);
     this.endedBy = reason;
     if (this.wasReady && !this.disposing) this.options.onCrash(reason);
-    for (const call of this.pending.values()) call.reject(reason);
+    // Whoever ends the process on purpose has no use for the calls in it.
+    const failure = this.disposing ? new CancelledError() : reason;
+    for (const call of this.pending.values()) call.reject(failure);
     this.pending.clear();
     return this.disposing ? undefined : reason;
   }

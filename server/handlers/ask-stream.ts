@@ -18,10 +18,12 @@ export class AskStream {
   private seq = 0;
   private gathered = '';
   private timer: NodeJS.Timeout | undefined;
+  private ended = false;
 
   constructor(private readonly send: (events: AskEvent[]) => void) {}
 
   emit(event: UnnumberedAskEvent): void {
+    if (this.ended) return;
     if (event.kind === 'token') {
       this.gathered += event.text;
       if (!this.timer) this.sendGathered();
@@ -30,8 +32,9 @@ export class AskStream {
     this.send([...this.takeGathered(), this.number(event)]);
   }
 
-  /** Sends what is gathered. Nothing may be emitted afterwards. */
+  /** Sends what is gathered. A load or a packing that is still running may emit on; nobody listens any more. */
   end(): void {
+    this.ended = true;
     clearTimeout(this.timer);
     this.timer = undefined;
     const rest = this.takeGathered();

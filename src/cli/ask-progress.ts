@@ -19,7 +19,9 @@ const STAGE_WORDS = {
 export function showAskEvent(progress: ProgressLine, event: AskEvent): void {
   switch (event.kind) {
     case 'queued':
-      progress.update(`Waiting for ${countText(event.ahead)} other questions`);
+      progress.update(
+        `Waiting for ${countText(event.ahead)} other ${event.ahead === 1 ? 'question' : 'questions'}`,
+      );
       return;
     case 'stage':
       progress.update(

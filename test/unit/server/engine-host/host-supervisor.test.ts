@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { HostSupervisor } from '../../../../server/engine-host/host-supervisor';
 import { RestartPolicy } from '../../../../server/engine-host/restart-policy';
+import { CancelledError } from '../../../../server/errors';
 
 /** Engine hosts in a few lines: real processes, scripted behaviour. `openSequence` answers with the process id. */
 const HOSTS = {
@@ -121,7 +122,8 @@ suite('HostSupervisor', () => {
   test('ends a process that does not want to end', async () => {
     const { supervisor } = setup('stubborn');
     const backend = await supervisor.acquire();
-    await backend.dispose();
+    const running = backend.openSequence(OPEN);
+    await Promise.all([assert.rejects(running, CancelledError), backend.dispose()]);
     await assert.rejects(backend.openSequence(OPEN));
   });
 });

@@ -49,6 +49,8 @@ suite('AskStream', () => {
     stream.emit({ kind: 'token', text: 'b' });
     stream.end();
     const sent = batches.length;
+    stream.emit({ kind: 'stage', stage: 'load' });
+    stream.emit({ kind: 'token', text: 'c' });
     await delay(3 * TOKEN_BATCH_MS);
     assert.equal(batches.length, sent);
     assert.equal(textOf(batches.flat()), 'ab');
