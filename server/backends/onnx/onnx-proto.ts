@@ -7,15 +7,6 @@
 export const ONNX_TYPES = { float32: 1, uint8: 2, int32: 6, int64: 7, float16: 10 } as const;
 export type OnnxType = keyof typeof ONNX_TYPES;
 
-/** Bytes that one element takes in raw tensor data. */
-export const ONNX_TYPE_BYTES: Readonly<Record<OnnxType, number>> = {
-  float32: 4,
-  uint8: 1,
-  int32: 4,
-  int64: 8,
-  float16: 2,
-};
-
 /** A fixed size, or the name of one that is known only when the graph runs. */
 export type Dimension = number | string;
 

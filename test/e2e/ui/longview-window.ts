@@ -11,12 +11,12 @@ const ROOT = path.resolve(__dirname, '../../../..');
 const SHOTS = path.join(ROOT, 'out/shots');
 
 /** Small and quick; its answers are fluent, not true. */
-export const FAST_MODEL = 'smollm2-135m-instruct-q4_1';
+const FAST_MODEL = 'smollm2-135m-instruct-q4_1';
 /** The default on a CPU. */
 export const TRUTH_MODEL = 'qwen2.5-coder-0.5b-instruct-q4_k_m';
 
 /** Loading a model and reading 4K tokens takes a while on two cores. */
-export const ANSWER_LIMIT_MS = 180_000;
+const ANSWER_LIMIT_MS = 180_000;
 
 const hostModule = () => import('../../../scripts/host/host.mjs');
 
