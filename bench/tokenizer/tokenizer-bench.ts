@@ -1,5 +1,5 @@
 import { strict as assert } from 'node:assert';
-import { homedir } from 'node:os';
+import { homedir, loadavg } from 'node:os';
 import path from 'node:path';
 import { performance } from 'node:perf_hooks';
 import type { GgufValue } from '../../server/models/gguf/gguf-file';
@@ -19,6 +19,8 @@ type Metadata = ReadonlyMap<string, GgufValue>;
 /** One fresh tokenizer: how long it took to build, and its first and second pass over the corpus. */
 interface Samples {
   constructS: number[];
+  /** As `constructS`, processor time. */
+  constructCpuS: number[];
   coldTokensPerSecond: number[];
   warmTokensPerSecond: number[];
   /** The first pass again, by processor time: it tells whether a busy machine bent the other figures. */
@@ -27,6 +29,7 @@ interface Samples {
 
 async function main(): Promise<void> {
   const commit = commitUnderTest();
+  const loadAverage = loadavg()[0] ?? 0;
   const metadata = await readMetadata(process.argv[2] ?? cachedModel());
   const texts = await readCorpus();
   const createOurs = (): Encode => {
@@ -52,7 +55,7 @@ async function main(): Promise<void> {
     date: new Date().toISOString(),
     device: cpuDevice(),
     driver: `node ${process.version}`,
-    rows: [...rowsOf(ours, theirs, texts, tokenCount), longRunRow(createOurs())],
+    rows: [...rowsOf(ours, theirs, texts, tokenCount, loadAverage), longRunRow(createOurs())],
   });
 }
 
@@ -82,6 +85,7 @@ function checkSameIds(ours: Encode, theirs: Encode, texts: readonly string[]): n
 
 const emptySamples = (): Samples => ({
   constructS: [],
+  constructCpuS: [],
   coldTokensPerSecond: [],
   warmTokensPerSecond: [],
   coldTokensPerCpuSecond: [],
@@ -89,23 +93,35 @@ const emptySamples = (): Samples => ({
 
 function sample(create: () => Encode, texts: readonly string[], tokenCount: number, into: Samples): void {
   const start = performance.now();
+  const cpuStart = process.cpuUsage();
   const encode = create();
   into.constructS.push((performance.now() - start) / 1000);
+  into.constructCpuS.push(cpuSecondsSince(cpuStart));
   const passS = (): number => {
     const passStart = performance.now();
     for (const text of texts) encode(text);
     return (performance.now() - passStart) / 1000;
   };
-  const cpuBefore = process.cpuUsage();
+  const cpuBeforePass = process.cpuUsage();
   into.coldTokensPerSecond.push(tokenCount / passS());
-  const cpu = process.cpuUsage(cpuBefore);
-  into.coldTokensPerCpuSecond.push((tokenCount * 1e6) / (cpu.user + cpu.system));
+  into.coldTokensPerCpuSecond.push(tokenCount / cpuSecondsSince(cpuBeforePass));
   into.warmTokensPerSecond.push(tokenCount / passS());
 }
 
-function rowsOf(ours: Samples, theirs: Samples, texts: readonly string[], tokenCount: number): BenchRow[] {
+function cpuSecondsSince(before: NodeJS.CpuUsage): number {
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / 1e6;
+}
+
+function rowsOf(
+  ours: Samples,
+  theirs: Samples,
+  texts: readonly string[],
+  tokenCount: number,
+  loadAverage: number,
+): BenchRow[] {
   const characters = texts.reduce((total, text) => total + text.length, 0);
-  const corpus = `${texts.length} files, ${characters} characters, ${tokenCount} tokens, ids identical; ${REPETITIONS} repetitions in turns`;
+  const corpus = `${texts.length} files, ${characters} characters, ${tokenCount} tokens, ids identical; ${REPETITIONS} repetitions in turns; load average ${loadAverage.toFixed(1)} at the start`;
   const rate = (id: string, mine: number[], peers: number[], note: string): BenchRow => {
     const spread = spreadOf(mine);
     const peerValue = spreadOf(peers).median;
@@ -141,7 +157,7 @@ function rowsOf(ours: Samples, theirs: Samples, texts: readonly string[], tokenC
       peerValue: peerConstructS,
       ratio: peerConstructS / construct.median,
       ...construct,
-      note: 'from the metadata in memory to a usable tokenizer, vocabulary of 151,936',
+      note: `from the metadata in memory to a usable tokenizer, vocabulary of 151,936; ${spreadOf(ours.constructCpuS).median.toFixed(3)} s of processor time`,
     },
   ];
 }
