@@ -15,6 +15,11 @@ const NAME_BOOST = 4;
 /** Terms of earlier questions count this much, so that "and where is it used?" finds the same files. */
 const EARLIER_BOOST = 0.3;
 
+/** Tests name what they test as often as its source does, but the source is what explains it. */
+const TEST_PATH =
+  /(?:^|\/)(?:tests?|specs?|__tests__|fixtures?)\/|[._-](?:test|spec)s?\.[^/]*$|(?:^|\/)test_[^/]*$/i;
+const TEST_WEIGHT = 0.6;
+
 const MIN_PREFIX_CHARS = 4;
 
 /** Text past this says little more about what a file is about; it keeps the index small. */
@@ -66,9 +71,11 @@ export class RankingIndex {
    */
   rank(question: string, earlierQuestions: readonly string[] = []): string[] {
     const weights = termWeights(question, earlierQuestions);
+    const aboutTests = ['test', 'tests', 'spec'].some((term) => weights.has(term));
     const results = this.index.search([...weights.keys()].join(' '), {
       tokenize: (terms) => terms.split(' '),
       boostTerm: (term) => weights.get(term)?.boost ?? 1,
+      boostDocument: (path) => (!aboutTests && TEST_PATH.test(String(path)) ? TEST_WEIGHT : 1),
       // "cache" also finds "cached"; a name is looked for as it is.
       prefix: (term) => term.length >= MIN_PREFIX_CHARS && weights.get(term)?.isName === false,
     });

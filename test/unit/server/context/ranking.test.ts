@@ -86,6 +86,13 @@ suite('ranking', () => {
     assert.equal(index.rank('and the penguin?', ['What is a walrus?'])[0], 'penguin.ts');
   });
 
+  test('the source comes before its tests, unless the question is about tests', () => {
+    const text = 'the parser reads tokens';
+    const index = indexOf({ 'src/parser.test.ts': text, 'src/parser.ts': text, 'test/parser.ts': text });
+    assert.equal(index.rank('How does the parser read tokens?')[0], 'src/parser.ts');
+    assert.equal(index.rank('Which tests cover the parser?').at(-1), 'src/parser.ts');
+  });
+
   test('words that are properties of every object do no harm', () => {
     const index = indexOf({ 'a.ts': 'class A { constructor() {} toString() {} __proto__ }' });
     assert.deepEqual(index.rank('constructor __proto__ toString hasOwnProperty'), ['a.ts']);
