@@ -12,7 +12,7 @@ import type { AnswerService } from './answer-service';
 import { advance, type ConversationEvent, exchangeOf, historyBefore } from './conversation';
 import type { ConversationStore } from './conversation-store';
 import { failureOf } from './failure';
-import { downloadOffer, modelInQuestion, thirdPartyOffer } from './model-offer';
+import { downloadOffer, modelInQuestion } from './model-offer';
 import { Signal } from './signal';
 
 interface Run {
@@ -163,13 +163,12 @@ export class ChatSession {
     this.apply({ kind: 'failed', id, failure: await this.offerOf(failureOf(error)) });
   }
 
-  /** A missing model's failure, in words that say what would be fetched and from where. */
+  /** A missing model of the catalogue, in words that say what would be fetched and from where. */
   private async offerOf(failure: ChatFailure): Promise<ChatFailure> {
-    if (failure.code !== 'modelMissing' && failure.code !== 'thirdPartyConsentRequired') return failure;
+    if (failure.code !== 'modelMissing' || failure.modelId === undefined) return failure;
     try {
-      const model = modelInQuestion(await this.service.listModels(), failure.modelId);
-      if (!model) return failure;
-      return failure.code === 'modelMissing' ? downloadOffer(model) : thirdPartyOffer(model);
+      const model = (await this.service.listModels()).find(({ id }) => id === failure.modelId);
+      return model ? downloadOffer(model) : failure;
     } catch (error) {
       this.warn(`The models could not be listed: ${String(error)}`);
       return failure;
@@ -219,6 +218,8 @@ export class ChatSession {
   private apply(event: ConversationEvent): void {
     this.conversation = advance(this.conversation, event);
     this.store.save(this.conversation);
+    // Only streamed text may wait: what a person sees as done must outlive a reload at that moment.
+    if (event.kind !== 'streamed' && event.kind !== 'progressed') this.store.flush();
     this.changed.fire(this.conversation);
   }
 }

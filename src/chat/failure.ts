@@ -39,13 +39,15 @@ export function failureOf(error: unknown): ChatFailure {
   const parsed = named.safeParse(error);
   if (!parsed.success) return unnamed(error);
   const { message, data } = parsed.data;
-  const model = data.details?.['model'] ?? data.details?.['id'];
+  const modelId = data.details?.['id'];
+  // A model file of the user's own cannot be downloaded; its path can be mended.
+  const isOwnFile = data.code === 'modelMissing' && modelId === undefined;
   return {
     code: data.code,
     message: message ?? data.code,
     action: data.action,
-    buttons: BUTTONS[data.code],
-    ...(typeof model === 'string' && { modelId: model }),
+    buttons: isOwnFile ? ['openSettings', 'retry'] : BUTTONS[data.code],
+    ...(typeof modelId === 'string' && { modelId }),
   };
 }
 

@@ -17,17 +17,6 @@ export function downloadOffer(model: ModelInfo): ChatFailure {
   };
 }
 
-/** Asks for the use of packages that somebody else than the model's makers uploaded. */
-export function thirdPartyOffer(model: ModelInfo): ChatFailure {
-  return {
-    code: 'thirdPartyConsentRequired',
-    message: `The makers' own source of ${model.name} does not answer. The same file is in packages that third parties uploaded: ${listed(thirdPartyNames(model))}.`,
-    action: 'Allow these packages; the checksum of the file is verified before it is used.',
-    buttons: ['allowThirdParty'],
-    modelId: model.id,
-  };
-}
-
 /** The model that a failure names, else the one that runs unless another is chosen. */
 export function modelInQuestion(models: ModelInfo[], id: string | undefined): ModelInfo | undefined {
   return models.find((model) => model.id === id) ?? models.find((model) => model.isDefault);

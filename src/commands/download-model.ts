@@ -1,20 +1,18 @@
 import * as vscode from 'vscode';
-import { bytesText, type DownloadEvent, type ErrorCode, type ModelInfo } from '../../protocol';
+import { bytesText, type ChatFailure, type DownloadEvent, type ModelInfo } from '../../protocol';
 import type { AnswerService } from '../chat/answer-service';
 import { failureOf } from '../chat/failure';
-import { thirdPartyOffer } from '../chat/model-offer';
 
 /** Lets the user choose a model, fetches it, and asks before packages of third parties are used. */
 export async function downloadModel(service: AnswerService): Promise<void> {
   const model = await chooseModel(await service.listModels());
   if (!model) return;
-  const first = await fetchModel(service, model, false);
-  if (first !== 'thirdPartyConsentRequired') return;
-  const offer = thirdPartyOffer(model);
+  const consent = await fetchModel(service, model, false);
+  if (!consent) return;
   const allow = 'Allow and Download';
   const answer = await vscode.window.showWarningMessage(
-    offer.message,
-    { modal: true, detail: offer.action },
+    consent.message,
+    { modal: true, detail: consent.action },
     allow,
   );
   if (answer === allow) await fetchModel(service, model, true);
@@ -38,12 +36,12 @@ function sourceName({ name, thirdParty }: ModelInfo['sources'][number]): string 
   return thirdParty ? `${name} (third party, asked before it is used)` : name;
 }
 
-/** Returns the code of a failure that the caller can mend; throws the others. */
+/** Returns what must be allowed first, when something must; throws other failures. */
 async function fetchModel(
   service: AnswerService,
   model: ModelInfo,
   allowThirdParty: boolean,
-): Promise<ErrorCode | undefined> {
+): Promise<ChatFailure | undefined> {
   const abort = new AbortController();
   try {
     await vscode.window.withProgress(
@@ -60,7 +58,7 @@ async function fetchModel(
   } catch (error) {
     if (abort.signal.aborted) return undefined;
     const failure = failureOf(error);
-    if (failure.code === 'thirdPartyConsentRequired' && !allowThirdParty) return failure.code;
+    if (failure.code === 'thirdPartyConsentRequired' && !allowThirdParty) return failure;
     throw new Error(`${failure.message} ${failure.action}`, { cause: error });
   }
   void vscode.window.showInformationMessage(`${model.name} is on this machine.`);

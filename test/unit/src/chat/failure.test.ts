@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { ERROR_CODES } from '../../../../src/chat/exchange-schema';
 import { failureOf } from '../../../../src/chat/failure';
-import { downloadOffer, modelInQuestion, thirdPartyOffer } from '../../../../src/chat/model-offer';
+import { downloadOffer, modelInQuestion } from '../../../../src/chat/model-offer';
 import { MODEL, serverError } from './samples';
 
 suite('failures in the view', () => {
@@ -16,8 +16,13 @@ suite('failures in the view', () => {
   }
 
   test('keeps the model that the failure is about', () => {
-    assert.equal(failureOf(serverError('modelMissing', { model: 'small' })).modelId, 'small');
-    assert.equal(failureOf(serverError('modelMissing')).modelId, undefined);
+    assert.equal(failureOf(serverError('modelMissing', { id: 'small' })).modelId, 'small');
+  });
+
+  test('a model file of the user’s own is not offered for download', () => {
+    const failure = failureOf(serverError('modelMissing', { path: '/models/own.gguf' }));
+    assert.equal(failure.modelId, undefined);
+    assert.deepEqual(failure.buttons, ['openSettings', 'retry']);
   });
 
   for (const thrown of [new Error('pipe closed'), 'pipe closed', serverError('notACode')]) {
@@ -37,8 +42,8 @@ suite('offers of a model', () => {
     assert.equal(action, 'Download it from makers/small to get the answer; the question waits.');
   });
 
-  test('names every package of third parties', () => {
-    assert.match(thirdPartyOffer(MODEL).message, /small-part-1 and small-part-2\.$/);
+  test('names every package of third parties that may come into question', () => {
+    assert.match(downloadOffer(MODEL).action, /small-part-1 and small-part-2\.$/);
   });
 
   test('the named model, else the default one', () => {
