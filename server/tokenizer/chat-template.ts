@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import { Template } from '@huggingface/jinja';
 import { LongviewError, messageOf } from '../errors';
 import type { GgufValue } from '../models/gguf/gguf-file';
-import type { Tokenizer } from './tokenizer';
 
 export interface ChatMessage {
   role: 'system' | 'user' | 'assistant';
@@ -98,23 +97,6 @@ export class ChatTemplate {
       );
     }
   }
-}
-
-/**
- * Token ids of a rendered prompt. Each segment is encoded by itself, so that the ids of a content can be
- * kept and used again; special tokens are recognised in template text only.
- */
-export function encodeSegments(tokenizer: Tokenizer, segments: readonly PromptSegment[]): Int32Array {
-  const parts = segments.map(({ kind, text }) =>
-    tokenizer.encode(text, { parseSpecial: kind === 'template' }),
-  );
-  const ids = new Int32Array(parts.reduce((total, part) => total + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    ids.set(part, at);
-    at += part.length;
-  }
-  return ids;
 }
 
 /** Text of the token whose id stands under `key`; empty when there is none. */

@@ -10,7 +10,7 @@ export interface PieceCacheLimits {
   textBytes: number;
 }
 
-/** About 10 MB when full: enough for every distinct piece of some 20 MB of source. */
+/** About 12 MB: enough for every distinct piece of some 20 MB of source. */
 export const DEFAULT_CACHE_LIMITS: PieceCacheLimits = { entries: 1 << 17, textBytes: 2 << 20 };
 
 /**

@@ -1,4 +1,5 @@
 import type { StreamDecoder, TokenId, Tokenizer } from './tokenizer';
+import { Utf8StreamDecoder } from './utf8-stream-decoder';
 
 /** What writing answers out needs of a vocabulary, as flat data that moves between threads without a copy. */
 export interface TokenTableData {
@@ -42,15 +43,15 @@ export class TokenTable {
 
   /** A decoder that never shows part of a UTF-8 sequence. */
   streamDecoder(): StreamDecoder {
-    const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
-    return {
-      push: (id) => utf8.decode(this.bytesOf(id), { stream: true }),
-      flush: () => utf8.decode(),
-    };
+    return new Utf8StreamDecoder(this);
   }
 
-  private bytesOf(id: TokenId): Uint8Array {
+  /** @throws RangeError when there is no such token */
+  bytesOf(id: TokenId): Uint8Array {
     const { bytes, offsets } = this.data;
-    return bytes.subarray(offsets[id] ?? bytes.length, offsets[id + 1] ?? bytes.length);
+    const [start, end] = [offsets[id], offsets[id + 1]];
+    if (start === undefined || end === undefined)
+      throw new RangeError(`token ${id} is not in the vocabulary`);
+    return bytes.subarray(start, end);
   }
 }

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { Template } from '@huggingface/jinja';
 import { LongviewError } from '../../../../server/errors';
 import type { GgufValue } from '../../../../server/models/gguf/gguf-file';
+import { ChatFrame, joinTokens } from '../../../../server/prompt/chat-frame';
 import {
   type ChatMessage,
   ChatTemplate,
-  encodeSegments,
   type PromptSegment,
 } from '../../../../server/tokenizer/chat-template';
 import { tokenizerFromMetadata } from '../../../../server/tokenizer/from-gguf';
@@ -96,7 +96,10 @@ suite('chat template', () => {
     const [start, end] = ['<|im_start|>', '<|im_end|>'].map(
       (text) => tokenizer.encode(text, { parseSpecial: true })[0],
     );
-    const ids = encodeSegments(tokenizer, segments);
+    const pieces = new ChatFrame(chat, tokenizer).wrap([
+      { role: 'user', parts: [tokenizer.encode(hostile)] },
+    ]);
+    const ids = joinTokens(pieces);
     assert.equal(ids.filter((id) => id === start).length, 2);
     assert.equal(ids.filter((id) => id === end).length, 1);
     assert.equal(tokenizer.decode(ids), `user\n${hostile}\nassistant\n`);

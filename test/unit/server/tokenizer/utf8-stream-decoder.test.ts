@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { tokenizerFromMetadata } from '../../../../server/tokenizer/from-gguf';
+import { packTokenTable, TokenTable } from '../../../../server/tokenizer/token-table';
 import { randomText, SeededRandom } from './random-text';
 import { smallVocabulary } from './small-vocabulary';
 
@@ -44,5 +45,20 @@ suite('stream decoder', () => {
       const streamed = ids.map((id) => decoder.push(id)).join('') + decoder.flush();
       assert.equal(streamed, tokenizer.decode(ids), JSON.stringify(ids));
     }
+  });
+
+  test('a packed token table streams the same text and refuses ids that are none', () => {
+    const table = new TokenTable(packTokenTable(tokenizer));
+    assert.deepEqual(table.endTokens, tokenizer.endTokens);
+    assert.equal(table.firstUnusedToken, tokenizer.firstUnusedToken);
+    for (let id = 0; id < tokenizer.vocabSize; id++) {
+      assert.deepEqual([...table.bytesOf(id)], [...tokenizer.bytesOf(id)], `token ${id}`);
+    }
+    const text = 'größe 🙂 <|im_end|> 中文\n';
+    const decoder = table.streamDecoder();
+    const ids = [...tokenizer.encode(text)];
+    assert.equal(ids.map((id) => decoder.push(id)).join('') + decoder.flush(), text);
+    assert.throws(() => decoder.push(tokenizer.vocabSize), RangeError);
+    assert.throws(() => decoder.push(-1), RangeError);
   });
 });
