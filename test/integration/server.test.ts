@@ -161,14 +161,6 @@ suite('a real server with a real model', () => {
   });
 
   test('what is asked for and not there is refused with the reason', async () => {
-    const refused = (question: Promise<unknown>, code: string, message: RegExp) =>
-      assert.rejects(question, (error) => {
-        assert.ok(error instanceof ServerError, String(error));
-        assert.equal(error.data.code, code);
-        assert.match(error.message, message);
-        assert.ok(error.data.action.length > 0);
-        return true;
-      });
     await refused(ask(server, 'x?', { attention: 'sample' }).result, 'attentionUnavailable', /CUDA/);
     await refused(ask(server, 'x?', { device: 'cuda' }).result, 'deviceUnavailable', /CUDA/);
     await refused(ask(server, 'x?', { contextTokens: 9000 }).result, 'contextTooLarge', /9000.*8192/);
@@ -181,6 +173,22 @@ suite('a real server with a real model', () => {
     );
     const { answer } = await ask(server, 'What is the launch word?').result;
     assert.ok(answer.length > 0, 'and the server still answers');
+  });
+
+  test('no folder, an empty folder and a question that does not fit are named', async () => {
+    const bare = await startServer();
+    const empty = await tempRepository({ 'logo.png': Uint8Array.from([0x89, 0x50, 0x4e, 0x47, 0, 0, 0, 1]) });
+    try {
+      await refused(ask(bare, 'x?').result, 'noWorkspace', /No folder/);
+      await sendWorkspace(bare, empty.path);
+      await refused(ask(bare, 'x?').result, 'emptyRepository', /no file that can be read as text/);
+      await sendWorkspace(bare, repo.path);
+      const long = 'Why does this station need so many words? '.repeat(200);
+      await refused(ask(bare, long).result, 'promptTooLong', /tokens/);
+    } finally {
+      await bare.dispose();
+      await empty.dispose();
+    }
   });
 
   test('a missing, a truncated and a damaged model are named', async () => {
@@ -217,6 +225,17 @@ suite('a real server with a real model', () => {
     }
   });
 });
+
+/** The question fails with that code, in words that say what is wrong, and with a next step. */
+function refused(question: Promise<unknown>, code: string, message: RegExp): Promise<void> {
+  return assert.rejects(question, (error) => {
+    assert.ok(error instanceof ServerError, String(error));
+    assert.equal(error.data.code, code);
+    assert.match(error.message, message);
+    assert.ok(error.data.action.length > 0);
+    return true;
+  });
+}
 
 /** Waits until a process has ended by itself; the test's own limit is the limit. */
 async function untilGone(pid: number): Promise<void> {
