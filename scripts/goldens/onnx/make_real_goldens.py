@@ -1,6 +1,7 @@
 """Greedy answers of real GGUF models by Hugging Face transformers in float32, as a compact golden:
 
-    python make_real_goldens.py MODEL.gguf OUT.json [--full]
+    python3 -m venv VENV && VENV/bin/pip install -r scripts/goldens/onnx/requirements.txt
+    VENV/bin/python scripts/goldens/onnx/make_real_goldens.py MODEL.gguf test/fixtures/onnx/NAME.json [--full]
 
 {modelSha256, prompt, greedy, runnersUp, gaps, vocabSize, stride, sampled, full?}: `greedy` are the tokens chosen
 after `prompt`; `gaps` how far the logit of each lies above that of its runner-up; `sampled` every `stride`-th logit

@@ -1,7 +1,8 @@
 """Writes tiny random GGUF models of each family, and their logits by Hugging Face transformers in double
 precision:
 
-    python make_tiny_models.py OUT_DIR
+    python3 -m venv VENV && VENV/bin/pip install -r scripts/goldens/onnx/requirements.txt
+    VENV/bin/python scripts/goldens/onnx/make_tiny_models.py test/fixtures/onnx
 
 Each model `NAME.gguf` comes with `NAME.json`: {tokens, vocabSize, logits}, the logits of every position as
 little-endian float32 in base64.

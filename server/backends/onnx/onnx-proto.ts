@@ -10,7 +10,7 @@ export type OnnxType = keyof typeof ONNX_TYPES;
 /** A fixed size, or the name of one that is known only when the graph runs. */
 export type Dimension = number | string;
 
-export type Attribute = { int: number } | { float: number } | { ints: readonly number[] };
+export type Attribute = { int: number } | { float: number };
 
 export interface NodeMessage {
   op: string;
@@ -83,14 +83,12 @@ function encodeNode(node: NodeMessage): ProtoWriter {
   return writer.string(7, node.domain);
 }
 
-const ATTRIBUTE_KINDS = { float: 1, int: 2, ints: 7 } as const;
+const ATTRIBUTE_KINDS = { float: 1, int: 2 } as const;
 
 function encodeAttribute(name: string, value: Attribute): ProtoWriter {
   const writer = new ProtoWriter().string(1, name);
   if ('float' in value) return writer.float(2, value.float).int(20, ATTRIBUTE_KINDS.float);
-  if ('int' in value) return writer.int(3, value.int).int(20, ATTRIBUTE_KINDS.int);
-  for (const item of value.ints) writer.int(8, item);
-  return writer.int(20, ATTRIBUTE_KINDS.ints);
+  return writer.int(3, value.int).int(20, ATTRIBUTE_KINDS.int);
 }
 
 function encodeTensor(tensor: TensorMessage): ProtoWriter {
