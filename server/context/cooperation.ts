@@ -6,16 +6,22 @@ const SLICE_MS = 10;
 
 /** Lets messages in between pieces of long work, and stops it when it is cancelled. */
 export class Breather {
-  private sliceStartedAt = performance.now();
+  private sliceStartedAt: number;
 
-  constructor(private readonly signal: AbortSignal) {}
+  /** `nowMs` is a clock that only goes forward. */
+  constructor(
+    private readonly signal: AbortSignal,
+    private readonly nowMs: () => number = () => performance.now(),
+  ) {
+    this.sliceStartedAt = nowMs();
+  }
 
   /** @throws CancelledError */
   async breathe(): Promise<void> {
     throwIfCancelled(this.signal);
-    if (performance.now() - this.sliceStartedAt < SLICE_MS) return;
+    if (this.nowMs() - this.sliceStartedAt < SLICE_MS) return;
     await setImmediate();
-    this.sliceStartedAt = performance.now();
+    this.sliceStartedAt = this.nowMs();
     throwIfCancelled(this.signal);
   }
 }
