@@ -93,6 +93,13 @@ export class LongviewWindow {
     );
   }
 
+  /** Asks for an answer that takes a while, and waits until its first words are on the screen. */
+  async askAtLength(): Promise<Locator> {
+    const exchange = await this.ask('Write the numbers from 1 to 200, each on a line of its own.');
+    await this.answering(exchange);
+    return exchange;
+  }
+
   /** Waits until the first words of the answer are on the screen. */
   async answering(exchange: Locator): Promise<void> {
     await until(
@@ -112,6 +119,8 @@ export class LongviewWindow {
   /** Reloads the window, as `Developer: Reload Window` does. */
   async reload(): Promise<void> {
     const { whenRestored } = await hostModule();
+    // In a browser VS Code writes its storage 100 ms after a change, and a page that goes away cannot wait for it.
+    await sleep(1000);
     await this.page.reload();
     await whenRestored(this.page);
   }

@@ -36,8 +36,7 @@ suite('the conversation survives', () => {
   });
 
   test('a window that is reloaded in the middle of an answer', async () => {
-    const exchange = await window.ask('Describe every service at length.');
-    await window.answering(exchange);
+    await window.askAtLength();
     await window.reload();
     await window.openView();
     await window.exchanges.nth(1).waitFor();
@@ -52,8 +51,7 @@ suite('the conversation survives', () => {
   });
 
   test('an engine that is killed in the middle of an answer', async () => {
-    const exchange = await window.ask('Describe the lantern service at length.');
-    await window.answering(exchange);
+    const exchange = await window.askAtLength();
     const [engine] = window.processes('engine-host');
     assert.ok(engine, 'no engine host runs');
     process.kill(engine.pid, 'SIGKILL');
@@ -68,8 +66,7 @@ suite('the conversation survives', () => {
   });
 
   test('a server that is killed in the middle of an answer', async () => {
-    const exchange = await window.ask('Describe the harbour service at length.');
-    await window.answering(exchange);
+    const exchange = await window.askAtLength();
     const [server] = window.processes('server');
     assert.ok(server, 'no server runs');
     const engines = window.processes('engine-host').map(({ pid }) => pid);
