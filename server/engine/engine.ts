@@ -66,7 +66,10 @@ export class Engine {
     });
 
     try {
-      const [ids, text, loaded] = await untilAborted(signal, Promise.all([prompt, request.text, model]));
+      const [ids, text, loaded] = await untilAborted(
+        signal,
+        Promise.all([prompt, request.text, model, request.settings]),
+      );
       const room = roomForAnswer(ids.length, loaded.contextTokens);
       const maxAnswerTokens = Math.min(request.maxAnswerTokens, room);
       return await this.run({ ...request, maxAnswerTokens }, ids, text, onEvent, signal);
@@ -80,10 +83,11 @@ export class Engine {
   }
 
   private async load(
-    { settings }: GenerationRequest,
+    request: GenerationRequest,
     onEvent: (event: GenerationEvent) => void,
     signal: AbortSignal,
   ): Promise<LoadedModel> {
+    const settings = await request.settings;
     throwIfCancelled(signal);
     if (!this.resident.holds(settings)) {
       this.board.moveTo('starting');

@@ -22,7 +22,8 @@ export interface TokenText {
 }
 
 export interface GenerationRequest {
-  settings: EngineSettings;
+  /** Known once the model file is found; the question keeps its place in the queue meanwhile. */
+  settings: Promise<EngineSettings>;
   /** Exact prompt; may still be in the making while the model loads. */
   prompt: Promise<Int32Array>;
   text: Promise<TokenText>;

@@ -31,80 +31,92 @@ export class AskHandler {
     const clock = new TtftClock(this.deps.now);
     const stream = new AskStream(emit);
     try {
-      const onProgress = (fraction: number): void =>
-        stream.emit({ kind: 'stage', stage: 'load', fraction, detail: 'verifying the model file' });
-      const { options } = params;
-      const model = await this.deps.models.resolve(options.model, options.device, { signal, onProgress });
-      const budget = budgetFor(options, model);
-      return await new Answering(this.deps, params, model, budget, clock, stream).run(signal);
+      return await new Answering(this.deps, params, clock, stream).run(signal);
     } finally {
       stream.end();
     }
   }
 }
 
-/** One question under way. */
+interface Chosen {
+  model: ResolvedModel;
+  budget: AskBudget;
+}
+
+/** One question under way. It queues at once; finding the model and packing go on while it waits. */
 class Answering {
-  /** Ends the packing when the generation fails before it needs the prompt. */
-  private readonly packing = new AbortController();
+  /** Ends what is prepared when the generation fails before it needs it. */
+  private readonly preparing = new AbortController();
 
   constructor(
     private readonly deps: AskDependencies,
     private readonly params: AskParams,
-    private readonly model: ResolvedModel,
-    private readonly budget: AskBudget,
     private readonly clock: TtftClock,
     private readonly stream: AskStream,
   ) {}
 
   async run(signal: AbortSignal): Promise<AskResult> {
-    const onAbort = (): void => this.packing.abort();
+    const onAbort = (): void => this.preparing.abort();
     signal.addEventListener('abort', onAbort, { once: true });
     if (signal.aborted) onAbort();
-    const packing = this.pack();
+    const choosing = this.choose();
+    const packing = choosing.then((chosen) => this.pack(chosen));
     try {
-      const result = await this.generate(packing, signal);
-      return await this.conclude(await packing, result);
+      const result = await this.generate(choosing, packing, signal);
+      return await this.conclude((await choosing).model, await packing, result);
     } finally {
       signal.removeEventListener('abort', onAbort);
-      this.packing.abort();
+      this.preparing.abort();
       this.releaseWhenPacked(packing);
     }
   }
 
-  private async pack(): Promise<PackedPrompt> {
+  private async choose(): Promise<Chosen> {
+    const { options } = this.params;
+    const onProgress = (fraction: number): void =>
+      this.stream.emit({ kind: 'stage', stage: 'load', fraction, detail: 'verifying the model file' });
+    const { signal } = this.preparing;
+    const model = await this.deps.models.resolve(options.model, options.device, { signal, onProgress });
+    return { model, budget: budgetFor(options, model) };
+  }
+
+  private async pack({ model, budget }: Chosen): Promise<PackedPrompt> {
     const { question, history, attachments } = this.params;
     const packed = await this.deps.context.pack(
       {
         question,
         history,
         attachments,
-        modelPath: this.model.path,
-        budgetTokens: this.budget.promptTokens,
+        modelPath: model.path,
+        budgetTokens: budget.promptTokens,
       },
       (fraction) => this.stream.emit({ kind: 'stage', stage: 'pack', fraction }),
-      this.packing.signal,
+      this.preparing.signal,
     );
     this.stream.emit({ kind: 'packed', inclusion: packed.inclusion });
     return packed;
   }
 
-  private generate(packing: Promise<PackedPrompt>, signal: AbortSignal): Promise<GenerationResult> {
+  private generate(
+    choosing: Promise<Chosen>,
+    packing: Promise<PackedPrompt>,
+    signal: AbortSignal,
+  ): Promise<GenerationResult> {
     const { device, attention, maxAnswerTokens, sampling } = this.params.options;
-    const settings = {
-      modelName: this.model.id,
-      modelPath: this.model.path,
-      modelSha256: this.model.sha256,
+    const settings = choosing.then(({ model, budget }) => ({
+      modelName: model.id,
+      modelPath: model.path,
+      modelSha256: model.sha256,
       device,
       attention,
-      contextTokens: this.budget.contextTokens,
-    };
+      contextTokens: budget.contextTokens,
+    }));
     return this.deps.engine.generate(
       {
         settings,
         prompt: packing.then(({ tokenIds }) => tokenIds),
         // Behind the packing in the same thread: the prompt comes first, the text of tokens is needed later.
-        text: packing.then(() => this.deps.tokenText(this.model)),
+        text: packing.then(async () => this.deps.tokenText((await choosing).model)),
         sampling,
         maxAnswerTokens,
         clock: this.clock,
@@ -114,8 +126,12 @@ class Answering {
     );
   }
 
-  private async conclude(packed: PackedPrompt, result: GenerationResult): Promise<AskResult> {
-    const record = ttftRecord(this.model.id, packed, result, this.clock);
+  private async conclude(
+    model: ResolvedModel,
+    packed: PackedPrompt,
+    result: GenerationResult,
+  ): Promise<AskResult> {
+    const record = ttftRecord(model.id, packed, result, this.clock);
     this.stream.emit({ kind: 'done', record });
     const { answer, stopReason } = result;
     const citations = await this.deps.context.cite(packed.packId, answer);

@@ -79,7 +79,6 @@ suite('a real server with a real model', () => {
     const again = await ask(server, 'What is the launch word of the station?').result;
     assert.equal(first.record.cachedTokens, 0);
     assert.equal(again.record.cachedTokens, again.record.promptTokens - 1);
-    assert.equal(again.record.stagesMs.load < first.record.stagesMs.load, true);
     assert.equal(again.answer, first.answer, 'a prefix hit changes nothing');
   });
 

@@ -33,7 +33,7 @@ function setup(script: Partial<FakeScript> = {}) {
 
 let tick = 0;
 const request = (prompt: string | Promise<Int32Array>, more: Partial<GenerationRequest> = {}) => ({
-  settings: SETTINGS,
+  settings: Promise.resolve(SETTINGS),
   prompt: typeof prompt === 'string' ? Promise.resolve(ids(prompt)) : prompt,
   text: Promise.resolve(FAKE_TEXT),
   sampling: { temperature: 0, topP: 1, topK: 0, stop: [] },
@@ -101,7 +101,7 @@ suite('Engine', () => {
       const { engine, backend } = setup();
       await engine.generate(request('abcdefgh'), quiet, never);
       const result = await engine.generate(
-        request('abcdefgh', { settings: { ...SETTINGS, ...change } }),
+        request('abcdefgh', { settings: Promise.resolve({ ...SETTINGS, ...change }) }),
         quiet,
         never,
       );
@@ -114,7 +114,7 @@ suite('Engine', () => {
     const { engine, backend } = setup();
     await engine.generate(request('abcdefgh'), quiet, never);
     await engine.generate(
-      request('abcdefgh', { settings: { ...SETTINGS, modelPath: '/b.gguf' } }),
+      request('abcdefgh', { settings: Promise.resolve({ ...SETTINGS, modelPath: '/b.gguf' }) }),
       quiet,
       never,
     );

@@ -3,7 +3,7 @@ import type { AskEvent, AskParams, InclusionReport } from '../../../../protocol'
 import type { ContextService, PackRequest } from '../../../../server/context/context-service';
 import { Engine } from '../../../../server/engine/engine';
 import { CancelledError, LongviewError } from '../../../../server/errors';
-import { AskHandler } from '../../../../server/handlers/ask';
+import { type AskDependencies, AskHandler } from '../../../../server/handlers/ask';
 import { FAKE_TEXT, FakeBackend, FakeProvider, type FakeScript } from '../engine/fake-backend';
 
 const INCLUSION: InclusionReport = {
@@ -44,6 +44,7 @@ class FakeContext implements ContextService {
   readonly requests: PackRequest[] = [];
   readonly released: number[] = [];
   failure: Error | undefined;
+  private lastPackId = 6;
 
   async pack(request: PackRequest, onProgress: (fraction: number) => void, signal: AbortSignal) {
     this.requests.push(request);
@@ -51,11 +52,11 @@ class FakeContext implements ContextService {
     await Promise.resolve();
     if (this.failure) throw this.failure;
     if (signal.aborted) throw new CancelledError();
-    return { packId: 7, tokenIds: new Int32Array(8).fill(65), inclusion: INCLUSION, tokenizeMs: 1 };
+    return { packId: ++this.lastPackId, tokenIds: new Int32Array(8).fill(65), inclusion: INCLUSION, tokenizeMs: 1 };
   }
 
   cite(packId: number, answer: string) {
-    assert.equal(packId, 7);
+    assert.ok(packId <= this.lastPackId);
     assert.ok(!this.released.includes(packId), 'cited after it was released');
     return Promise.resolve([
       { path: 'a.ts', startLine: 1, endLine: 1, verified: true, origin: 'quote', claim: answer } as const,
@@ -72,7 +73,10 @@ class FakeContext implements ContextService {
   dispose = () => Promise.resolve();
 }
 
-function setup(script: Partial<FakeScript> = {}) {
+function setup(
+  script: Partial<FakeScript> = {},
+  resolve: AskDependencies['models']['resolve'] = () => Promise.resolve(MODEL),
+) {
   const context = new FakeContext();
   const engine = new Engine({
     backends: new FakeProvider(new FakeBackend(script)),
@@ -81,7 +85,7 @@ function setup(script: Partial<FakeScript> = {}) {
   });
   let now = 0;
   const handler = new AskHandler({
-    models: { resolve: () => Promise.resolve(MODEL) },
+    models: { resolve },
     context,
     engine,
     tokenText: () => Promise.resolve(FAKE_TEXT),
@@ -94,6 +98,14 @@ function setup(script: Partial<FakeScript> = {}) {
       { signal, emit: (batch) => events.push(...batch) },
     );
   return { ask, context, events };
+}
+
+function withResolver<T>() {
+  let resolve: (value: T) => void = () => undefined;
+  const promise = new Promise<T>((settle) => {
+    resolve = settle;
+  });
+  return { promise, resolve };
 }
 
 suite('AskHandler', () => {
@@ -126,6 +138,39 @@ suite('AskHandler', () => {
     assert.ok(kinds.indexOf('packed') < kinds.indexOf('prefill'));
     assert.ok(kinds.indexOf('prefill') < kinds.indexOf('token'));
     assert.equal(kinds.at(-1), 'done');
+  });
+
+  test('questions keep the order of their arrival, however long their models take to find', async () => {
+    const { promise: found, resolve: find } = withResolver<undefined>();
+    let calls = 0;
+    const { ask, events } = setup({}, async () => {
+      if (++calls === 1) await found;
+      return MODEL;
+    });
+    const done: string[] = [];
+    const first = ask().then(() => done.push('first'));
+    const second = ask().then(() => done.push('second'));
+    await new Promise(setImmediate);
+    assert.ok(events.some((event) => event.kind === 'queued' && event.ahead === 1));
+    find(undefined);
+    await Promise.all([first, second]);
+    assert.deepEqual(done, ['first', 'second']);
+  });
+
+  test('a model that is not there fails its own question, in the queue too', async () => {
+    const missing = new LongviewError('modelMissing', 'not there', 'Download it.');
+    const { promise: found, resolve: find } = withResolver<undefined>();
+    let calls = 0;
+    const { ask, context } = setup({}, async () => {
+      if (++calls === 2) throw missing;
+      await found;
+      return MODEL;
+    });
+    const first = ask();
+    await assert.rejects(ask(), missing);
+    find(undefined);
+    assert.equal((await first).answer, 'ok');
+    assert.equal(context.requests.length, 1);
   });
 
   test('lets go of the packed text, also after a failure', async () => {
