@@ -52,7 +52,12 @@ class FakeContext implements ContextService {
     await Promise.resolve();
     if (this.failure) throw this.failure;
     if (signal.aborted) throw new CancelledError();
-    return { packId: ++this.lastPackId, tokenIds: new Int32Array(8).fill(65), inclusion: INCLUSION, tokenizeMs: 1 };
+    return {
+      packId: ++this.lastPackId,
+      tokenIds: new Int32Array(8).fill(65),
+      inclusion: INCLUSION,
+      tokenizeMs: 1,
+    };
   }
 
   cite(packId: number, answer: string) {
