@@ -1,12 +1,12 @@
 import '@vscode-elements/elements/dist/vscode-button';
 import type { ChatAction, ChatExchange, ChatFailure } from '../../protocol';
 import { ActivityView } from './activity-view';
-import { AnswerView, placeLink } from './answer-view';
+import { AnswerView } from './answer-view';
 import { attachmentLabel } from './attachment-label';
-import { placeText } from './citation-links';
 import { element, icon } from './dom';
 import { footerView } from './footer-view';
 import type { Host } from './host';
+import { sourcesView } from './sources-view';
 
 const ACTION_WORDS: Record<ChatAction, string> = {
   retry: 'Retry',
@@ -77,7 +77,7 @@ export class ExchangeView {
 
   /** Opens the details and moves the keyboard there. */
   reveal(): void {
-    const details = this.tail.querySelector('details');
+    const details = this.tail.querySelector<HTMLDetailsElement>('details.account');
     if (!details) return;
     details.open = true;
     details.querySelector('summary')?.focus();
@@ -98,30 +98,13 @@ export class ExchangeView {
 
   private tailParts(): HTMLElement[] {
     const parts = [
-      this.sources(),
+      sourcesView(this.exchange.citations, this.host),
       phaseNote(this.exchange),
       this.exchange.failure && this.failureView(this.exchange.failure),
       this.exchange.phase === 'interrupted' && this.buttons(['retry']),
       footerView(this.exchange, this.host),
     ];
     return parts.filter((part) => part !== undefined && part !== false);
-  }
-
-  private sources(): HTMLElement | undefined {
-    const { citations } = this.exchange;
-    if (!citations.length) return undefined;
-    const items = citations.map((citation) => {
-      const link = placeLink(this.host, citation, placeText(citation));
-      const derived = citation.origin !== 'written' && citation.claim !== '';
-      const remark = derived && element('span', { class: 'remark' }, `found by ${citation.origin}`);
-      return element('li', {}, link, remark);
-    });
-    return element(
-      'section',
-      { class: 'sources', 'aria-label': 'Sources' },
-      element('h4', {}, 'Sources'),
-      element('ul', {}, ...items),
-    );
   }
 
   private failureView(failure: ChatFailure): HTMLElement {

@@ -18,12 +18,10 @@ export class Transcript {
   });
   private views: ExchangeView[] = [];
   private follows = true;
+  private lastTop = 0;
 
   constructor(private readonly host: Host) {
-    this.root.addEventListener('scroll', () => {
-      const { scrollHeight, scrollTop, clientHeight } = this.root;
-      this.follows = scrollHeight - scrollTop - clientHeight < FOLLOW_PIXELS;
-    });
+    this.root.addEventListener('scroll', () => this.noteScroll());
     const grown = new ResizeObserver(() => this.keepUp());
     const content = new MutationObserver((changes) => {
       for (const change of changes) for (const node of change.addedNodes) grown.observe(node as Element);
@@ -57,6 +55,14 @@ export class Transcript {
 
   find(id: string): ExchangeView | undefined {
     return this.views.find((view) => view.id === id);
+  }
+
+  /** Only going up ends the following: the end also moves away when content grows before this is called. */
+  private noteScroll(): void {
+    const { scrollHeight, scrollTop, clientHeight } = this.root;
+    if (scrollHeight - scrollTop - clientHeight < FOLLOW_PIXELS) this.follows = true;
+    else if (scrollTop < this.lastTop) this.follows = false;
+    this.lastTop = scrollTop;
   }
 
   private keepUp(): void {

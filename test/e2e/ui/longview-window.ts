@@ -166,6 +166,15 @@ export function answerOf(exchange: Locator): Promise<string> {
   return exchange.locator('.answer').innerText();
 }
 
+/** True when the element lies wholly inside the scrolled part of the conversation that is shown. */
+export function isOnScreen(locator: Locator): Promise<boolean> {
+  return locator.evaluate((node) => {
+    const shown = node.closest('.transcript')?.getBoundingClientRect();
+    const { top, bottom } = node.getBoundingClientRect();
+    return shown !== undefined && top >= shown.top - 1 && bottom <= shown.bottom + 1;
+  });
+}
+
 /** Asks again and again until `holds`; fails with `problem` after the time that an answer may take. */
 export async function until(
   holds: () => Promise<boolean> | boolean,

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { answerOf, LongviewWindow, until } from './longview-window';
+import { answerOf, isOnScreen, LongviewWindow, until } from './longview-window';
 import { plantedWorkspace, type Workspace } from './workspaces';
 
 suite('the conversation survives', () => {
@@ -57,6 +57,10 @@ suite('the conversation survives', () => {
     process.kill(engine.pid, 'SIGKILL');
     await window.finished(exchange);
     assert.match(await exchange.locator('.failure').innerText(), /engine/i);
+    await until(
+      () => isOnScreen(exchange.locator('.failure')),
+      () => 'the failure is below the end of the screen',
+    );
     await window.shot('view-engine-killed');
 
     const next = await window.ask('Name one service.');
