@@ -1,6 +1,7 @@
 // Keeps what the documents repeat equal to its source.
 //   node scripts/check-docs.mjs [--write]     --write: puts the settings table into README.md
-// README.md lists the settings of package.json; docs/ARCHITECTURE.md names every message of protocol/.
+// README.md lists the settings of package.json; docs/ARCHITECTURE.md names every message of protocol/ and only files
+// that are there.
 import fs from 'node:fs';
 import path from 'node:path';
 import * as esbuild from 'esbuild';
@@ -65,7 +66,16 @@ async function protocolFaults() {
   ];
 }
 
-const faults = await protocolFaults();
+/** Files that the page names by their whole path and that are gone. */
+function pathFaults() {
+  const named = read(ARCHITECTURE).match(/`[a-z][\w-]*(?:\/[\w.-]+)+\.[a-z]+`/g) ?? [];
+  return named
+    .map((name) => name.slice(1, -1))
+    .filter((file) => !file.startsWith('out/') && !fs.existsSync(path.join(root, file)))
+    .map((file) => `${ARCHITECTURE} names ${file}, which is not there`);
+}
+
+const faults = [...(await protocolFaults()), ...pathFaults()];
 const wanted = readmeWithSettings();
 if (process.argv.includes('--write')) fs.writeFileSync(path.join(root, README), wanted);
 else if (wanted !== read(README)) {
