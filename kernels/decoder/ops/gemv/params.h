@@ -43,8 +43,10 @@ struct SwigluGemvParams {
 };
 
 /// The QKV projection of one token with rotation and KV write: rope_kv without its own kernel.
-/// Models with norms of q and k need gemv and rope_kv instead, and so do matrices of mixed formats.
+/// Models with norms of q and k need gemv and rope_kv instead, and so do quantised weights, whose
+/// q, k and v are matrices of their own.
 struct QkvGemvParams {
+  /// bf16: the format of the matrix that prefill multiplies by.
   quant::WeightMatrix
       weight;  // [(num_heads + 2 * num_kv_heads) * head_dim, columns]: q, k, v heads
   GemvInput input;

@@ -3,14 +3,10 @@
 
 #include <cuda_runtime_api.h>
 
+#include "decoder/ops/rope/frequencies.h"
 #include "decoder/ops/rope/params.h"
 
 namespace longview::decoder {
-
-/// In double precision, on the CPU. YaRN and llama3 scaling are those of Hugging Face transformers
-/// (`modeling_rope_utils.py`; YaRN: arXiv 2309.00071, with its bounds rounded outwards).
-/// @throws std::invalid_argument for a spec outside its limits.
-RopeFrequencies rope_frequencies(const RopeSpec& spec);
 
 /// Enqueues the making of both tables; angles, cosines and sines in double precision.
 /// @throws std::invalid_argument for parameters outside their limits.

@@ -55,7 +55,7 @@ struct RopeKvParams {
   const int32_t* block_table;     // [blocks of the sequence], aligned to 4 bytes
   const int32_t* first_position;  // [1], aligned to 4 bytes; in device memory, so that one CUDA
                                   // graph serves every step
-  const float* cos;  // [positions, head_dim / 2]; every position of the call is within
+  const float* cos;               // [positions, head_dim / 2]; every position of the call is within
   const float* sin;
   const float* query_norm;  // fp32 [head_dim], or null: no norm of q (Qwen3 has one)
   const float* key_norm;    // null exactly when query_norm is
