@@ -37,7 +37,7 @@ void check_rows(const Checks& checks, const quant::RowMap& map, int features,
 }
 
 GemvShape shape_of(const WeightMatrix& weight, int items) {
-  return {weight.columns, items, quant::row_bytes(weight.format, weight.columns)};
+  return {weight.columns, items, static_cast<int>(quant::row_bytes(weight.format, weight.columns))};
 }
 
 const uint8_t* bytes_of(const WeightMatrix& weight) {

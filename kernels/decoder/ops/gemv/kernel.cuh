@@ -15,7 +15,7 @@ namespace longview::decoder {
 struct GemvShape {
   int columns;
   int items;
-  int64_t row_bytes;
+  int row_bytes;
 };
 
 /// What the kernel was compiled for; the host asks the same of the device.
@@ -27,29 +27,32 @@ constexpr bool kHasLargeRing = false;
 #endif
 
 /// The sums of one item's rows: the lane's share, before the lanes are added.
-template <quant::BlockFormat kFormat, class Ring>
-__device__ void sum_rows(Ring& ring, const uint8_t* const (&rows)[Ring::kRows],
-                         const uint16_t* input, int columns, float (&sums)[Ring::kRows]) {
-  using Shape = StageShape<kFormat>;
+template <quant::BlockFormat kFormat, class Ring, class Output>
+__device__ void sum_rows(Ring& ring, const Output& output, int item, const uint16_t* input,
+                         int columns, float (&sums)[Ring::kRows]) {
+  using Shape = typename Ring::Shape;
   const int lane = threadIdx.x % kWarpThreads;
-  int64_t offset = 0;
-  for (int first = 0; first < columns; first += Shape::kElements) {
+  for (int first = 0, offset = 0; first < columns;
+       first += Shape::kElements, offset += Shape::kBytes) {
     ring.acquire();
-    const int column = first + lane * Shape::kLaneElements;
-    if (column < columns) {
-      float values[Shape::kLaneElements];
+#pragma unroll
+    for (int i = 0; i < Shape::kLaneRuns; ++i) {
+      const int column = first + i * Shape::kLanesElements + lane * Shape::kRunElements;
+      if (column >= columns) continue;
+      float values[Shape::kRunElements];
       load_input(input + column, values);
 #pragma unroll
       for (int r = 0; r < Ring::kRows; ++r) {
-        const int misalignment =
-            Shape::kIsPlain ? 0 : reinterpret_cast<uintptr_t>(rows[r] + offset) & 15;
-        float weights[Shape::kLaneElements];
-        load_weights<kFormat>(ring.row(r, misalignment), lane, weights);
+        int misalignment = 0;
+        if constexpr (!Shape::kIsPlain) {
+          misalignment = reinterpret_cast<uintptr_t>(output.row(item, r) + offset) & 15;
+        }
+        float weights[Shape::kRunElements];
+        load_weights<kFormat>(ring.row(r, misalignment), i * kWarpThreads + lane, weights);
         sums[r] += dot(weights, values);
       }
     }
     ring.release();
-    offset += Shape::kBytes;
   }
 }
 
@@ -59,16 +62,15 @@ __global__ __launch_bounds__(kGemvThreads, kGemvBlocksPerMultiprocessor) void ge
     const __grid_constant__ GemvShape shape) {
   using Ring = RowRing<kFormat, Output, kHasLargeRing>;
   extern __shared__ uint4 shared[];
-  constexpr int kRingBytes = Ring::kStages * Ring::kSlotBytes;
   auto* rings = reinterpret_cast<uint8_t*>(shared);
-  uint4* staged = shared + kGemvWarps * kRingBytes / sizeof(uint4);
+  uint4* staged = shared + kGemvWarps * Ring::kBytes / sizeof(uint4);
 
   let_next_kernel_start();
   const int warp = threadIdx.x / kWarpThreads;
   // Neighbouring items go to different multiprocessors, so that each has as many.
   const int first = warp * gridDim.x + blockIdx.x;
   const int step = kGemvWarps * gridDim.x;
-  Ring ring(rings + warp * kRingBytes, output, shape.row_bytes, first, step, shape.items);
+  Ring ring(rings + warp * Ring::kBytes, output, shape.row_bytes, first, step, shape.items);
   prefetch_norm(input, shape.columns);
   wait_for_previous_kernel();
   stage_input(input, shape.columns, staged);
@@ -77,11 +79,9 @@ __global__ __launch_bounds__(kGemvThreads, kGemvBlocksPerMultiprocessor) void ge
   for (int item = first; item < shape.items; item += step) {
     typename Output::Prepared prepared{};
     if (is_first_lane) prepared = output.prepare(item);
-    const uint8_t* rows[Output::kRows];
     float sums[Output::kRows] = {};
-#pragma unroll
-    for (int r = 0; r < Output::kRows; ++r) rows[r] = output.row(item, r);
-    sum_rows<kFormat>(ring, rows, reinterpret_cast<const uint16_t*>(staged), shape.columns, sums);
+    sum_rows<kFormat>(ring, output, item, reinterpret_cast<const uint16_t*>(staged), shape.columns,
+                      sums);
 #pragma unroll
     for (float& sum : sums) sum = warp_sum(sum);
     if (is_first_lane) output.finish(item, sums, prepared);
@@ -96,7 +96,7 @@ void launch_gemv(const GemvInput& input, const Output& output, const GemvShape& 
   const bool is_large =
       has_large_shared_memory(device_attribute(cudaDevAttrComputeCapabilityMajor),
                               device_attribute(cudaDevAttrComputeCapabilityMinor));
-  const int bytes = shared_bytes<kFormat>(Output::kRows, is_large, shape.columns);
+  const int bytes = shared_bytes<kFormat, Output::kRows>(is_large, shape.columns);
   LONGVIEW_CUDA(cudaFuncSetAttribute(entry, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes));
   const int blocks = std::min(shape.items, device_attribute(cudaDevAttrMultiProcessorCount));
   launch_programmatic(entry, blocks, kGemvThreads, bytes, stream, input, output, shape);

@@ -26,12 +26,12 @@ __device__ inline void load_input(const uint16_t* input, float (&values)[kCount]
   }
 }
 
-/// A lane's weights of one stage: `part` begins with the stage's first element.
+/// Run `run` of the stage's part of a row, which begins at `part`.
 template <quant::BlockFormat kFormat, int kCount>
-__device__ inline void load_weights(const uint8_t* part, int lane, float (&values)[kCount]) {
+__device__ inline void load_weights(const uint8_t* part, int run, float (&values)[kCount]) {
   using quant::BlockFormat;
-  if constexpr (StageShape<kFormat>::kIsPlain) {
-    const uint4 vector = reinterpret_cast<const uint4*>(part)[lane];
+  if constexpr (StageShape<kFormat, 1>::kIsPlain) {
+    const uint4 vector = reinterpret_cast<const uint4*>(part)[run];
     const uint32_t words[4] = {vector.x, vector.y, vector.z, vector.w};
 #pragma unroll
     for (int i = 0; i < 4; ++i) {
@@ -45,7 +45,7 @@ __device__ inline void load_weights(const uint8_t* part, int lane, float (&value
       }
     }
   } else {
-    quant::decode_run(quant::Format<kFormat>{}, part, lane, values);
+    quant::decode_run(quant::Format<kFormat>{}, part, run, values);
   }
 }
 
