@@ -35,10 +35,10 @@ class Checks {
     constexpr int kMaxHeadsPerKvHead = 64;
     require(head_dim == 64 || head_dim == 128,
             "head_dim " + std::to_string(head_dim) + " is not 64 or 128");
-    require(num_kv_heads > 0 && num_heads > 0 && num_heads % num_kv_heads == 0 &&
-                num_heads / num_kv_heads <= kMaxHeadsPerKvHead,
-            std::to_string(num_heads) + " heads over " + std::to_string(num_kv_heads) +
-                " KV heads");
+    require(
+        num_kv_heads > 0 && num_heads > 0 && num_heads % num_kv_heads == 0 &&
+            num_heads / num_kv_heads <= kMaxHeadsPerKvHead,
+        std::to_string(num_heads) + " heads over " + std::to_string(num_kv_heads) + " KV heads");
   }
 
   /// @throws std::invalid_argument for a scale that is not a positive number.

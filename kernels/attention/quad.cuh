@@ -1,5 +1,5 @@
-// Arithmetic on the accumulators of matrix products, and exchange among the four lanes (a quad) that
-// share their rows.
+// Arithmetic on the accumulators of matrix products, and exchange among the four lanes (a quad)
+// that share their rows.
 #pragma once
 
 #include <cuda_bf16.h>

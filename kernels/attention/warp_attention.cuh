@@ -54,8 +54,8 @@ class WarpAttention {
 #pragma unroll
       for (int n = 0; n < kKeys / 16; ++n) {
         uint32_t b[4];
-        sm80::load_matrices(b, keys.piece(16 * n + lane() / 16 * 8 + lane() % 8,
-                                          2 * k + lane() / 8 % 2));
+        sm80::load_matrices(
+            b, keys.piece(16 * n + lane() / 16 * 8 + lane() % 8, 2 * k + lane() / 8 % 2));
         sm80::multiply_add(scores_ + 8 * n, query_ + 4 * k, b[0], b[1]);
         sm80::multiply_add(scores_ + 8 * n + 4, query_ + 4 * k, b[2], b[3]);
       }
@@ -96,8 +96,8 @@ class WarpAttention {
 #pragma unroll
       for (int n = 0; n < kHeadDim / 16; ++n) {
         uint32_t b[4];
-        sm80::load_matrices_transposed(
-            b, values.piece(kDepth * k + lane() % 16, 2 * n + lane() / 16));
+        sm80::load_matrices_transposed(b,
+                                       values.piece(kDepth * k + lane() % 16, 2 * n + lane() / 16));
         sm80::multiply_add(output_ + 8 * n, a, b[0], b[1]);
         sm80::multiply_add(output_ + 8 * n + 4, a, b[2], b[3]);
       }

@@ -2,8 +2,8 @@
 // 9.0 on; before that, the same calls order kernels one after the other).
 //
 // A kernel launched so calls let_next_kernel_start() as soon as it runs, reads constants only, and
-// calls wait_for_previous_kernel() in every thread before it reads or writes anything else. The wait
-// ends when all of the previous kernel has ended, which itself waited for the one before it.
+// calls wait_for_previous_kernel() in every thread before it reads or writes anything else. The
+// wait ends when all of the previous kernel has ended, which itself waited for the one before it.
 #pragma once
 
 #include "common/cuda_error.h"

@@ -19,9 +19,9 @@ double dot(const float* a, const float* b, int count) {
 size_t kv_row(const AttentionParams& params, int token) {
   size_t row = token;
   if (params.block_table != nullptr) {
-    row = static_cast<size_t>(params.block_table[token / params.block_tokens]) *
-              params.block_tokens +
-          token % params.block_tokens;
+    row =
+        static_cast<size_t>(params.block_table[token / params.block_tokens]) * params.block_tokens +
+        token % params.block_tokens;
   }
   return row * params.num_kv_heads * params.head_dim;
 }

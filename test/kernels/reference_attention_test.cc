@@ -86,8 +86,8 @@ void test_a_dominant_key_is_copied() {
   }
 }
 
-/// Tokens 0 to 4 in blocks of two that lie in the order 2, 0, 1 of the pool; the
-/// row that holds no token is NaN.
+/// Tokens 0 to 4 in blocks of two that lie in the order 2, 0, 1 of the pool;
+/// the row that holds no token is NaN.
 void test_a_block_table_is_followed() {
   const Shape shape{1, 5, 1, 1};
   const int block_table[] = {2, 0, 1};

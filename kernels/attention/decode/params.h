@@ -13,8 +13,9 @@ struct DecodeShape {
   int head_dim;  // 64 or 128
 };
 
-/// Attention of one query token over its cached keys: softmax(q K^T * softmax_scale) V, with grouped
-/// heads. Tensors are bf16, row-major, in device memory, aligned to 16 bytes, and never null.
+/// Attention of one query token over its cached keys: softmax(q K^T * softmax_scale) V, with
+/// grouped heads. Tensors are bf16, row-major, in device memory, aligned to 16 bytes, and never
+/// null.
 ///
 /// Nothing of the launch depends on the current length, so a CUDA graph captured once serves every
 /// step up to max_kv_len.

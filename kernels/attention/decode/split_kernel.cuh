@@ -9,8 +9,9 @@
 
 namespace longview::attention {
 
-/// Keys of the step, brought inside the limits. Like all that a kernel just before may have written,
-/// it is read by an ordinary load: what started early must not find it in the read-only cache.
+/// Keys of the step, brought inside the limits. Like all that a kernel just before may have
+/// written, it is read by an ordinary load: what started early must not find it in the read-only
+/// cache.
 __device__ __forceinline__ int current_kv_len(const DecodeKernelParams& params) {
   return min(max(*params.kv_len, 0), params.max_kv_len);
 }
@@ -27,8 +28,7 @@ class SplitBlock {
     kv_head_ = static_cast<int>(blockIdx.y) / params.head_tiles;
     const int head_tile = static_cast<int>(blockIdx.y) % params.head_tiles;
     first_head_ = kv_head_ * params.heads_per_kv_head + head_tile * Config::kTileHeads;
-    heads_ = min(Config::kTileHeads,
-                 params.heads_per_kv_head - head_tile * Config::kTileHeads);
+    heads_ = min(Config::kTileHeads, params.heads_per_kv_head - head_tile * Config::kTileHeads);
   }
 
   __device__ __forceinline__ void run() {
@@ -80,7 +80,7 @@ class SplitBlock {
   /// Adds up what the warps have, in their order, and writes the split's part of the workspace.
   __device__ __forceinline__ void meet(int split) {
     __shared__ float2 softmax[Config::kWarps][Config::kTileHeads];
-    auto* outputs = reinterpret_cast<float(*)[Config::kTileHeads][kHeadDim]>(shared_);
+    auto* outputs = reinterpret_cast<float (*)[Config::kTileHeads][kHeadDim]>(shared_);
     __syncthreads();  // the rings are done with
     leave(outputs[warp_], softmax[warp_]);
     __syncthreads();

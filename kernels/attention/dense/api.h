@@ -13,9 +13,9 @@ namespace longview::attention {
 /// Which kernel a DensePrefill runs. Tests run the portable one where a faster one exists, too.
 enum class PrefillKernel { kFastest, kPortable };
 
-/// Runs dense prefill attention on the device that was current when it was made: with the kernel for
-/// sm_90a on Hopper, with the portable one elsewhere. Calls on one instance must follow one another:
-/// one stream at a time.
+/// Runs dense prefill attention on the device that was current when it was made: with the kernel
+/// for sm_90a on Hopper, with the portable one elsewhere. Calls on one instance must follow one
+/// another: one stream at a time.
 class DensePrefill {
  public:
   /// @throws CudaError where there is no usable device.
@@ -23,7 +23,8 @@ class DensePrefill {
   explicit DensePrefill(PrefillKernel kernel = PrefillKernel::kFastest);
 
   /// Enqueues one call on `stream`. Results are bitwise repeatable on the same device; a row's bits
-  /// do not depend on the call it is in: any split into chunks, and any block table, gives the same.
+  /// do not depend on the call it is in: any split into chunks, and any block table, gives the
+  /// same.
   /// @throws std::invalid_argument for a shape or pointer outside the limits of DensePrefillParams.
   /// @throws CudaError when the launch fails.
   void run(const DensePrefillParams& params, cudaStream_t stream) const;

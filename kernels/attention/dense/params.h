@@ -7,8 +7,8 @@ namespace longview::attention {
 
 /// softmax(Q K^T * softmax_scale) V, causal, with grouped heads. The queries are the last `q_len`
 /// of `kv_len` positions, so a prefill chunk runs over all keys cached before it; its own keys are
-/// in the cache already. All tensors are bf16, row-major, in device memory, aligned to 16 bytes, and
-/// never null.
+/// in the cache already. All tensors are bf16, row-major, in device memory, aligned to 16 bytes,
+/// and never null.
 ///
 /// With a block table, key and value are the pools of one layer, and token t lies where
 /// common/kv_block.h says. Pool rows that hold no token of the sequence are never read.

@@ -28,8 +28,8 @@ struct SwizzledTile {
   }
 };
 
-/// Four 8 x 8 matrices; lanes 8 m to 8 m + 7 give the addresses of the rows of matrix m. Lane l gets
-/// of each the elements 2 * (l % 4) + {0, 1} of row l / 4.
+/// Four 8 x 8 matrices; lanes 8 m to 8 m + 7 give the addresses of the rows of matrix m. Lane l
+/// gets of each the elements 2 * (l % 4) + {0, 1} of row l / 4.
 __device__ __forceinline__ void load_matrices(uint32_t (&words)[4], uint32_t row_address) {
   asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
                : "=r"(words[0]), "=r"(words[1]), "=r"(words[2]), "=r"(words[3])

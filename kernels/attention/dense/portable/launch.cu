@@ -1,7 +1,6 @@
-#include "attention/dense/portable/launch.h"
-
 #include <cmath>
 
+#include "attention/dense/portable/launch.h"
 #include "attention/dense/portable/prefill_kernel.cuh"
 #include "common/cuda_error.h"
 

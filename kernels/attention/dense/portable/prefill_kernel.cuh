@@ -114,8 +114,7 @@ class PrefillBlock {
     for (int i = 0; i < 2; ++i) {
       const int row = lane_row(i);
       warp_.scale_output(i, 1.f / warp_.softmax().sum(i));
-      store_row<kHeadDim>(warp_.output(), i,
-                          row < rows_ ? params_.output + offset(row) : nullptr);
+      store_row<kHeadDim>(warp_.output(), i, row < rows_ ? params_.output + offset(row) : nullptr);
     }
   }
 
@@ -133,8 +132,7 @@ class PrefillBlock {
   }
 
   __device__ __forceinline__ KvRows kv_rows(const uint16_t* first) const {
-    return {first + kv_head_ * kHeadDim, params_.num_kv_heads * kHeadDim,
-            params_.block_table};
+    return {first + kv_head_ * kHeadDim, params_.num_kv_heads * kHeadDim, params_.block_table};
   }
   __device__ __forceinline__ KvRows keys() const { return kv_rows(params_.key); }
   __device__ __forceinline__ KvRows values() const { return kv_rows(params_.value); }
