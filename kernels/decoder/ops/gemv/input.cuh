@@ -3,16 +3,13 @@
 
 #include "decoder/ops/gemv/config.h"
 #include "decoder/ops/gemv/params.h"
+#include "decoder/ops/gemv/prefetch.cuh"
 #include "decoder/ops/warp.cuh"
 #include "quant/decode.cuh"
 
 namespace longview::decoder {
 
 constexpr int kInputVector = 8;  // bf16 in 16 bytes
-
-__device__ inline void prefetch_to_l2(const void* address) {
-  asm volatile("prefetch.global.L2 [%0];" ::"l"(address));
-}
 
 /// Fetches the norm's weights, which no kernel writes: before the input is there.
 __device__ inline void prefetch_norm(const GemvInput& input, int columns) {

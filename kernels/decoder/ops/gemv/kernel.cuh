@@ -72,10 +72,11 @@ __global__ __launch_bounds__(kGemvThreads, kGemvBlocksPerMultiprocessor) void ge
   const int step = kGemvWarps * gridDim.x;
   Ring ring(rings + warp * Ring::kBytes, output, shape.row_bytes, first, step, shape.items);
   prefetch_norm(input, shape.columns);
+  const bool is_first_lane = threadIdx.x % kWarpThreads == 0;
+  if (is_first_lane && first < shape.items) output.prefetch(first);
   wait_for_previous_kernel();
   stage_input(input, shape.columns, staged);
 
-  const bool is_first_lane = threadIdx.x % kWarpThreads == 0;
   for (int item = first; item < shape.items; item += step) {
     typename Output::Prepared prepared{};
     if (is_first_lane) prepared = output.prepare(item);

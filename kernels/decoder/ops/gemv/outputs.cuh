@@ -1,6 +1,7 @@
 // The kinds of products: which rows belong together, and what becomes of their sums. Each type has
-// `kRows`, the rows of an item; row(item, r), where one begins; prepare(item), which loads what
-// finish(item, sums, prepared) needs; one lane calls the last two.
+// `kRows`, the rows of an item; row(item, r), where one begins; prefetch(item), which requests what
+// is constant of that which prepare(item) loads for finish(item, sums, prepared); one lane calls
+// these.
 #pragma once
 
 #include <cuda_bf16.h>
@@ -8,6 +9,7 @@
 #include <cstdint>
 
 #include "decoder/ops/gemv/params.h"
+#include "decoder/ops/gemv/prefetch.cuh"
 #include "decoder/ops/rope/rotation.cuh"
 #include "decoder/ops/warp.cuh"
 
@@ -28,6 +30,10 @@ struct PlainOutput {
   GemvOutput output_type;
 
   __device__ const uint8_t* row(int item, int) const { return weight + item * row_bytes; }
+
+  __device__ void prefetch(int item) const {
+    if (bias != nullptr) prefetch_to_l2(bias + item);
+  }
 
   __device__ Prepared prepare(int item) const {
     const float from_bias = bias == nullptr ? 0.f : bias[item];
@@ -57,6 +63,8 @@ struct SwigluOutput {
   __device__ const uint8_t* row(int item, int r) const {
     return weights[r] + maps[r](item) * row_bytes;
   }
+
+  __device__ void prefetch(int) const {}
 
   __device__ Prepared prepare(int) const { return {}; }
 
@@ -95,6 +103,12 @@ struct QkvOutput {
 
   __device__ const uint8_t* row(int item, int r) const {
     return weight + row_of(item, r) * row_bytes;
+  }
+
+  __device__ void prefetch(int item) const {
+    if (bias == nullptr) return;
+    prefetch_to_l2(bias + row_of(item, 0));
+    prefetch_to_l2(bias + row_of(item, 1));
   }
 
   __device__ Prepared prepare(int item) const {
