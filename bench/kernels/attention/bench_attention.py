@@ -8,7 +8,6 @@ the text; their rows replace those of the same id in FILE.
 """
 
 import argparse
-import math
 import statistics
 import sys
 from pathlib import Path
@@ -17,12 +16,13 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "test" / "kernels"))
-sys.path.insert(0, str(Path(__file__).resolve().parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import attention_test
 from attention_kernels import AttentionKernels
 from attention_testing import make
 from record import checksum_of, write_record
+from timing import REPEATS, measure
 
 CASES = [
     # id, tokens, heads, KV heads, head dim
@@ -33,13 +33,6 @@ CASES = [
     ("attention.dense.d64.128k", 131072, 14, 2, 64),
 ]
 OURS = "longview"
-WARM_UPS = 2
-REPEATS = 5
-# At these rates the card runs at its power limit, and its clock follows what ran in the last tenths
-# of a second. So each sample comes after this much of the same work, whoever had the turn before.
-SETTLE_MS = 200
-# Short calls are repeated inside one sample, to this many milliseconds.
-SAMPLE_MS = 40
 
 
 def flash_attention_3():
@@ -56,35 +49,6 @@ def torch_backend(backend):
             )
 
     return call
-
-
-def elapsed_ms(implementation, inputs, calls):
-    """Milliseconds of one of `calls` calls."""
-    start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
-    start.record()
-    for _ in range(calls):
-        implementation(*inputs)
-    end.record()
-    torch.cuda.synchronize()
-    return start.elapsed_time(end) / calls
-
-
-def measure(implementations, inputs):
-    """Milliseconds of one call: {name: [REPEATS]}."""
-    once = {}
-    for name, implementation in implementations.items():
-        elapsed_ms(implementation, inputs, WARM_UPS)
-        once[name] = elapsed_ms(implementation, inputs, 1)
-    times = {name: [] for name in implementations}
-    order = list(implementations)
-    for _ in range(REPEATS):
-        for name in order:
-            implementation = implementations[name]
-            elapsed_ms(implementation, inputs, math.ceil(SETTLE_MS / once[name]))
-            sample = elapsed_ms(implementation, inputs, math.ceil(SAMPLE_MS / once[name]))
-            times[name].append(sample)
-        order.reverse()
-    return times
 
 
 def row(case, times, checksum):

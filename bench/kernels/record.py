@@ -1,4 +1,4 @@
-"""The record that the attention benches write."""
+"""The record that the kernels' benches write."""
 
 import datetime
 import hashlib
