@@ -162,7 +162,8 @@ def test_no_tokens_do_nothing(kernels):
 
 
 def test_refuses_what_it_cannot_do(kernels):
-    inputs = make(4, 128, 128, NONE)
+    activations, weights, _, _ = make(4, 128, 128, NONE)
+    output = torch.empty(4, 128, device="cuda", dtype=torch.bfloat16)
     for overrides, expected in (
         ({"in_features": 100}, "in_features is 100"),
         ({"out_features": 0}, "out_features is 0"),
@@ -170,10 +171,10 @@ def test_refuses_what_it_cannot_do(kernels):
         ({"epilogue": SWIGLU, "out_features": 64}, "multiple of 128"),
         ({"weights": None}, "weights is null"),
         ({"epilogue": BIAS}, "bias is null"),
-        ({"activations": inputs[0].data_ptr() + 2}, "activations is not aligned"),
+        ({"activations": activations.data_ptr() + 2}, "activations is not aligned"),
     ):
         try:
-            run(kernels, inputs, NONE, **overrides)
+            kernels.gemm(activations, weights, output, **{"epilogue": NONE, **overrides})
         except KernelError as error:
             assert expected in str(error), f"{error} does not say {expected}"
         else:

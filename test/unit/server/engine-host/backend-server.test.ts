@@ -92,7 +92,7 @@ suite('createBackendSelector', () => {
     const select = createBackendSelector();
     await assert.rejects(select({ ...LOAD, device: 'cuda' }), {
       code: 'deviceUnavailable',
-      message: /no CUDA engine/,
+      message: /"cuda" is not available: /,
     });
     await assert.rejects(select({ ...LOAD, attention: 'sample' }), {
       code: 'attentionUnavailable',
