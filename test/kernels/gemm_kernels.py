@@ -63,7 +63,9 @@ class GemmKernels:
     def close(self):
         self._library.longview_gemm_destroy(self._gemm)
 
-    def gemm(self, activations, weights, output, epilogue=NONE, bias=None, residual=None, **overrides):
+    def gemm(
+        self, activations, weights, output, epilogue=NONE, bias=None, residual=None, /, **overrides
+    ):
         """activations [tokens, in], weights [out, in], output, residual: bf16; bias fp32 [out]."""
         params = _fill(_Params(), activations, weights, output, epilogue, bias, residual, overrides)
         stream = ctypes.c_void_p(torch.cuda.current_stream().cuda_stream)
