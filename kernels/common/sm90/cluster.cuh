@@ -18,13 +18,15 @@ __device__ __forceinline__ void cluster_sync() {
                    : "memory");
 }
 
-/// Arrives at the barrier that lies where `barrier` does, in block `block` of the cluster.
+/// Arrives at the barrier that lies where `barrier` does, in block `block` of the cluster. Orders no
+/// memory beyond the calling block: release at the cluster's scope would cost a fence of the whole
+/// device, and the readers of operands (wgmma) have finished by themselves.
 __device__ __forceinline__ void arrive_in_block(Mbarrier* barrier, uint32_t block) {
   asm volatile(
       "{\n"
       ".reg .b32 remote;\n"
       "mapa.shared::cluster.u32 remote, %0, %1;\n"
-      "mbarrier.arrive.release.cluster.shared::cluster.b64 _, [remote];\n"
+      "mbarrier.arrive.shared::cluster.b64 _, [remote];\n"
       "}\n" ::"r"(shared_address(barrier)),
       "r"(block)
       : "memory");
