@@ -56,8 +56,8 @@ export interface TinyGolden {
   bf16RmsError: number;
 }
 
-export function readJson<T>(file: string): T {
-  return JSON.parse(fs.readFileSync(file, 'utf8')) as T;
+export function readJson(file: string): unknown {
+  return JSON.parse(fs.readFileSync(file, 'utf8'));
 }
 
 export function floatsOf(base64: string): Float32Array {

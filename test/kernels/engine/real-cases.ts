@@ -24,7 +24,7 @@ export function realCases(addon: CudaAddon, model: string, goldenFile: string | 
       cases.push([
         `greedy ${weights}`,
         async () => {
-          const golden = readJson<RealGolden>(goldenFile);
+          const golden = readJson(goldenFile) as RealGolden;
           const file = await readModelFile(model);
           return withModel(addon, file, { weights, contextTokens: 2048 }, (engine) => greedy(engine, golden));
         },

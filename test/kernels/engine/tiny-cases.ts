@@ -24,7 +24,7 @@ export function tinyCases(addon: CudaAddon, fixtures: string): Case[] {
   const names = ['llama-tied-q4k-q6k', 'qwen2-tied-mixed', 'qwen3-untied-f16'];
   const open = async (name: string) => ({
     file: await readModelFile(path.join(fixtures, `${name}.gguf`)),
-    golden: readJson<TinyGolden>(path.join(fixtures, `${name}.json`)),
+    golden: readJson(path.join(fixtures, `${name}.json`)) as TinyGolden,
   });
   const cases: Case[] = [];
   for (const name of names) {

@@ -89,10 +89,9 @@ export class FakeEngine implements CudaEngine {
 export function fakeAddon(probe: Partial<CudaProbe> = {}, engine = new FakeEngine()): CudaAddon {
   return {
     probe: () => ({ driverVersion: '13.0', runtimeVersion: '13.0', devices: [DEVICE], ...probe }),
-    Engine: class {
-      constructor() {
-        return engine;
-      }
+    // Called with `new`, a function gives the object that it returns.
+    Engine: function makeEngine() {
+      return engine;
     } as unknown as CudaAddon['Engine'],
   };
 }
