@@ -1,7 +1,7 @@
-// Builds kernels/ into build/cuda.
+// Builds kernels/ into build/cuda, and puts the CUDA engine beside the programs in out/.
 //   node scripts/build-cuda.mjs [--jobs N] [--target NAME]
 //     --jobs N        compilers at a time; default: as many as there are processors
-//     --target NAME   one CMake target instead of all
+//     --target NAME   one CMake target instead of all; longview_addon is the CUDA engine alone
 // Needs CMake 3.24, a C++17 compiler, and CUDA 13; the last is fetched where it is missing.
 import { spawnSync } from 'node:child_process';
 import os from 'node:os';
@@ -9,6 +9,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { cudaToolkit } from './cuda/toolchain.mjs';
+import { ensureInstalled } from './ensure-installed.mjs';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
 
@@ -24,6 +25,8 @@ const { values } = parseArgs({
     target: { type: 'string' },
   },
 });
+ensureInstalled();
+const { copyAddon } = await import('./build.mjs');
 const toolkit = cudaToolkit();
 cmake(
   '-S',
@@ -41,3 +44,4 @@ cmake(
   values.jobs,
   ...(values.target ? ['--target', values.target] : []),
 );
+copyAddon(path.join(root, 'out'));

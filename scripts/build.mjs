@@ -60,9 +60,24 @@ function loadedLater(module) {
 
 /** Builds every program; a missing entry fails the build, so that nothing is left out unseen. */
 export async function build({ production = false, watch = false, outdir = 'out' } = {}) {
+  copyAddon(path.resolve(root, outdir));
   const all = PROGRAMS.map((program) => optionsOf(program, { production, outdir }));
   if (!watch) return Promise.all(all.map((options) => esbuild.build(options)));
   for (const options of all) await (await esbuild.context({ ...options, logLevel: 'info' })).watch();
+}
+
+/** The native module of the CUDA engine, which scripts/build-cuda.mjs makes. */
+const ADDON = 'longview-cuda.node';
+
+/** Puts the CUDA engine beside the programs where it has been built. */
+export function copyAddon(outdir) {
+  const built = path.join(root, 'build/cuda', ADDON);
+  if (!fs.existsSync(built)) return;
+  fs.mkdirSync(outdir, { recursive: true });
+  const beside = path.join(outdir, ADDON);
+  // Beside, then in place: a running engine keeps the file that it has mapped.
+  fs.copyFileSync(built, `${beside}.new`);
+  fs.renameSync(`${beside}.new`, beside);
 }
 
 /** Leaves imports of `scripts/` to run time: those modules find their files by their own place. */

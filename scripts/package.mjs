@@ -39,6 +39,8 @@ const FORBIDDEN = [
 ];
 
 const results = await build({ production: true });
+if (!fs.existsSync(path.join(root, 'out/longview-cuda.node')))
+  process.stderr.write('Without the CUDA engine: `npm run build:cuda` makes it.\n');
 fs.writeFileSync(
   path.join(root, 'out/THIRD_PARTY_NOTICES.txt'),
   thirdPartyNotices(results.map(({ metafile }) => metafile)),

@@ -9,9 +9,10 @@ const kernels = fileURLToPath(new URL('../../kernels', import.meta.url));
 const ALLOWED = {
   common: ['common'],
   reference: ['reference'],
+  quant: ['common', 'quant'],
   attention: ['common', 'attention'],
   gemm: ['common', 'gemm'],
-  decoder: ['common', 'attention', 'gemm', 'decoder'],
+  decoder: ['common', 'quant', 'attention', 'gemm', 'decoder'],
   addon: ['common', 'decoder', 'addon'],
 };
 

@@ -1,18 +1,48 @@
 import type { Backend } from '../backends/backend';
+import { loadAddon } from '../backends/cuda/addon';
+import { createCudaBackend } from '../backends/cuda/cuda-backend';
+import {
+  BUILD_COMMAND,
+  type CudaAvailability,
+  findCudaDevice,
+  hasNvidiaDriver,
+} from '../backends/cuda/find-device';
 import { LongviewError, messageOf } from '../errors';
 import type { BackendSelector } from './backend-server';
+import { NoticedBackend } from './noticed-backend';
+
+export interface BackendFactories {
+  /** Looked up once, with the first load that may use a GPU. */
+  findCuda: () => CudaAvailability;
+  createCuda: typeof createCudaBackend;
+  openOnnx: () => Promise<Backend>;
+}
+
+const FACTORIES: BackendFactories = {
+  findCuda: () => findCudaDevice(loadAddon(), hasNvidiaDriver),
+  createCuda: createCudaBackend,
+  openOnnx,
+};
 
 /**
  * The backends of this build. A wish that none of them can fulfil is refused with the reason: dense is never
  * run in place of sample attention, nor the CPU in place of a GPU that was asked for.
  */
-export function createBackendSelector(): BackendSelector {
-  let onnx: Promise<Backend> | undefined;
-  return ({ device, attention }) => {
-    if (device === 'cuda') return Promise.reject(cudaUnavailable());
-    if (attention === 'sample') return Promise.reject(sampleUnavailable());
-    onnx ??= openOnnx();
-    return onnx;
+export function createBackendSelector(factories: BackendFactories = FACTORIES): BackendSelector {
+  const cuda = once(factories.findCuda);
+  const onnx = once(factories.openOnnx);
+  const onGpu = once(() => {
+    const found = cuda();
+    return found.kind === 'usable' ? factories.createCuda(found.addon, found.device) : undefined;
+  });
+  const unbuilt = once(async () => new NoticedBackend(await onnx(), notBuiltNotice()));
+
+  return async ({ device, attention }) => {
+    const gpu = device === 'cpu' ? undefined : onGpu();
+    if (device === 'cuda' && !gpu) throw cudaUnavailable(cuda());
+    if (attention === 'sample') throw sampleUnavailable();
+    if (gpu) return gpu;
+    return device === 'auto' && cuda().kind === 'build' ? unbuilt() : onnx();
   };
 }
 
@@ -32,11 +62,18 @@ async function openOnnx(): Promise<Backend> {
   }
 }
 
-function cudaUnavailable(): LongviewError {
+function notBuiltNotice(): string {
+  return `This machine has an NVIDIA GPU, but the CUDA engine is not built: run \`${BUILD_COMMAND}\`. The CPU is used.`;
+}
+
+function cudaUnavailable(found: CudaAvailability): LongviewError {
+  const reason = found.kind === 'usable' ? 'it failed to start' : found.reason;
   return new LongviewError(
     'deviceUnavailable',
-    'The device "cuda" is not available: this build of Longview has no CUDA engine.',
-    'Choose the device "cpu" or "auto".',
+    `The device "cuda" is not available: ${reason}.`,
+    found.kind === 'build'
+      ? `Run \`${BUILD_COMMAND}\`, then restart the engine, or choose the device "cpu" or "auto".`
+      : 'Choose the device "cpu" or "auto".',
     { device: 'cuda' },
   );
 }
@@ -44,8 +81,14 @@ function cudaUnavailable(): LongviewError {
 function sampleUnavailable(): LongviewError {
   return new LongviewError(
     'attentionUnavailable',
-    'Sample attention is not available: it needs the CUDA engine, and the CPU engine has dense attention only.',
+    'Sample attention is not available: its CUDA kernels are not in this build, which has dense attention only.',
     'Choose the attention "dense" or "auto".',
     { attention: 'sample' },
   );
+}
+
+/** What `make` gave the first time. */
+function once<T>(make: () => T): () => T {
+  let made: { value: T } | undefined;
+  return () => (made ??= { value: make() }).value;
 }

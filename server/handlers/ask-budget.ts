@@ -10,7 +10,7 @@ export interface AskBudget {
 
 /** @throws LongviewError `contextTooLarge` beyond what the model was trained for; `badRequest` without room for a prompt */
 export function budgetFor(options: AskOptions, model: ResolvedModel): AskBudget {
-  const contextTokens = options.contextTokens ?? Math.min(model.cpuContextTokens, model.trainedContextTokens);
+  const contextTokens = options.contextTokens ?? defaultContext(options, model);
   if (contextTokens > model.trainedContextTokens)
     throw new LongviewError(
       'contextTooLarge',
@@ -27,4 +27,10 @@ export function budgetFor(options: AskOptions, model: ResolvedModel): AskBudget 
       { contextTokens, maxAnswerTokens: options.maxAnswerTokens },
     );
   return { contextTokens, promptTokens };
+}
+
+/** A GPU that was asked for by name reads all that the model can; with `auto` it may be the CPU that runs. */
+function defaultContext({ device }: AskOptions, model: ResolvedModel): number {
+  const { cpuContextTokens, trainedContextTokens } = model;
+  return device === 'cuda' ? trainedContextTokens : Math.min(cpuContextTokens, trainedContextTokens);
 }

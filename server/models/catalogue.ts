@@ -103,7 +103,7 @@ export const CATALOGUE: readonly CatalogueModel[] = [
 export const DEFAULT_MODEL_IDS: Readonly<Record<DeviceChoice, string>> = {
   auto: 'qwen2.5-coder-0.5b-instruct-q4_k_m',
   cpu: 'qwen2.5-coder-0.5b-instruct-q4_k_m',
-  cuda: 'qwen2.5-coder-0.5b-instruct-q4_k_m',
+  cuda: 'qwen2.5-coder-1.5b-instruct-q4_k_m',
 };
 
 /** Packages `<prefix>1` … `<prefix>N`, each with `data/partNN.bin` in its own folder. */

@@ -1,6 +1,6 @@
-/** Shape of a decoder-only transformer of the Qwen2 or Llama family, read from a GGUF header. */
+/** Shape of a decoder-only transformer of the Qwen2, Qwen3 or Llama family, read from a GGUF header. */
 export interface ModelSpec {
-  architecture: 'qwen2' | 'llama';
+  architecture: 'qwen2' | 'qwen3' | 'llama';
   name: string;
   layerCount: number;
   hiddenSize: number;
@@ -15,6 +15,8 @@ export interface ModelSpec {
   /** True when there is no `output.weight` and the embedding serves as the head. */
   tiedEmbedding: boolean;
   qkvBias: boolean;
+  /** Qwen3 norms each head of Q and K before it is turned to its position. */
+  qkNorm: boolean;
   /** Llama files store Q and K rows permuted for interleaved RoPE; Qwen2 files do not. */
   interleavedRope: boolean;
 }

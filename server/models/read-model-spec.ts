@@ -3,8 +3,8 @@ import type { GgufFile, GgufTensor, GgufValue } from './gguf/gguf-file';
 import { modelCorrupt, modelUnsupported } from './model-errors';
 import type { ModelSpec } from './model-spec';
 
-const ARCHITECTURES: readonly ModelSpec['architecture'][] = ['qwen2', 'llama'];
-const USE_ANOTHER_MODEL = 'Use a model of the Qwen2, Qwen2.5 or Llama family, such as Qwen2.5-Coder.';
+const ARCHITECTURES: readonly ModelSpec['architecture'][] = ['qwen2', 'qwen3', 'llama'];
+const USE_ANOTHER_MODEL = 'Use a model of the Qwen2, Qwen2.5, Qwen3 or Llama family, such as Qwen2.5-Coder.';
 const DEFAULT_ROPE_BASE = 10_000;
 
 /**
@@ -34,6 +34,7 @@ export function readModelSpec(gguf: GgufFile): ModelSpec {
     rmsNormEpsilon: keys.positiveNumber('attention.layer_norm_rms_epsilon'),
     tiedEmbedding: !gguf.tensors.has('output.weight'),
     qkvBias: architecture === 'qwen2' || gguf.tensors.has('blk.0.attn_q.bias'),
+    qkNorm: architecture === 'qwen3',
     interleavedRope: architecture === 'llama',
   };
   checkHeads(gguf, keys, spec);
@@ -81,7 +82,7 @@ function readArchitecture(gguf: GgufFile): ModelSpec['architecture'] {
   if (known) return known;
   throw modelUnsupported(
     gguf.path,
-    `its architecture is ${name}, and Longview runs ${ARCHITECTURES.join(' and ')}`,
+    `its architecture is ${name}, and Longview runs ${ARCHITECTURES.join(', ')}`,
     USE_ANOTHER_MODEL,
   );
 }
@@ -172,6 +173,10 @@ function* expectedTensors(spec: ModelSpec): Generator<[name: string, dims: numbe
     yield [`${block}.ffn_gate.weight`, [hiddenSize, feedForwardSize]];
     yield [`${block}.ffn_up.weight`, [hiddenSize, feedForwardSize]];
     yield [`${block}.ffn_down.weight`, [feedForwardSize, hiddenSize]];
+    if (spec.qkNorm) {
+      yield [`${block}.attn_q_norm.weight`, [spec.headDim]];
+      yield [`${block}.attn_k_norm.weight`, [spec.headDim]];
+    }
     if (!spec.qkvBias) continue;
     yield [`${block}.attn_q.bias`, [querySize]];
     yield [`${block}.attn_k.bias`, [kvSize]];

@@ -6,10 +6,12 @@ import math
 import torch
 
 MESSAGE_SIZE = 512
+KV_BLOCK_TOKENS = 640
 
 
-class _Params(ctypes.Structure):
-    """DensePrefillParams, and AttentionParams of the oracle: both have this layout."""
+class _Prefill(ctypes.Structure):
+    """DensePrefillParams. AttentionParams of the oracle has this layout, but its last member is the
+    number of tokens in a block."""
 
     _fields_ = [
         ("query", ctypes.c_void_p),
@@ -22,10 +24,35 @@ class _Params(ctypes.Structure):
         ("num_kv_heads", ctypes.c_int),
         ("head_dim", ctypes.c_int),
         ("softmax_scale", ctypes.c_float),
+        ("block_table", ctypes.c_void_p),
+        ("pool_blocks", ctypes.c_int),
     ]
 
 
-def _params(query, key, value, output, /, **overrides):
+class _DecodeShape(ctypes.Structure):
+    _fields_ = [
+        ("max_kv_len", ctypes.c_int),
+        ("num_heads", ctypes.c_int),
+        ("num_kv_heads", ctypes.c_int),
+        ("head_dim", ctypes.c_int),
+    ]
+
+
+class _Decode(ctypes.Structure):
+    _fields_ = [
+        ("query", ctypes.c_void_p),
+        ("key", ctypes.c_void_p),
+        ("value", ctypes.c_void_p),
+        ("block_table", ctypes.c_void_p),
+        ("kv_len", ctypes.c_void_p),
+        ("workspace", ctypes.c_void_p),
+        ("output", ctypes.c_void_p),
+        ("shape", _DecodeShape),
+        ("softmax_scale", ctypes.c_float),
+    ]
+
+
+def _prefill_params(query, key, value, output, block_table, /, **overrides):
     for tensor in (query, key, value, output):
         assert tensor.is_contiguous()
     fields = {
@@ -39,37 +66,81 @@ def _params(query, key, value, output, /, **overrides):
         "num_kv_heads": key.shape[1],
         "head_dim": query.shape[2],
         "softmax_scale": 1 / math.sqrt(query.shape[2]),
+        "block_table": None if block_table is None else block_table.data_ptr(),
+        "pool_blocks": key.shape[0] // KV_BLOCK_TOKENS,
     }
-    return _Params(**{**fields, **overrides})
+    return _Prefill(**{**fields, **overrides})
 
 
 class KernelError(RuntimeError):
     """What the library reports instead of a result."""
 
 
-class AttentionKernels:
-    """Owns one DensePrefill of the shared library `path`."""
+def _stream():
+    return ctypes.c_void_p(torch.cuda.current_stream().cuda_stream)
 
-    def __init__(self, path):
+
+class AttentionKernels:
+    """Owns one DensePrefill of the shared library `path`; flash decode needs no owner."""
+
+    def __init__(self, path, portable=False):
         self._library = ctypes.CDLL(path)
         self._library.longview_dense_prefill_destroy.argtypes = [ctypes.c_void_p]
         self._prefill = ctypes.c_void_p()
-        self._call("longview_dense_prefill_create", ctypes.byref(self._prefill))
+        self._call("longview_dense_prefill_create", ctypes.byref(self._prefill), int(portable))
 
     def close(self):
         self._library.longview_dense_prefill_destroy(self._prefill)
 
-    def dense_prefill(self, query, key, value, output, /, **overrides):
-        """query, output [q_len, heads, dim]; key, value [kv_len, kv_heads, dim]; bf16 on the GPU."""
-        params = _params(query, key, value, output, **overrides)
-        stream = ctypes.c_void_p(torch.cuda.current_stream().cuda_stream)
-        self._call("longview_dense_prefill_run", self._prefill, ctypes.byref(params), stream)
+    def dense_prefill(self, query, key, value, output, block_table=None, /, **overrides):
+        """query, output [q_len, heads, dim]; key, value [kv_len, kv_heads, dim]; bf16 on the GPU.
+        With a block table, key and value are pools, and kv_len must be among the overrides."""
+        params = _prefill_params(query, key, value, output, block_table, **overrides)
+        self._call("longview_dense_prefill_run", self._prefill, ctypes.byref(params), _stream())
         return output
 
-    def reference(self, query, key, value):
-        """The oracle: fp32 tensors on the CPU."""
+    def decode_workspace_bytes(self, max_kv_len, num_heads, num_kv_heads, head_dim):
+        shape = _DecodeShape(max_kv_len, num_heads, num_kv_heads, head_dim)
+        size = ctypes.c_size_t()
+        self._call("longview_decode_workspace_bytes", ctypes.byref(shape), ctypes.byref(size))
+        return size.value
+
+    def flash_decode(
+        self,
+        query,
+        key,
+        value,
+        output,
+        kv_len,
+        max_kv_len,
+        workspace,
+        block_table=None,
+        /,
+        **overrides,
+    ):
+        """query, output [heads, dim]; key, value [rows, kv_heads, dim]; kv_len int32 [1] on the GPU."""
+        for tensor in (query, key, value, output, workspace):
+            assert tensor.is_contiguous()
+        fields = {
+            "query": query.data_ptr(),
+            "key": key.data_ptr(),
+            "value": value.data_ptr(),
+            "block_table": None if block_table is None else block_table.data_ptr(),
+            "kv_len": kv_len.data_ptr(),
+            "workspace": workspace.data_ptr(),
+            "output": output.data_ptr(),
+            "shape": _DecodeShape(max_kv_len, query.shape[0], key.shape[1], query.shape[1]),
+            "softmax_scale": 1 / math.sqrt(query.shape[1]),
+        }
+        params = _Decode(**{**fields, **overrides})
+        self._call("longview_flash_decode", ctypes.byref(params), _stream())
+        return output
+
+    def reference(self, query, key, value, block_table=None, /, **overrides):
+        """The oracle: fp32 tensors and an int32 block table on the CPU."""
         output = torch.full_like(query, math.nan)
-        params = _params(query, key, value, output)
+        params = _prefill_params(query, key, value, output, block_table, **overrides)
+        params.pool_blocks = KV_BLOCK_TOKENS
         self._library.longview_reference_attention(ctypes.byref(params))
         return output
 

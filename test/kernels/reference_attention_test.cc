@@ -86,6 +86,24 @@ void test_a_dominant_key_is_copied() {
   }
 }
 
+/// Tokens 0 to 4 in blocks of two that lie in the order 2, 0, 1 of the pool;
+/// the row that holds no token is NaN.
+void test_a_block_table_is_followed() {
+  const Shape shape{1, 5, 1, 1};
+  const int block_table[] = {2, 0, 1};
+  const float tokens_of_rows[] = {2, 3, 4, NAN, 0, 1};
+  std::vector<float> value;
+  for (const float token : tokens_of_rows)
+    value.insert(value.end(), kHeadDim, token * token);
+  const std::vector<float> query(kHeadDim, 0.f);
+  const std::vector<float> key(value.size(), 1.f);
+  std::vector<float> output(kHeadDim, NAN);
+  dense_causal_attention({query.data(), key.data(), value.data(), output.data(),
+                          shape.q_len, shape.kv_len, 1, 1, kHeadDim, 0.5f,
+                          block_table, 2});
+  expect_near(output[0], (0 + 1 + 4 + 9 + 16) / 5.f, "block table", 0, 0);
+}
+
 } // namespace
 
 int main() {
@@ -94,6 +112,7 @@ int main() {
   test_equal_scores_give_the_causal_mean({1, 17, 7, 1});
   test_equal_scores_give_the_causal_mean({0, 4, 2, 1});
   test_a_dominant_key_is_copied();
+  test_a_block_table_is_followed();
   std::printf(failures == 0 ? "oracle: ok\n" : "oracle: %d wrong\n", failures);
   return failures == 0 ? 0 : 1;
 }

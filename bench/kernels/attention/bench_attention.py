@@ -2,17 +2,13 @@
 
     python3 bench/kernels/attention/bench_attention.py --library LIBRARY --commit HASH --out FILE
 
-The kernel's tests run first; no figure is written when one fails. All implementations take turns on
-the same inputs, and each is timed in its own steady state.
+The tests of prefill run first; no figure is written when one fails. All implementations take turns on
+the same inputs, and each is timed in its own steady state. --only takes the cases whose id contains
+the text; their rows replace those of the same id in FILE.
 """
 
 import argparse
-import datetime
-import hashlib
-import json
-import math
 import statistics
-import subprocess
 import sys
 from pathlib import Path
 
@@ -20,9 +16,13 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "test" / "kernels"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import attention_test
 from attention_kernels import AttentionKernels
+from attention_testing import make
+from record import checksum_of, write_record
+from timing import REPEATS, measure
 
 CASES = [
     # id, tokens, heads, KV heads, head dim
@@ -33,13 +33,6 @@ CASES = [
     ("attention.dense.d64.128k", 131072, 14, 2, 64),
 ]
 OURS = "longview"
-WARM_UPS = 2
-REPEATS = 7
-# At these rates the card runs at its power limit, and its clock follows what ran in the last tenths
-# of a second. So each sample comes after this much of the same work, whoever had the turn before.
-SETTLE_MS = 200
-# Short calls are repeated inside one sample, to this many milliseconds.
-SAMPLE_MS = 40
 
 
 def flash_attention_3():
@@ -56,35 +49,6 @@ def torch_backend(backend):
             )
 
     return call
-
-
-def elapsed_ms(implementation, inputs, calls):
-    """Milliseconds of one of `calls` calls."""
-    start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
-    start.record()
-    for _ in range(calls):
-        implementation(*inputs)
-    end.record()
-    torch.cuda.synchronize()
-    return start.elapsed_time(end) / calls
-
-
-def measure(implementations, inputs):
-    """Milliseconds of one call: {name: [REPEATS]}."""
-    once = {}
-    for name, implementation in implementations.items():
-        elapsed_ms(implementation, inputs, WARM_UPS)
-        once[name] = elapsed_ms(implementation, inputs, 1)
-    times = {name: [] for name in implementations}
-    order = list(implementations)
-    for _ in range(REPEATS):
-        for name in order:
-            implementation = implementations[name]
-            elapsed_ms(implementation, inputs, math.ceil(SETTLE_MS / once[name]))
-            sample = elapsed_ms(implementation, inputs, math.ceil(SAMPLE_MS / once[name]))
-            times[name].append(sample)
-        order.reverse()
-    return times
 
 
 def row(case, times, checksum):
@@ -108,52 +72,38 @@ def row(case, times, checksum):
     }
 
 
-def driver_version():
-    query = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
-    return subprocess.run(query, capture_output=True, text=True, check=True).stdout.strip()
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--library", required=True)
     parser.add_argument("--commit", required=True)
     parser.add_argument("--out", required=True, type=Path)
+    parser.add_argument("--only", default="")
     options = parser.parse_args()
 
-    kernels = AttentionKernels(options.library)
-    if attention_test.run_all(kernels):
+    if attention_test.run_all(options.library, only="prefill"):
         sys.exit("The kernel fails its tests: no figures.")
+    kernels = AttentionKernels(options.library)
     implementations = {
         OURS: lambda q, k, v: kernels.dense_prefill(q, k, v, torch.empty_like(q)),
         "fa3-fwd 0.0.3": flash_attention_3(),
         f"cuDNN {torch.backends.cudnn.version()} in torch": torch_backend(
             SDPBackend.CUDNN_ATTENTION
         ),
-        f"FA2 in torch {torch.__version__}": torch_backend(SDPBackend.FLASH_ATTENTION),
     }
     rows = []
     for case in CASES:
         name, tokens, heads, kv_heads, dim = case
-        inputs = attention_test.make(tokens, tokens, heads, kv_heads, dim)
-        output = implementations[OURS](*inputs)
-        checksum = hashlib.sha256(output.view(torch.int16).cpu().numpy()).hexdigest()[:16]
+        if options.only not in name:
+            continue
+        inputs = make(tokens, tokens, heads, kv_heads, dim)
+        checksum = checksum_of(implementations[OURS](*inputs))
         rows.append(row(case, measure(implementations, inputs), checksum))
         print(
             f"{name:28} {rows[-1]['value']:8.3f} ms  x{rows[-1]['ratio']:.3f}  {rows[-1]['note']}",
             flush=True,
         )
     kernels.close()
-
-    record = {
-        "bench": "attention-dense",
-        "commit": options.commit,
-        "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-        "device": torch.cuda.get_device_name(),
-        "driver": driver_version(),
-        "rows": rows,
-    }
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps(record, indent=2) + "\n")
+    write_record(options.out, "attention-dense", options.commit, rows)
 
 
 if __name__ == "__main__":

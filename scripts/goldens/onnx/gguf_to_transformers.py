@@ -3,9 +3,20 @@
 import numpy as np
 import torch
 from gguf import GGUFReader, dequantize
-from transformers import LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM
+from transformers import (
+    LlamaConfig,
+    LlamaForCausalLM,
+    Qwen2Config,
+    Qwen2ForCausalLM,
+    Qwen3Config,
+    Qwen3ForCausalLM,
+)
 
-FAMILIES = {"qwen2": (Qwen2Config, Qwen2ForCausalLM), "llama": (LlamaConfig, LlamaForCausalLM)}
+FAMILIES = {
+    "qwen2": (Qwen2Config, Qwen2ForCausalLM),
+    "qwen3": (Qwen3Config, Qwen3ForCausalLM),
+    "llama": (LlamaConfig, LlamaForCausalLM),
+}
 
 LAYER_NAMES = {
     "attn_norm": "input_layernorm",
@@ -13,6 +24,8 @@ LAYER_NAMES = {
     "attn_k": "self_attn.k_proj",
     "attn_v": "self_attn.v_proj",
     "attn_output": "self_attn.o_proj",
+    "attn_q_norm": "self_attn.q_norm",
+    "attn_k_norm": "self_attn.k_norm",
     "ffn_norm": "post_attention_layernorm",
     "ffn_gate": "mlp.gate_proj",
     "ffn_up": "mlp.up_proj",
@@ -32,6 +45,7 @@ def load(path, dtype=torch.float32):
     tensors = {tensor.name: tensor for tensor in reader.tensors}
     heads, kv_heads = key("attention.head_count"), key("attention.head_count_kv")
     config_class, model_class = FAMILIES[architecture]
+    key_length = key("attention.key_length")
     config = config_class(
         vocab_size=int(tensors["token_embd.weight"].shape[1]),
         hidden_size=key("embedding_length"),
@@ -44,6 +58,7 @@ def load(path, dtype=torch.float32):
         rope_parameters={"rope_type": "default", "rope_theta": key("rope.freq_base")},
         tie_word_embeddings="output.weight" not in tensors,
         attn_implementation="eager",
+        **({} if key_length is None else {"head_dim": key_length}),
     )
     state = {}
     for name, tensor in tensors.items():

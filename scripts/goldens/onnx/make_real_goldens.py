@@ -1,7 +1,7 @@
 """Greedy answers of real GGUF models by Hugging Face transformers in float32, as a compact golden:
 
     python3 -m venv VENV && VENV/bin/pip install -r scripts/goldens/onnx/requirements.txt
-    VENV/bin/python scripts/goldens/onnx/make_real_goldens.py MODEL.gguf test/fixtures/onnx/NAME.json [--full]
+    VENV/bin/python scripts/goldens/onnx/make_real_goldens.py MODEL.gguf test/fixtures/onnx/NAME.json [--full] [--steps N]
 
 {modelSha256, prompt, greedy, runnersUp, gaps, vocabSize, stride, sampled, full?}: `greedy` are the tokens chosen
 after `prompt`; `gaps` how far the logit of each lies above that of its runner-up; `sampled` every `stride`-th logit
@@ -21,7 +21,7 @@ from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers
 
 from gguf_to_transformers import load
 
-STEPS = 64
+DEFAULT_STEPS = 64
 STRIDE = 192
 CONTROL_TOKEN = 3
 
@@ -69,12 +69,12 @@ def tokenize(path, text):
     return tokenizer.encode(text).ids
 
 
-def greedy(model, prompt):
+def greedy(model, prompt, steps):
     """The chosen tokens and the logits of each choice."""
     chosen, rows, cache = [], [], None
     tokens = torch.tensor([prompt])
     with torch.no_grad():
-        for _ in range(STEPS):
+        for _ in range(steps):
             result = model(tokens, past_key_values=cache, use_cache=True, logits_to_keep=1)
             cache = result.past_key_values
             rows.append(result.logits[0, -1].numpy())
@@ -92,12 +92,13 @@ def main():
     arguments.add_argument("model", type=pathlib.Path)
     arguments.add_argument("out", type=pathlib.Path)
     arguments.add_argument("--full", action="store_true")
+    arguments.add_argument("--steps", type=int, default=DEFAULT_STEPS)
     options = arguments.parse_args()
     prompt = tokenize(options.model, PROMPT)
-    chosen, logits = greedy(load(options.model), prompt)
+    chosen, logits = greedy(load(options.model), prompt, options.steps)
     order = np.argsort(logits, axis=1)
     best, second = order[:, -1], order[:, -2]
-    rows = np.arange(STEPS)
+    rows = np.arange(options.steps)
     golden = {
         "modelSha256": hashlib.sha256(options.model.read_bytes()).hexdigest(),
         "prompt": prompt,

@@ -23,7 +23,7 @@ import { DecoderSession } from './decoder-session';
 import { KvBuffers } from './kv-buffers';
 import { loadOnnxRuntime, type OnnxRuntime } from './onnx-runtime';
 import { prefillChunkSize } from './prefill-chunk-size';
-import { checkLoadRequest, checkTokens, contextTooLarge } from './request-checks';
+import { checkFamily, checkLoadRequest, checkTokens, contextTooLarge } from './request-checks';
 import { Sampler } from './sampler';
 
 /** Sequences share the weights; each has KV of its own, which grows as it is used. */
@@ -66,6 +66,7 @@ export class OnnxBackend implements Backend {
     const gguf = await openGguf(request.modelPath);
     try {
       const spec = readModelSpec(gguf);
+      checkFamily(spec, request.modelPath);
       if (request.contextTokens > spec.trainedContextTokens) {
         throw contextTooLarge(request.contextTokens, spec.trainedContextTokens, spec.name);
       }

@@ -1,4 +1,6 @@
 import { LongviewError } from '../../errors';
+import { modelUnsupported } from '../../models/model-errors';
+import type { ModelSpec } from '../../models/model-spec';
 import type { LoadRequest } from '../backend';
 
 /** @throws LongviewError when the request asks for what this backend cannot do; nothing was touched then */
@@ -21,6 +23,16 @@ export function checkLoadRequest(request: LoadRequest): void {
   }
   checkPositive(request.contextTokens, 'context length');
   checkPositive(request.cpuThreads, 'number of CPU threads');
+}
+
+/** @throws LongviewError `modelUnsupported` for a family that the graph cannot express */
+export function checkFamily(spec: ModelSpec, modelPath: string): void {
+  if (!spec.qkNorm) return;
+  throw modelUnsupported(
+    modelPath,
+    'models of the Qwen3 family run on an NVIDIA GPU only',
+    'Choose the device "cuda", or a model of the Qwen2, Qwen2.5 or Llama family.',
+  );
 }
 
 /** @throws LongviewError `badRequest` */

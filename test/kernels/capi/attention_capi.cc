@@ -5,11 +5,15 @@
 #include <memory>
 #include <new>
 
+#include "attention/decode/api.h"
 #include "attention/dense/api.h"
 #include "reference/attention.h"
 
+using longview::attention::DecodeParams;
+using longview::attention::DecodeShape;
 using longview::attention::DensePrefill;
 using longview::attention::DensePrefillParams;
+using longview::attention::PrefillKernel;
 using longview::reference::AttentionParams;
 
 #define LONGVIEW_EXPORT extern "C" __attribute__((visibility("default")))
@@ -31,11 +35,14 @@ int guarded(char *message, int message_size, Action action) {
 
 } // namespace
 
+/// `portable` is 0 or 1.
 LONGVIEW_EXPORT int longview_dense_prefill_create(DensePrefill **prefill,
-                                                  char *message,
+                                                  int portable, char *message,
                                                   int message_size) {
   return guarded(message, message_size, [&] {
-    *prefill = std::make_unique<DensePrefill>().release();
+    const auto kernel =
+        portable ? PrefillKernel::kPortable : PrefillKernel::kFastest;
+    *prefill = std::make_unique<DensePrefill>(kernel).release();
   });
 }
 
@@ -49,6 +56,24 @@ LONGVIEW_EXPORT int longview_dense_prefill_run(const DensePrefill *prefill,
                                                int message_size) {
   return guarded(message, message_size, [&] {
     prefill->run(*params, static_cast<cudaStream_t>(stream));
+  });
+}
+
+LONGVIEW_EXPORT int longview_decode_workspace_bytes(const DecodeShape *shape,
+                                                    size_t *bytes,
+                                                    char *message,
+                                                    int message_size) {
+  return guarded(message, message_size, [&] {
+    *bytes = longview::attention::decode_workspace_bytes(*shape);
+  });
+}
+
+LONGVIEW_EXPORT int longview_flash_decode(const DecodeParams *params,
+                                          void *stream, char *message,
+                                          int message_size) {
+  return guarded(message, message_size, [&] {
+    longview::attention::flash_decode(*params,
+                                      static_cast<cudaStream_t>(stream));
   });
 }
 

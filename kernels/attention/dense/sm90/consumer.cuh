@@ -9,7 +9,7 @@
 #include "attention/dense/sm90/config.h"
 #include "attention/dense/sm90/epilogue.cuh"
 #include "attention/dense/sm90/kv_tiles.cuh"
-#include "attention/dense/sm90/softmax.cuh"
+#include "attention/softmax.cuh"
 #include "common/sm90/wgmma.cuh"
 
 namespace longview::attention::sm90 {
@@ -82,7 +82,7 @@ class Consumer {
     last_values(acc);
 
 #pragma unroll
-    for (int row = 0; row < 2; ++row) scale_row(acc, row, acc.softmax.inverse_sum(row));
+    for (int row = 0; row < 2; ++row) scale_row(acc, row, 1.f / acc.softmax.sum(row));
     store_rows<Config::kHeadDim>(params_, tile, first_row, acc.output);
   }
 

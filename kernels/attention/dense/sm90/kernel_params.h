@@ -7,11 +7,21 @@
 
 namespace longview::attention::sm90 {
 
+/// The blocks of K or V: [blocks, num_kv_heads, column blocks, tokens of a block, 64] bf16; box: a
+/// K/V tile. The sequence's last block goes through a map of its own, in which blocks end where the
+/// sequence does: TMA then fills zeros for the keys behind, wherever the block lies.
+struct KvMaps {
+  CUtensorMap block;
+  CUtensorMap last_block;
+};
+
 struct PrefillKernelParams {
   CUtensorMap query;  // [column blocks, q_len, num_heads, 64] bf16; box: a tile's column block
-  CUtensorMap key;    // [num_kv_heads, column blocks, kv_len, 64] bf16; box: a K tile
-  CUtensorMap value;  // as key
-  uint16_t* output;   // [q_len, num_heads, head_dim] bf16
+  KvMaps key;
+  KvMaps value;
+  uint16_t* output;            // [q_len, num_heads, head_dim] bf16
+  const int32_t* block_table;  // null: the blocks lie in order
+  int last_block;              // of the sequence, counted in its own order
 
   int q_len;
   int num_heads;

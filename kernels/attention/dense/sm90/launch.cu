@@ -9,6 +9,8 @@ PrefillDevice make_prefill_device() {
                        device_attribute(cudaDevAttrL2CacheSize), TensorMapEncoder(),
                        DeviceBuffer<uint32_t>(1)};
   LONGVIEW_CUDA(cudaMemset(device.next_tile.data(), 0, device.next_tile.size_bytes()));
+  // Launches may come on streams that do not wait for the default stream.
+  LONGVIEW_CUDA(cudaStreamSynchronize(nullptr));
   return device;
 }
 

@@ -7,6 +7,7 @@
 #include "attention/dense/sm90/launch.h"
 #include "attention/dense/sm90/prefill_kernel.cuh"
 #include "common/cuda_error.h"
+#include "common/kv_block.h"
 
 namespace longview::attention::sm90 {
 
@@ -25,16 +26,29 @@ CUtensorMap query_map(const DensePrefillParams& params, const PrefillKernelParam
                           static_cast<uint32_t>(kernel.tile_positions), 1}});
 }
 
-/// [kv_len, num_kv_heads, head_dim] as [num_kv_heads, column blocks, kv_len, 64].
+/// Rows of [num_kv_heads, head_dim] as [blocks, num_kv_heads, column blocks, tokens, 64], in which
+/// the first `block_tokens` of each block exist.
 template <class Config>
-CUtensorMap kv_map(const void* data, const DensePrefillParams& params,
-                   const TensorMapEncoder& encoder) {
+CUtensorMap kv_map(const void* data, const DensePrefillParams& params, int blocks,
+                   uint64_t block_tokens, const TensorMapEncoder& encoder) {
   const uint64_t head_bytes = Config::kHeadDim * kBf16Bytes;
-  return encoder.encode({data,
-                         {Config::kColumnBlock, static_cast<uint64_t>(params.kv_len),
-                          Config::kColumnBlocks, static_cast<uint64_t>(params.num_kv_heads)},
-                         {head_bytes * params.num_kv_heads, Config::kRowBytes, head_bytes},
-                         {Config::kColumnBlock, Config::kTileN, Config::kColumnBlocks, 1}});
+  const uint64_t row_bytes = head_bytes * params.num_kv_heads;
+  return encoder.encode(
+      {data,
+       {Config::kColumnBlock, block_tokens, Config::kColumnBlocks,
+        static_cast<uint64_t>(params.num_kv_heads), static_cast<uint64_t>(blocks)},
+       {row_bytes, Config::kRowBytes, head_bytes, row_bytes * KV_BLOCK_TOKENS},
+       {Config::kColumnBlock, Config::kTileN, Config::kColumnBlocks, 1, 1}});
+}
+
+template <class Config>
+KvMaps kv_maps(const void* data, const DensePrefillParams& params,
+               const TensorMapEncoder& encoder) {
+  const int used_blocks = kv_blocks(params.kv_len);
+  const int blocks = params.block_table == nullptr ? used_blocks : params.pool_blocks;
+  const int last_tokens = params.kv_len - (used_blocks - 1) * KV_BLOCK_TOKENS;
+  return {kv_map<Config>(data, params, blocks, KV_BLOCK_TOKENS, encoder),
+          kv_map<Config>(data, params, blocks, last_tokens, encoder)};
 }
 
 /// Rows of a tile. Heads of a KV head are packed into one tile when there are too few positions to
@@ -78,8 +92,10 @@ void launch(const DensePrefillParams& params, const PrefillDevice& device, cudaS
   plan_rows<Config>(params, kernel);
   plan_order<Config>(params, device.l2_bytes, kernel);
   kernel.query = query_map<Config>(params, kernel, device.encoder);
-  kernel.key = kv_map<Config>(params.key, params, device.encoder);
-  kernel.value = kv_map<Config>(params.value, params, device.encoder);
+  kernel.key = kv_maps<Config>(params.key, params, device.encoder);
+  kernel.value = kv_maps<Config>(params.value, params, device.encoder);
+  kernel.block_table = params.block_table;
+  kernel.last_block = kv_blocks(params.kv_len) - 1;
 
   const auto entry = dense_prefill_kernel<Config>;
   LONGVIEW_CUDA(cudaFuncSetAttribute(entry, cudaFuncAttributeMaxDynamicSharedMemorySize,

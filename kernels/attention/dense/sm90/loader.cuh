@@ -3,6 +3,7 @@
 
 #include "attention/dense/sm90/config.h"
 #include "attention/dense/sm90/kv_tiles.cuh"
+#include "common/kv_block.h"
 #include "common/sm90/tma.cuh"
 
 namespace longview::attention::sm90 {
@@ -33,6 +34,7 @@ class Loader {
 
  private:
   using Ring = RingPosition<Config::kStages>;
+  static_assert(KV_BLOCK_TOKENS % Config::kTileN == 0, "a tile would cross blocks");
 
   __device__ __forceinline__ void load_tile(int index) {
     const QueryTile tile = query_tile(params_, index);
@@ -61,22 +63,33 @@ class Loader {
 
   __device__ __forceinline__ void load_keys(const QueryTile& tile, int start) {
     const int stage = key_ring_.stage;
+    const int block = physical_block(start);
     shared_.key_empty[stage].wait(key_ring_.parity ^ 1);
-    load(params_.key, shared_.key[stage], shared_.key_full[stage], tile, start);
+    load(params_.key, shared_.key[stage], shared_.key_full[stage], tile, start, block);
     key_ring_.advance();
   }
 
   __device__ __forceinline__ void load_values(const QueryTile& tile, int start) {
     const int stage = value_ring_.stage;
+    const int block = physical_block(start);
     shared_.value_empty[stage].wait(value_ring_.parity ^ 1);
-    load(params_.value, shared_.value[stage], shared_.value_full[stage], tile, start);
+    load(params_.value, shared_.value[stage], shared_.value_full[stage], tile, start, block);
     value_ring_.advance();
   }
 
-  __device__ __forceinline__ static void load(const CUtensorMap& map, uint8_t* stage,
-                                              Mbarrier& full, const QueryTile& tile, int start) {
+  /// Where the tile that begins at key `start` lies. Looked up before the wait for its stage, so
+  /// that the stage does not wait for the table.
+  __device__ __forceinline__ int physical_block(int start) const {
+    const int block = start / KV_BLOCK_TOKENS;
+    return params_.block_table == nullptr ? block : __ldg(params_.block_table + block);
+  }
+
+  __device__ __forceinline__ void load(const KvMaps& maps, uint8_t* stage, Mbarrier& full,
+                                       const QueryTile& tile, int start, int block) const {
+    const bool is_last = start / KV_BLOCK_TOKENS == params_.last_block;
     full.arrive_and_expect(Config::kKvTileBytes);
-    tma_load_4d(stage, &map, &full, CachePolicy::kEvictLast, 0, start, 0, tile.kv_head);
+    tma_load_5d(stage, is_last ? &maps.last_block : &maps.block, &full, CachePolicy::kEvictLast, 0,
+                start % KV_BLOCK_TOKENS, 0, tile.kv_head, block);
   }
 
   const PrefillKernelParams& params_;

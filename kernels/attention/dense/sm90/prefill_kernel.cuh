@@ -30,8 +30,10 @@ __global__ void __launch_bounds__(Config::kThreads, 1)
 
   if (threadIdx.x == 0) {
     ::longview::sm90::prefetch_tensor_map(&params.query);
-    ::longview::sm90::prefetch_tensor_map(&params.key);
-    ::longview::sm90::prefetch_tensor_map(&params.value);
+    for (const KvMaps* maps : {&params.key, &params.value}) {
+      ::longview::sm90::prefetch_tensor_map(&maps->block);
+      ::longview::sm90::prefetch_tensor_map(&maps->last_block);
+    }
     init_barriers(shared);
   }
   __syncthreads();

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import type { LoadRequest } from '../../../../server/backends/backend';
+import type { CudaAvailability } from '../../../../server/backends/cuda/find-device';
 import { BackendServer } from '../../../../server/engine-host/backend-server';
 import type { HostReply, HostRequest } from '../../../../server/engine-host/messages';
 import { createBackendSelector } from '../../../../server/engine-host/select-backend';
 import { LongviewError } from '../../../../server/errors';
+import { DEVICE, fakeAddon } from '../backends/cuda/fake-addon';
 import { FakeBackend } from '../engine/fake-backend';
 
 const LOAD: LoadRequest = {
@@ -88,13 +90,49 @@ suite('BackendServer', () => {
 });
 
 suite('createBackendSelector', () => {
-  test('refuses CUDA and sample attention with the reason, and never falls back', async () => {
-    const select = createBackendSelector();
-    await assert.rejects(select({ ...LOAD, device: 'cuda' }), {
-      code: 'deviceUnavailable',
-      message: /no CUDA engine/,
+  const cpu = new FakeBackend();
+  const gpu = new FakeBackend();
+  const selector = (found: CudaAvailability) =>
+    createBackendSelector({
+      findCuda: () => found,
+      createCuda: () => gpu,
+      openOnnx: () => Promise.resolve(cpu),
     });
-    await assert.rejects(select({ ...LOAD, attention: 'sample' }), {
+  const usable: CudaAvailability = { kind: 'usable', addon: fakeAddon(), device: DEVICE };
+  const none: CudaAvailability = { kind: 'none', reason: 'no NVIDIA driver is installed' };
+  const unbuilt: CudaAvailability = { kind: 'build', reason: 'the CUDA engine is not built here' };
+
+  test('takes the GPU where there is one, unless the CPU is asked for', async () => {
+    const select = selector(usable);
+    assert.equal(await select(LOAD), gpu);
+    assert.equal(await select({ ...LOAD, device: 'cuda' }), gpu);
+    assert.equal(await select({ ...LOAD, device: 'cpu' }), cpu);
+  });
+
+  test('takes the CPU where there is no GPU', async () => {
+    assert.equal(await selector(none)(LOAD), cpu);
+  });
+
+  test('names the command where only the addon is missing, with every load', async () => {
+    const select = selector(unbuilt);
+    const backend = await select(LOAD);
+    assert.equal(await select(LOAD), backend);
+    const { notices } = await backend.load(LOAD, () => undefined);
+    assert.match(notices.join(), /npm run build:cuda/);
+    assert.equal(await select({ ...LOAD, device: 'cpu' }), cpu);
+  });
+
+  test('refuses CUDA and sample attention with the reason, and never falls back', async () => {
+    await assert.rejects(selector(none)({ ...LOAD, device: 'cuda' }), {
+      code: 'deviceUnavailable',
+      message: 'The device "cuda" is not available: no NVIDIA driver is installed.',
+    });
+    await assert.rejects(selector(unbuilt)({ ...LOAD, device: 'cuda' }), (error: unknown) => {
+      assert.ok(error instanceof LongviewError);
+      assert.match(error.action, /npm run build:cuda/);
+      return true;
+    });
+    await assert.rejects(selector(none)({ ...LOAD, attention: 'sample' }), {
       code: 'attentionUnavailable',
       message: /dense attention only/,
     });

@@ -43,6 +43,7 @@ suite('readModelSpec', () => {
       rmsNormEpsilon: Math.fround(1e-6),
       tiedEmbedding: false,
       qkvBias: true,
+      qkNorm: false,
       interleavedRope: false,
     });
   });
@@ -67,7 +68,7 @@ suite('readModelSpec', () => {
 
   test('refuses another architecture and names those that run', async () => {
     const source = withKeys('llama', { 'general.architecture': ['string', 'gemma3'] });
-    await rejectsWith(() => specOf(source), 'modelUnsupported', /gemma3.*qwen2 and llama/);
+    await rejectsWith(() => specOf(source), 'modelUnsupported', /gemma3.*qwen2, qwen3, llama/);
   });
 
   const unsupported: [string, GgufSource, RegExp][] = [

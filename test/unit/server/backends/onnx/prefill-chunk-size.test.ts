@@ -17,6 +17,7 @@ const specOf = (shape: Shape): ModelSpec => ({
   rmsNormEpsilon: 1e-6,
   tiedEmbedding: true,
   qkvBias: true,
+  qkNorm: false,
   interleavedRope: false,
 });
 

@@ -1,36 +1,12 @@
-// Online softmax over score tiles held in wgmma accumulators (layout: common/sm90/wgmma.cuh).
+// Online softmax over score tiles held in the accumulators of wgmma or mma.sync, which share their
+// layout (common/sm90/wgmma.cuh, common/sm80/mma.cuh).
 #pragma once
 
-#include <cuda_bf16.h>
+#include <cuda_runtime_api.h>
 
-#include <cstdint>
+#include "attention/quad.cuh"
 
-namespace longview::attention::sm90 {
-
-/// 2^x; exactly 0 for -infinity.
-__device__ __forceinline__ float exp2_fast(float x) {
-  float y;
-  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
-  return y;
-}
-
-/// Two floats rounded to bf16, `low` in the low half.
-__device__ __forceinline__ uint32_t pack_bf16(float low, float high) {
-  uint32_t packed;
-  asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(packed) : "f"(high), "f"(low));
-  return packed;
-}
-
-/// The four lanes that share a row.
-__device__ __forceinline__ float quad_max(float x) {
-  x = fmaxf(x, __shfl_xor_sync(0xffffffff, x, 1));
-  return fmaxf(x, __shfl_xor_sync(0xffffffff, x, 2));
-}
-
-__device__ __forceinline__ float quad_sum(float x) {
-  x += __shfl_xor_sync(0xffffffff, x, 1);
-  return x + __shfl_xor_sync(0xffffffff, x, 2);
-}
+namespace longview::attention {
 
 /// Softmax of the two rows of a thread, tile by tile: row r holds elements 4 * j + 2 * r + {0, 1}.
 class RowSoftmax {
@@ -67,8 +43,11 @@ class RowSoftmax {
   /// Factor that brings what was accumulated before the last tile to the new maximum.
   __device__ __forceinline__ float rescale(int row) const { return rescale_[row]; }
 
-  /// 1 / sum over the whole row.
-  __device__ __forceinline__ float inverse_sum(int row) const { return 1.f / quad_sum(sum_[row]); }
+  /// Largest raw score of `row`; -infinity where it has seen no key.
+  __device__ __forceinline__ float maximum(int row) const { return maximum_[row]; }
+
+  /// Sum of the probabilities of `row`, over the whole quad.
+  __device__ __forceinline__ float sum(int row) const { return quad_sum(sum_[row]); }
 
  private:
   float maximum_[2] = {-INFINITY, -INFINITY};  // of raw scores
@@ -77,4 +56,4 @@ class RowSoftmax {
   float rescale_[2] = {1.f, 1.f};
 };
 
-}  // namespace longview::attention::sm90
+}  // namespace longview::attention

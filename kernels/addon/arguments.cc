@@ -1,0 +1,108 @@
+#include "addon/arguments.h"
+
+#include <cmath>
+#include <cstdint>
+#include <string>
+
+namespace longview::addon {
+
+namespace {
+
+[[noreturn]] void refuse(const Napi::Env& env, const std::string& what) {
+  throw Napi::TypeError::New(env, what);
+}
+
+double number_of(const Napi::Object& object, const char* key) {
+  const Napi::Value value = object.Get(key);
+  if (!value.IsNumber()) refuse(object.Env(), std::string(key) + " is not a number");
+  return value.As<Napi::Number>().DoubleValue();
+}
+
+int integer_of(const Napi::Object& object, const char* key) {
+  const double value = number_of(object, key);
+  if (value != std::floor(value) || std::abs(value) > INT32_MAX) {
+    refuse(object.Env(), std::string(key) + " is not a whole number of 32 bits");
+  }
+  return static_cast<int>(value);
+}
+
+bool flag_of(const Napi::Object& object, const char* key) {
+  const Napi::Value value = object.Get(key);
+  if (!value.IsBoolean()) refuse(object.Env(), std::string(key) + " is neither true nor false");
+  return value.As<Napi::Boolean>().Value();
+}
+
+std::string text_of(const Napi::Object& object, const char* key) {
+  const Napi::Value value = object.Get(key);
+  if (!value.IsString()) refuse(object.Env(), std::string(key) + " is not a text");
+  return value.As<Napi::String>().Utf8Value();
+}
+
+}  // namespace
+
+decoder::ModelSpec model_spec(const Napi::Object& spec) {
+  decoder::ModelSpec result{};
+  result.layers = integer_of(spec, "layerCount");
+  result.hidden_size = integer_of(spec, "hiddenSize");
+  result.feed_forward_size = integer_of(spec, "feedForwardSize");
+  result.num_heads = integer_of(spec, "headCount");
+  result.num_kv_heads = integer_of(spec, "kvHeadCount");
+  result.head_dim = integer_of(spec, "headDim");
+  result.vocab_size = integer_of(spec, "vocabSize");
+  result.trained_context_tokens = integer_of(spec, "trainedContextTokens");
+  result.norm_epsilon = static_cast<float>(number_of(spec, "rmsNormEpsilon"));
+  result.tied_head = flag_of(spec, "tiedEmbedding");
+  result.qkv_bias = flag_of(spec, "qkvBias");
+  result.qk_norm = flag_of(spec, "qkNorm");
+  result.rope_pairs = flag_of(spec, "interleavedRope") ? decoder::RopePairs::kInterleaved
+                                                       : decoder::RopePairs::kHalves;
+  result.rope.head_dim = result.head_dim;
+  result.rope.base = number_of(spec, "ropeBase");
+  return result;
+}
+
+std::vector<decoder::TensorEntry> tensor_entries(const Napi::Array& tensors) {
+  std::vector<decoder::TensorEntry> entries;
+  entries.reserve(tensors.Length());
+  for (uint32_t i = 0; i < tensors.Length(); ++i) {
+    const Napi::Object tensor = tensors.Get(i).As<Napi::Object>();
+    decoder::TensorEntry entry{};
+    entry.name = text_of(tensor, "name");
+    entry.format = static_cast<quant::BlockFormat>(integer_of(tensor, "format"));
+    entry.rows = integer_of(tensor, "rows");
+    entry.columns = integer_of(tensor, "columns");
+    entry.offset_bytes = static_cast<uint64_t>(number_of(tensor, "offsetBytes"));
+    entries.push_back(std::move(entry));
+  }
+  return entries;
+}
+
+decoder::DecoderOptions decoder_options(const Napi::Object& request) {
+  decoder::DecoderOptions options{};
+  options.path = text_of(request, "path");
+  options.context_tokens = integer_of(request, "contextTokens");
+  options.chunk_tokens = integer_of(request, "chunkTokens");
+  if (request.Get("weights").IsUndefined()) return options;
+  options.form = text_of(request, "weights") == "stored" ? decoder::WeightForm::kAsStored
+                                                         : decoder::WeightForm::kBf16;
+  return options;
+}
+
+decoder::SamplingRequest sampling_request(const Napi::Object& sampling) {
+  decoder::SamplingRequest request{};
+  request.temperature = number_of(sampling, "temperature");
+  request.top_p = number_of(sampling, "topP");
+  request.top_k = integer_of(sampling, "topK");
+  request.seed = number_of(sampling, "seed");
+  request.candidates = integer_of(sampling, "candidates");
+  return request;
+}
+
+int32_t integer_argument(const Napi::CallbackInfo& info, size_t index) {
+  if (!info[index].IsNumber()) {
+    refuse(info.Env(), "argument " + std::to_string(index) + " is not a number");
+  }
+  return info[index].As<Napi::Number>().Int32Value();
+}
+
+}  // namespace longview::addon

@@ -1,0 +1,219 @@
+#include "decoder/decoder.h"
+
+#include <algorithm>
+#include <stdexcept>
+#include <utility>
+
+#include "attention/decode/api.h"
+#include "common/kv_block.h"
+#include "decoder/decode_step.h"
+#include "decoder/errors.h"
+#include "decoder/ops/sampling/api.h"
+
+namespace longview::decoder {
+
+namespace {
+
+size_t free_device_bytes() {
+  size_t free_bytes = 0;
+  size_t total_bytes = 0;
+  LONGVIEW_CUDA(cudaMemGetInfo(&free_bytes, &total_bytes));
+  return free_bytes;
+}
+
+/// Enough for the kernels that serve many rows.
+constexpr int kWarmUpTokens = 512;
+
+int pool_positions(int context_tokens) { return kv_blocks(context_tokens) * KV_BLOCK_TOKENS; }
+
+}  // namespace
+
+Decoder::Prepared Decoder::prepare(const ModelSpec& spec, const TensorTable& tensors,
+                                   const DecoderOptions& options) {
+  validate(spec);
+  if (options.context_tokens < 1 || options.context_tokens > spec.trained_context_tokens) {
+    throw ContextError("a context of " + std::to_string(options.context_tokens) +
+                       " tokens; the model was trained for " +
+                       std::to_string(spec.trained_context_tokens));
+  }
+  if (options.chunk_tokens < 1) throw std::invalid_argument("a chunk without tokens");
+  WeightLayout bf16 = lay_out_weights(spec, tensors, WeightForm::kBf16);
+  WeightLayout stored = lay_out_weights(spec, tensors, WeightForm::kAsStored);
+  WorkspaceSizes sizes{};
+  sizes.chunk_tokens = std::min(options.chunk_tokens, options.context_tokens);
+  sizes.decode_attention_bytes = attention::decode_workspace_bytes(
+      {options.context_tokens, spec.num_heads, spec.num_kv_heads, spec.head_dim});
+  sizes.sampling_bytes = sample_workspace_bytes(spec.vocab_size);
+
+  MemoryDemand demand{};
+  demand.bf16_weight_bytes = bf16.size_bytes;
+  demand.stored_weight_bytes = stored.size_bytes;
+  demand.layer_scratch_bytes = bf16.shape.size_bytes;
+  demand.workspace_bytes = WorkspaceLayout(spec, sizes).size_bytes;
+  demand.kv_block_bytes =
+      KvPool::block_bytes(spec) + RopeTables::size_bytes(spec.rope, KV_BLOCK_TOKENS);
+  const MemoryPlan plan =
+      plan_memory(demand, options.context_tokens, free_device_bytes(), options.form);
+  const bool is_bf16 = plan.form == WeightForm::kBf16;
+  if (!is_bf16) sizes.layer_scratch_bytes = demand.layer_scratch_bytes;
+  return {std::move(is_bf16 ? bf16 : stored), plan, sizes};
+}
+
+Decoder::Decoder(const ModelSpec& spec, const TensorTable& tensors, const DecoderOptions& options,
+                 const LoadControl& control)
+    : Decoder(spec, options, control, prepare(spec, tensors, options)) {}
+
+Decoder::Decoder(const ModelSpec& spec, const DecoderOptions& options, const LoadControl& control,
+                 Prepared prepared)
+    : spec_(spec),
+      plan_(prepared.plan),
+      chunk_tokens_(prepared.sizes.chunk_tokens),
+      weights_(spec_, std::move(prepared.layout), MappedFile(options.path), control.on_progress,
+               control.should_stop),
+      pool_(spec_, plan_.kv_blocks),
+      positions_(spec_.rope, pool_positions(plan_.context_tokens), stream_),
+      workspace_(spec_, prepared.sizes) {
+  warm_up();
+}
+
+SequenceId Decoder::open_sequence(const SamplingRequest& sampling) {
+  const SequenceId id = next_id_++;
+  const auto [entry, is_new] = sequences_.try_emplace(id, pool_.allocator(), plan_.context_tokens);
+  entry->second.start_sampling(clamped(sampling), stream_);
+  return id;
+}
+
+void Decoder::close_sequence(SequenceId id) {
+  sequence(id);
+  sequences_.erase(id);
+}
+
+Step Decoder::prefill(SequenceId id, const std::vector<int32_t>& tokens, bool choose,
+                      const PrefillControl& control) {
+  Sequence& sequence = this->sequence(id);
+  const int count = static_cast<int>(tokens.size());
+  if (tokens.empty() || count > chunk_tokens_) {
+    throw std::invalid_argument("a chunk of " + std::to_string(tokens.size()) +
+                                " tokens; 1 to " + std::to_string(chunk_tokens_) + " are possible");
+  }
+  for (const int32_t token : tokens) require_token(token);
+  require_room(sequence, tokens.size());
+  sequence.reserve(sequence.length_tokens + count, stream_);
+  std::copy(tokens.begin(), tokens.end(), workspace_.host_token_ids());
+  set_step(sequence, tokens.front(), count);
+
+  begin_.record(stream_);
+  try {
+    prefill_.enqueue(model(), sequence, count, pacer_, control);
+  } catch (const CancelledError&) {
+    pacer_.drain(stream_);
+    throw;
+  }
+  if (choose) enqueue_choice(model(), sequence, count);
+  end_.record(stream_);
+  pacer_.drain(stream_);
+  Step step{std::nullopt, end_.elapsed_ms(begin_)};
+  if (choose) step.next = chosen();
+  sequence.length_tokens += count;
+  return step;
+}
+
+Step Decoder::decode(SequenceId id, int32_t token) {
+  Sequence& sequence = this->sequence(id);
+  require_token(token);
+  require_room(sequence, 1);
+  sequence.reserve(sequence.length_tokens + 1, stream_);
+  set_step(sequence, token, 1);
+  if (sequence.decode_graph.is_empty()) {
+    sequence.decode_graph =
+        CudaGraph::record(stream_, [&] { enqueue_decode_step(model(), sequence); });
+  }
+  begin_.record(stream_);
+  sequence.decode_graph.launch(stream_);
+  end_.record(stream_);
+  end_.synchronize();
+  const Step step{chosen(), end_.elapsed_ms(begin_)};
+  ++sequence.length_tokens;
+  return step;
+}
+
+void Decoder::rewind(SequenceId id, int length_tokens, const SamplingRequest& sampling) {
+  Sequence& sequence = this->sequence(id);
+  if (length_tokens < 0 || length_tokens > sequence.length_tokens) {
+    throw std::invalid_argument("a sequence of " + std::to_string(sequence.length_tokens) +
+                                " tokens cannot be rewound to " + std::to_string(length_tokens));
+  }
+  sequence.truncate(length_tokens);
+  sequence.start_sampling(clamped(sampling), stream_);
+}
+
+std::vector<float> Decoder::logits() const {
+  std::vector<float> values(spec_.vocab_size);
+  LONGVIEW_CUDA(cudaMemcpyAsync(values.data(), workspace_.logits(), values.size() * sizeof(float),
+                                cudaMemcpyDeviceToHost, stream_.get()));
+  stream_.synchronize();
+  return values;
+}
+
+Model Decoder::model() const {
+  return {spec_, weights_, pool_, positions_, workspace_, stream_, plan_.context_tokens};
+}
+
+Sequence& Decoder::sequence(SequenceId id) {
+  const auto found = sequences_.find(id);
+  if (found == sequences_.end()) {
+    throw std::invalid_argument("there is no sequence " + std::to_string(id));
+  }
+  return found->second;
+}
+
+SamplingRequest Decoder::clamped(SamplingRequest sampling) const {
+  sampling.candidates = std::clamp(sampling.candidates, 1, spec_.vocab_size);
+  return sampling;
+}
+
+void Decoder::require_room(const Sequence& sequence, size_t tokens) const {
+  if (tokens <= static_cast<size_t>(plan_.context_tokens - sequence.length_tokens)) return;
+  throw ContextError(std::to_string(sequence.length_tokens + tokens) +
+                     " tokens do not fit into the context of " +
+                     std::to_string(plan_.context_tokens));
+}
+
+void Decoder::require_token(int32_t token) const {
+  if (token >= 0 && token < spec_.vocab_size) return;
+  throw std::invalid_argument("the token " + std::to_string(token) +
+                              " is not in the vocabulary of " + std::to_string(spec_.vocab_size));
+}
+
+void Decoder::set_step(const Sequence& sequence, int32_t token, int tokens) const {
+  StepInput& step = *workspace_.host_step();
+  step.token = token;
+  step.position = sequence.length_tokens;
+  step.kv_len = sequence.length_tokens + tokens;
+}
+
+int32_t Decoder::chosen() const {
+  const SampleResult& sample = *workspace_.host_sample();
+  if (sample.status == kUnusableLogit) {
+    throw NumericError("the logit of token " + std::to_string(sample.token) +
+                       " is NaN or infinite: the weights are damaged or overflow bf16");
+  }
+  if (sample.status == kNoFiniteLogit) throw NumericError("no token has a finite logit");
+  return sample.token;
+}
+
+/// Runs every kernel of a step once, so that the first question does not pay for loading them, and
+/// nothing is loaded while a graph is recorded.
+void Decoder::warm_up() {
+  const SequenceId id = open_sequence({});
+  prefill(id, std::vector<int32_t>(std::min(chunk_tokens_, kWarmUpTokens), 0), false, {});
+  rewind(id, 0, {});
+  Sequence& sequence = this->sequence(id);
+  sequence.reserve(1, stream_);
+  set_step(sequence, 0, 1);
+  enqueue_decode_step(model(), sequence);
+  stream_.synchronize();
+  close_sequence(id);
+}
+
+}  // namespace longview::decoder

@@ -1,0 +1,105 @@
+// The model runner: weights, KV and sampling of one model on one device.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "attention/dense/api.h"
+#include "decoder/layer_pacer.h"
+#include "decoder/memory_plan.h"
+#include "decoder/model.h"
+#include "decoder/prefill.h"
+
+namespace longview::decoder {
+
+struct DecoderOptions {
+  std::string path;  // of the GGUF file
+  int context_tokens;
+  int chunk_tokens;                // the longest prefill call
+  std::optional<WeightForm> form;  // none: bf16 where it fits
+};
+
+struct LoadControl {
+  std::function<void(double)> on_progress;  // fractions, on the calling thread
+  std::function<bool()> should_stop;
+};
+
+struct Step {
+  std::optional<int32_t> next;  // the chosen token, where one was asked for
+  double device_ms;
+};
+
+using SequenceId = int32_t;
+
+/// Runs on the device that is current on the calling thread; every call on one instance comes from
+/// that thread. After a failed call the sequence is as it was before, unless CUDA itself failed.
+class Decoder {
+ public:
+  /// Plans the memory, then allocates, loads and warms up.
+  /// @throws MemoryError where it does not fit; nothing was allocated then.
+  /// @throws ModelError for a model that cannot run or weights that are damaged.
+  /// @throws CancelledError, CudaError.
+  Decoder(const ModelSpec& spec, const TensorTable& tensors, const DecoderOptions& options,
+          const LoadControl& control);
+
+  const MemoryPlan& plan() const { return plan_; }
+
+  SequenceId open_sequence(const SamplingRequest& sampling);
+  void close_sequence(SequenceId id);
+
+  /// Appends tokens, at most `chunk_tokens`; chooses the next one where `choose` is true.
+  /// @throws ContextError, NumericError, CancelledError, CudaError; std::invalid_argument for a
+  /// sequence or token that does not exist.
+  Step prefill(SequenceId id, const std::vector<int32_t>& tokens, bool choose,
+               const PrefillControl& control);
+
+  /// Appends one token and chooses the next. @throws as prefill
+  Step decode(SequenceId id, int32_t token);
+
+  /// Forgets all but the first `length_tokens` tokens and starts sampling anew.
+  void rewind(SequenceId id, int length_tokens, const SamplingRequest& sampling);
+
+  /// Logits of the last choice, for tests.
+  std::vector<float> logits() const;
+
+ private:
+  struct Prepared {
+    WeightLayout layout;
+    MemoryPlan plan;
+    WorkspaceSizes sizes;
+  };
+  static Prepared prepare(const ModelSpec& spec, const TensorTable& tensors,
+                          const DecoderOptions& options);
+  Decoder(const ModelSpec& spec, const DecoderOptions& options, const LoadControl& control,
+          Prepared prepared);
+
+  Model model() const;
+  Sequence& sequence(SequenceId id);
+  void require_room(const Sequence& sequence, size_t tokens) const;
+  void require_token(int32_t token) const;
+  void set_step(const Sequence& sequence, int32_t token, int tokens) const;
+  int32_t chosen() const;
+  SamplingRequest clamped(SamplingRequest sampling) const;
+  void warm_up();
+
+  ModelSpec spec_;
+  MemoryPlan plan_;
+  int chunk_tokens_;
+  Stream stream_;
+  Event begin_{true};
+  Event end_{true};
+  LayerPacer pacer_;
+  WeightStore weights_;
+  KvPool pool_;
+  RopeTables positions_;
+  Workspace workspace_;
+  Prefill prefill_;
+  std::map<SequenceId, Sequence> sequences_;
+  SequenceId next_id_ = 1;
+};
+
+}  // namespace longview::decoder

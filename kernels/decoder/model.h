@@ -1,0 +1,33 @@
+// What every step reads: a loaded model and the memory it runs in.
+#pragma once
+
+#include "common/stream.h"
+#include "decoder/kv_pool.h"
+#include "decoder/model_spec.h"
+#include "decoder/ops/rope/params.h"
+#include "decoder/rope_tables.h"
+#include "decoder/sequence.h"
+#include "decoder/weight_store.h"
+#include "decoder/workspace.h"
+
+namespace longview::decoder {
+
+struct Model {
+  const ModelSpec& spec;
+  const WeightStore& weights;
+  const KvPool& pool;
+  const RopeTables& positions;
+  const Workspace& workspace;
+  const Stream& stream;
+  int context_tokens;
+};
+
+/// Rotation and KV write of `tokens` tokens, from `workspace.qkv()` to `workspace.query()`.
+RopeKvParams rotation(const Model& model, const Sequence& sequence, int layer, int tokens);
+
+float softmax_scale(const ModelSpec& spec);
+
+/// Enqueues the choice of a token from the last of `tokens` rows of the residual stream.
+void enqueue_choice(const Model& model, const Sequence& sequence, int tokens);
+
+}  // namespace longview::decoder

@@ -1,0 +1,123 @@
+#include "decoder/prefill.h"
+
+#include "decoder/errors.h"
+#include "decoder/ops/api.h"
+#include "decoder/ops/rope/api.h"
+
+namespace longview::decoder {
+
+namespace {
+
+using gemm::Epilogue;
+
+/// The parts of one layer of one chunk, each reading the residual stream and adding to it.
+class LayerChunk {
+ public:
+  LayerChunk(const Model& model, const Sequence& sequence, int layer, int tokens,
+             const gemm::Gemm& gemm)
+      : model_(model),
+        sequence_(sequence),
+        layer_(layer),
+        tokens_(tokens),
+        gemm_(gemm),
+        norms_(model.weights.norms(layer)),
+        weights_(model.weights.form() == WeightForm::kBf16
+                     ? model.weights.fused(layer)
+                     : model.weights.expand(layer, model.workspace.layer_scratch(),
+                                            model.stream.get())) {}
+
+  void attention(const attention::DensePrefill& dense) const {
+    const Workspace& workspace = model_.workspace;
+    norm(norms_.attention);
+    product(weights_.qkv, workspace.normed(), workspace.qkv(),
+            norms_.qkv_bias == nullptr ? Epilogue::kNone : Epilogue::kBias);
+    rope_kv(rotation(model_, sequence_, layer_, tokens_), stream());
+    attend(dense);
+    product(weights_.output, workspace.normed(), workspace.hidden(), Epilogue::kResidual);
+  }
+
+  void feed_forward() const {
+    const Workspace& workspace = model_.workspace;
+    norm(norms_.feed_forward);
+    product(weights_.gate_up, workspace.normed(), workspace.activation(), Epilogue::kSwiglu);
+    product(weights_.down, workspace.activation(), workspace.hidden(), Epilogue::kResidual);
+  }
+
+ private:
+  void norm(const float* weight) const {
+    RmsNormParams params{};
+    params.input = model_.workspace.hidden();
+    params.weight = weight;
+    params.output = model_.workspace.normed();
+    params.tokens = tokens_;
+    params.features = model_.spec.hidden_size;
+    params.epsilon = model_.spec.norm_epsilon;
+    rms_norm(params, stream());
+  }
+
+  void attend(const attention::DensePrefill& dense) const {
+    attention::DensePrefillParams params{};
+    params.query = model_.workspace.query();
+    params.key = model_.pool.key(layer_);
+    params.value = model_.pool.value(layer_);
+    params.output = model_.workspace.normed();
+    params.q_len = tokens_;
+    params.kv_len = sequence_.length_tokens + tokens_;
+    params.num_heads = model_.spec.num_heads;
+    params.num_kv_heads = model_.spec.num_kv_heads;
+    params.head_dim = model_.spec.head_dim;
+    params.softmax_scale = softmax_scale(model_.spec);
+    params.block_table = sequence_.block_table();
+    params.pool_blocks = model_.pool.blocks();
+    dense.run(params, stream());
+  }
+
+  void product(const quant::WeightMatrix& weight, const void* input, void* output,
+               Epilogue epilogue) const {
+    gemm::GemmParams params{};
+    params.activations = input;
+    params.weights = weight.data;
+    params.output = output;
+    params.bias = epilogue == Epilogue::kBias ? norms_.qkv_bias : nullptr;
+    params.residual = epilogue == Epilogue::kResidual ? output : nullptr;
+    params.epilogue = epilogue;
+    params.tokens = tokens_;
+    params.in_features = weight.columns;
+    params.out_features = weight.rows;
+    gemm_.run(params, stream());
+  }
+
+  cudaStream_t stream() const { return model_.stream.get(); }
+
+  const Model& model_;
+  const Sequence& sequence_;
+  int layer_;
+  int tokens_;
+  const gemm::Gemm& gemm_;
+  LayerNorms norms_;
+  FusedMatrices weights_;
+};
+
+}  // namespace
+
+void Prefill::enqueue(const Model& model, const Sequence& sequence, int tokens,
+                      const LayerPacer& pacer, const PrefillControl& control) const {
+  const Workspace& workspace = model.workspace;
+  const cudaStream_t stream = model.stream.get();
+  LONGVIEW_CUDA(cudaMemcpyAsync(workspace.step(), workspace.host_step(), sizeof(StepInput),
+                                cudaMemcpyHostToDevice, stream));
+  LONGVIEW_CUDA(cudaMemcpyAsync(workspace.token_ids(), workspace.host_token_ids(),
+                                sizeof(int32_t) * tokens, cudaMemcpyHostToDevice, stream));
+  embed({model.weights.embedding(), workspace.token_ids(), workspace.hidden(), tokens}, stream);
+  for (int layer = 0; layer < model.spec.layers; ++layer) {
+    pacer.before(layer);
+    if (control.should_stop && control.should_stop()) throw CancelledError();
+    const LayerChunk chunk(model, sequence, layer, tokens, gemm_);
+    chunk.attention(attention_);
+    chunk.feed_forward();
+    pacer.after(layer, model.stream);
+    if (control.on_layer) control.on_layer(layer + 1);
+  }
+}
+
+}  // namespace longview::decoder

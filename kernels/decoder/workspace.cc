@@ -1,0 +1,42 @@
+#include "decoder/workspace.h"
+
+#include <algorithm>
+
+#include "decoder/region.h"
+
+namespace longview::decoder {
+
+namespace {
+
+constexpr size_t kBf16Bytes = 2;
+
+}  // namespace
+
+WorkspaceLayout::WorkspaceLayout(const ModelSpec& spec, const WorkspaceSizes& sizes) {
+  RegionCounter regions;
+  const auto reserve_rows = [&](int rows, int features) {
+    return regions.reserve(kBf16Bytes * rows * features);
+  };
+  hidden = reserve_rows(sizes.chunk_tokens, spec.hidden_size);
+  normed = reserve_rows(sizes.chunk_tokens, std::max(spec.hidden_size, spec.query_size()));
+  qkv = reserve_rows(sizes.chunk_tokens, spec.qkv_size());
+  query = reserve_rows(sizes.chunk_tokens, spec.query_size());
+  activation = reserve_rows(sizes.chunk_tokens, spec.feed_forward_size);
+  gate_up = reserve_rows(2, spec.feed_forward_size);
+  token_ids = regions.reserve(sizeof(int32_t) * sizes.chunk_tokens);
+  step = regions.reserve(sizeof(StepInput));
+  logits = regions.reserve(sizeof(float) * spec.vocab_size);
+  layer_scratch = regions.reserve(sizes.layer_scratch_bytes);
+  decode_attention = regions.reserve(sizes.decode_attention_bytes);
+  sampling = regions.reserve(sizes.sampling_bytes);
+  size_bytes = regions.size_bytes();
+}
+
+Workspace::Workspace(const ModelSpec& spec, const WorkspaceSizes& sizes)
+    : layout_(spec, sizes),
+      memory_(layout_.size_bytes),
+      host_token_ids_(sizes.chunk_tokens),
+      host_step_(1),
+      host_sample_(1) {}
+
+}  // namespace longview::decoder

@@ -1,0 +1,80 @@
+// The memory that every step works in, allocated once.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "common/device_buffer.h"
+#include "common/pinned_buffer.h"
+#include "decoder/model_spec.h"
+#include "decoder/ops/sampling/params.h"
+
+namespace longview::decoder {
+
+/// What changes from step to step, read by the kernels from device memory, so that a recorded graph
+/// serves every step. Each field is aligned as the kernels want it.
+struct StepInput {
+  alignas(16) int32_t token;
+  alignas(16) int32_t position;  // of the first token of the step
+  alignas(16) int32_t kv_len;    // tokens with the step's own
+};
+
+struct WorkspaceSizes {
+  int chunk_tokens;
+  size_t layer_scratch_bytes;  // 0: none
+  size_t decode_attention_bytes;
+  size_t sampling_bytes;
+};
+
+/// Offsets into one allocation; all of it in bf16 but the logits and the token ids.
+struct WorkspaceLayout {
+  WorkspaceLayout(const ModelSpec& spec, const WorkspaceSizes& sizes);
+
+  size_t hidden;      // [chunk, hidden_size]: the residual stream
+  size_t normed;      // [chunk, hidden_size or query_size]: input of QKV and gate/up, attention's result
+  size_t qkv;         // [chunk, qkv_size]
+  size_t query;       // [chunk, query_size]
+  size_t activation;  // [chunk, feed_forward_size]
+  size_t gate_up;     // [2 * feed_forward_size]: of one token
+  size_t token_ids;   // int32 [chunk]
+  size_t step;        // StepInput
+  size_t logits;      // fp32 [vocab_size]
+  size_t layer_scratch;
+  size_t decode_attention;
+  size_t sampling;
+  size_t size_bytes;
+};
+
+class Workspace {
+ public:
+  Workspace(const ModelSpec& spec, const WorkspaceSizes& sizes);
+
+  std::byte* hidden() const { return at(layout_.hidden); }
+  std::byte* normed() const { return at(layout_.normed); }
+  std::byte* qkv() const { return at(layout_.qkv); }
+  std::byte* query() const { return at(layout_.query); }
+  std::byte* activation() const { return at(layout_.activation); }
+  std::byte* gate_up() const { return at(layout_.gate_up); }
+  int32_t* token_ids() const { return reinterpret_cast<int32_t*>(at(layout_.token_ids)); }
+  StepInput* step() const { return reinterpret_cast<StepInput*>(at(layout_.step)); }
+  float* logits() const { return reinterpret_cast<float*>(at(layout_.logits)); }
+  std::byte* layer_scratch() const { return at(layout_.layer_scratch); }
+  std::byte* decode_attention() const { return at(layout_.decode_attention); }
+  std::byte* sampling() const { return at(layout_.sampling); }
+
+  // Page-locked: what the host writes before a step and reads after it.
+  int32_t* host_token_ids() const { return host_token_ids_.data(); }
+  StepInput* host_step() const { return host_step_.data(); }
+  SampleResult* host_sample() const { return host_sample_.data(); }
+
+ private:
+  std::byte* at(size_t offset) const { return memory_.data() + offset; }
+
+  WorkspaceLayout layout_;
+  DeviceBuffer<std::byte> memory_;
+  PinnedBuffer<int32_t> host_token_ids_;
+  PinnedBuffer<StepInput> host_step_;
+  PinnedBuffer<SampleResult> host_sample_;
+};
+
+}  // namespace longview::decoder

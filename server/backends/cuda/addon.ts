@@ -1,0 +1,119 @@
+import path from 'node:path';
+import { messageOf } from '../../errors';
+import type { ModelSpec } from '../../models/model-spec';
+
+/** The native module of `kernels/addon`. Loading it needs no driver; using it does. */
+export interface CudaAddon {
+  /** Never throws: `failure` says why no GPU can be used. */
+  probe(): CudaProbe;
+  Engine: new (deviceIndex: number) => CudaEngine;
+}
+
+export interface CudaProbe {
+  /** Highest CUDA version that the driver supports, such as "13.0"; "0.0" without a driver. */
+  driverVersion: string;
+  runtimeVersion: string;
+  devices: CudaDevice[];
+  failure?: string;
+}
+
+export interface CudaDevice {
+  index: number;
+  name: string;
+  computeCapability?: string;
+  totalBytes?: number;
+  /** Why the kernels do not run on it. */
+  failure?: string;
+}
+
+/** A tensor of the file; `format` is the number of its type in the GGUF format. A vector has one row. */
+export interface CudaTensor {
+  name: string;
+  format: number;
+  rows: number;
+  columns: number;
+  offsetBytes: number;
+}
+
+export interface CudaLoadRequest {
+  path: string;
+  spec: ModelSpec;
+  tensors: CudaTensor[];
+  contextTokens: number;
+  chunkTokens: number;
+  /** Absent: bf16 where it fits, else as the file stores them. */
+  weights?: CudaWeights;
+}
+
+/** `stored`: quantised in memory, each layer made bf16 for each chunk: slower, and smaller. */
+export type CudaWeights = 'bf16' | 'stored';
+
+export interface CudaMemoryPlan {
+  weights: CudaWeights;
+  weightBytes: number;
+  kvBytes: number;
+  workspaceBytes: number;
+  /** The longest context that would have fitted. */
+  fittingTokens: number;
+  /** The plan in words. */
+  description: string;
+}
+
+export interface CudaSampling {
+  temperature: number;
+  topP: number;
+  topK: number;
+  seed: number;
+  /** Ids from here on are never sampled. */
+  candidates: number;
+}
+
+export interface CudaStep {
+  next?: number;
+  deviceMs: number;
+}
+
+/** A model on one GPU. Calls run one after the other; a failure is an Error with a `CudaFailureCode`. */
+export interface CudaEngine {
+  load(request: CudaLoadRequest, onProgress: (fraction: number) => void): Promise<CudaMemoryPlan>;
+  openSequence(sampling: CudaSampling): Promise<number>;
+  prefill(
+    sequence: number,
+    tokens: Int32Array,
+    choose: boolean,
+    onLayer?: (done: number) => void,
+  ): Promise<CudaStep>;
+  decode(sequence: number, token: number): Promise<CudaStep>;
+  rewind(sequence: number, lengthTokens: number, sampling: CudaSampling): Promise<void>;
+  closeSequence(sequence: number): Promise<void>;
+  /** Of the last choice; for tests. */
+  logits(): Promise<Float32Array>;
+  /** Ends the load or prefill under way, which rejects with `cancelled`. */
+  cancel(): void;
+  dispose(): Promise<void>;
+}
+
+export type CudaFailureCode =
+  | 'cancelled'
+  | 'badModel'
+  | 'outOfMemory'
+  | 'contextTooLarge'
+  | 'badNumbers'
+  | 'badArgument'
+  | 'cuda'
+  | 'cudaFatal';
+
+/** The addon, or why there is none. */
+export type AddonResult = { addon: CudaAddon } | { missing: string };
+
+/** Loads `longview-cuda.node` from beside the running program. */
+export function loadAddon(file = path.join(__dirname, 'longview-cuda.node')): AddonResult {
+  const module = { exports: {} };
+  try {
+    process.dlopen(module, file);
+  } catch (error) {
+    return { missing: messageOf(error) };
+  }
+  // What the file exports is what kernels/addon/addon.cc defines: both are built from one commit.
+  return { addon: module.exports as CudaAddon };
+}

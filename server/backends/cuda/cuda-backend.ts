@@ -1,0 +1,178 @@
+import { randomInt } from 'node:crypto';
+import { LongviewError } from '../../errors';
+import { openGguf } from '../../models/gguf/open-gguf';
+import type { ModelSpec } from '../../models/model-spec';
+import { readModelSpec } from '../../models/read-model-spec';
+import type {
+  Backend,
+  DecodeStepRequest,
+  LoadedModel,
+  LoadProgress,
+  LoadRequest,
+  OpenSequenceRequest,
+  PrefillChunkRequest,
+  RewindRequest,
+  SequenceId,
+  StepResult,
+} from '../backend';
+import type { CudaAddon, CudaDevice, CudaEngine, CudaMemoryPlan, CudaSampling } from './addon';
+import { type FailureContext, isFatal, translateFailure } from './cuda-failures';
+import { tensorsOf } from './tensors';
+
+/** Sequences share one pool of KV blocks, which holds one whole context. */
+const MAX_SEQUENCES = 4;
+
+/** Fills the GPU, and is about a quarter of a second of a large one at a depth of 128K tokens. */
+const CHUNK_TOKENS = 8192;
+
+export interface CudaBackendDependencies {
+  addon: CudaAddon;
+  device: CudaDevice;
+  /** Seeds sequences whose sampling options name no seed. */
+  freshSeed: () => number;
+  /** Ends the process: after a fault on the GPU nothing else frees it. */
+  endProcess: (reason: string) => void;
+}
+
+export function createCudaBackend(addon: CudaAddon, device: CudaDevice): Backend {
+  return new CudaBackend({
+    addon,
+    device,
+    freshSeed: () => randomInt(2 ** 32),
+    endProcess: (reason) => {
+      process.stderr.write(`${reason}\n`);
+      process.exit(70);
+    },
+  });
+}
+
+interface Model {
+  spec: ModelSpec;
+  path: string;
+}
+
+/** Dense attention on an NVIDIA GPU by our own kernels, straight from GGUF weights. */
+export class CudaBackend implements Backend {
+  private readonly engine: CudaEngine;
+  private model: Model | undefined;
+  private readonly sequences = new Set<SequenceId>();
+
+  constructor(private readonly dependencies: CudaBackendDependencies) {
+    this.engine = new dependencies.addon.Engine(dependencies.device.index);
+  }
+
+  async load(request: LoadRequest, onProgress: (progress: LoadProgress) => void): Promise<LoadedModel> {
+    checkAttention(request);
+    await this.dispose();
+    const gguf = await openGguf(request.modelPath);
+    try {
+      const spec = readModelSpec(gguf);
+      onProgress({ stage: 'load', fraction: 0 });
+      this.model = { spec, path: request.modelPath };
+      const plan = await this.run(() =>
+        this.engine.load(
+          {
+            path: request.modelPath,
+            spec,
+            tensors: tensorsOf(gguf),
+            contextTokens: request.contextTokens,
+            chunkTokens: CHUNK_TOKENS,
+          },
+          (fraction) => onProgress({ stage: 'load', fraction }),
+        ),
+      );
+      onProgress({ stage: 'load', fraction: 1 });
+      return this.describe(spec, request, plan);
+    } catch (error) {
+      this.model = undefined;
+      throw error;
+    } finally {
+      await gguf.close();
+    }
+  }
+
+  async openSequence(request: OpenSequenceRequest): Promise<SequenceId> {
+    if (this.sequences.size >= MAX_SEQUENCES) {
+      throw new LongviewError(
+        'engineFailed',
+        `The CUDA engine holds ${MAX_SEQUENCES} sequences already.`,
+        'Close another conversation, then ask again.',
+      );
+    }
+    const id = await this.run(() => this.engine.openSequence(this.samplingOf(request)));
+    this.sequences.add(id);
+    return id;
+  }
+
+  prefillChunk({ sequence, tokens, sample }: PrefillChunkRequest): Promise<StepResult> {
+    return this.run(() => this.engine.prefill(sequence, tokens, sample));
+  }
+
+  decodeStep({ sequence, token }: DecodeStepRequest): Promise<StepResult> {
+    return this.run(() => this.engine.decode(sequence, token));
+  }
+
+  rewindSequence(request: RewindRequest): Promise<void> {
+    const { sequence, lengthTokens } = request;
+    return this.run(() => this.engine.rewind(sequence, lengthTokens, this.samplingOf(request)));
+  }
+
+  async closeSequence(sequence: SequenceId): Promise<void> {
+    await this.run(() => this.engine.closeSequence(sequence));
+    this.sequences.delete(sequence);
+  }
+
+  async dispose(): Promise<void> {
+    this.model = undefined;
+    this.sequences.clear();
+    await this.engine.dispose();
+  }
+
+  private async run<T>(call: () => Promise<T>): Promise<T> {
+    if (!this.model) {
+      throw new LongviewError('engineFailed', 'No model is loaded.', 'Load a model, then ask again.');
+    }
+    try {
+      return await call();
+    } catch (error) {
+      const failure = translateFailure(error, this.failureContext(this.model));
+      if (isFatal(error)) this.dependencies.endProcess(`The GPU failed: ${failure.message}`);
+      throw failure;
+    }
+  }
+
+  private failureContext({ spec, path }: Model): FailureContext {
+    return { modelPath: path, modelName: spec.name, device: this.dependencies.device.name };
+  }
+
+  private samplingOf({ sampling, firstUnusedToken }: OpenSequenceRequest): CudaSampling {
+    const { temperature, topP, topK, seed = this.dependencies.freshSeed() } = sampling;
+    return { temperature, topP, topK, seed, candidates: firstUnusedToken };
+  }
+
+  private describe(spec: ModelSpec, { contextTokens }: LoadRequest, plan: CudaMemoryPlan): LoadedModel {
+    return {
+      backend: 'cuda',
+      device: this.dependencies.device.name,
+      attention: 'dense',
+      contextTokens,
+      vocabSize: spec.vocabSize,
+      maxSequences: MAX_SEQUENCES,
+      prefillChunkTokens: Math.min(CHUNK_TOKENS, contextTokens),
+      notices:
+        plan.weights === 'stored'
+          ? [`GPU memory is short: the weights stay quantised, which slows prefill (${plan.description}).`]
+          : [],
+    };
+  }
+}
+
+function checkAttention({ attention }: LoadRequest): void {
+  if (attention !== 'sample') return;
+  throw new LongviewError(
+    'attentionUnavailable',
+    'Sample attention is not available: the CUDA engine has dense attention only.',
+    'Choose the attention "dense" or "auto".',
+    { attention },
+  );
+}

@@ -1,0 +1,49 @@
+import type {
+  Backend,
+  DecodeStepRequest,
+  LoadedModel,
+  LoadProgress,
+  LoadRequest,
+  OpenSequenceRequest,
+  PrefillChunkRequest,
+  RewindRequest,
+  SequenceId,
+  StepResult,
+} from '../backends/backend';
+
+/** A backend that says with every load why it runs and not a faster one. */
+export class NoticedBackend implements Backend {
+  constructor(
+    private readonly backend: Backend,
+    private readonly notice: string,
+  ) {}
+
+  async load(request: LoadRequest, onProgress: (progress: LoadProgress) => void): Promise<LoadedModel> {
+    const model = await this.backend.load(request, onProgress);
+    return { ...model, notices: [this.notice, ...model.notices] };
+  }
+
+  openSequence(request: OpenSequenceRequest): Promise<SequenceId> {
+    return this.backend.openSequence(request);
+  }
+
+  prefillChunk(request: PrefillChunkRequest): Promise<StepResult> {
+    return this.backend.prefillChunk(request);
+  }
+
+  decodeStep(request: DecodeStepRequest): Promise<StepResult> {
+    return this.backend.decodeStep(request);
+  }
+
+  rewindSequence(request: RewindRequest): Promise<void> {
+    return this.backend.rewindSequence(request);
+  }
+
+  closeSequence(sequence: SequenceId): Promise<void> {
+    return this.backend.closeSequence(sequence);
+  }
+
+  dispose(): Promise<void> {
+    return this.backend.dispose();
+  }
+}

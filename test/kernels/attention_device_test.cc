@@ -1,0 +1,236 @@
+// Runs every attention kernel on small hostile shapes against the oracle,
+// without PyTorch, so that compute-sanitizer can watch it in seconds:
+//   compute-sanitizer --tool memcheck longview_attention_device_test
+#include <cmath>
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include <exception>
+#include <numeric>
+#include <vector>
+
+#include "attention/decode/api.h"
+#include "attention/dense/api.h"
+#include "common/cuda_error.h"
+#include "common/device_buffer.h"
+#include "common/kv_block.h"
+#include "common/stream.h"
+#include "reference/attention.h"
+
+using longview::DeviceBuffer;
+using longview::KV_BLOCK_TOKENS;
+using longview::Stream;
+using longview::attention::DecodeParams;
+using longview::attention::DecodeShape;
+using longview::attention::DensePrefill;
+using longview::attention::DensePrefillParams;
+using longview::attention::PrefillKernel;
+using longview::reference::AttentionParams;
+
+namespace {
+
+// Values are within [-1, 1]; bf16 rounds them, and the probabilities, at 2^-9.
+constexpr float kTolerance = 0.01f;
+constexpr uint16_t kNan = 0x7fff;
+
+struct Shape {
+  int q_len;
+  int kv_len;
+  int num_heads;
+  int num_kv_heads;
+  int head_dim;
+};
+
+float softmax_scale(const Shape &shape) {
+  return 1.f / std::sqrt(static_cast<float>(shape.head_dim));
+}
+
+float to_float(uint16_t bits) {
+  const uint32_t word = static_cast<uint32_t>(bits) << 16;
+  float value;
+  std::memcpy(&value, &word, sizeof value);
+  return value;
+}
+
+std::vector<float> to_floats(const std::vector<uint16_t> &bits) {
+  std::vector<float> values;
+  for (const uint16_t element : bits)
+    values.push_back(to_float(element));
+  return values;
+}
+
+/// bf16 numbers in [-1, 1] from a linear congruential generator.
+std::vector<uint16_t> random_bf16(size_t count, uint32_t seed) {
+  std::vector<uint16_t> bits(count);
+  for (uint16_t &element : bits) {
+    seed = seed * 1664525u + 1013904223u;
+    const float value = static_cast<float>(seed >> 8) / (1 << 23) - 1.f;
+    uint32_t word;
+    std::memcpy(&word, &value, sizeof word);
+    element = static_cast<uint16_t>(word >> 16);
+  }
+  return bits;
+}
+
+template <class Element>
+DeviceBuffer<Element> on_device(const std::vector<Element> &host) {
+  DeviceBuffer<Element> buffer(host.size());
+  LONGVIEW_CUDA(cudaMemcpy(buffer.data(), host.data(), buffer.size_bytes(),
+                           cudaMemcpyHostToDevice));
+  return buffer;
+}
+
+/// The inputs of one case: keys and values in pools of one block more than
+/// needed, in reverse order; rows that hold no token are NaN.
+struct Inputs {
+  explicit Inputs(const Shape &shape)
+      : query(random_bf16(
+            size_t{1} * shape.q_len * shape.num_heads * shape.head_dim, 1)),
+        block_table(longview::kv_blocks(shape.kv_len)) {
+    pool_blocks = static_cast<int>(block_table.size()) + 1;
+    std::iota(block_table.rbegin(), block_table.rend(), 1);
+    const size_t row = size_t{1} * shape.num_kv_heads * shape.head_dim;
+    key.assign(row * pool_blocks * KV_BLOCK_TOKENS, kNan);
+    value = key;
+    const std::vector<uint16_t> keys = random_bf16(row * shape.kv_len, 2);
+    const std::vector<uint16_t> values = random_bf16(row * shape.kv_len, 3);
+    for (int token = 0; token < shape.kv_len; ++token) {
+      const size_t pool_row =
+          size_t{1} * block_table[token / KV_BLOCK_TOKENS] * KV_BLOCK_TOKENS +
+          token % KV_BLOCK_TOKENS;
+      std::memcpy(&key[pool_row * row], &keys[token * row],
+                  row * sizeof(uint16_t));
+      std::memcpy(&value[pool_row * row], &values[token * row],
+                  row * sizeof(uint16_t));
+    }
+  }
+
+  std::vector<uint16_t> query;
+  std::vector<uint16_t> key;
+  std::vector<uint16_t> value;
+  std::vector<int> block_table;
+  int pool_blocks;
+};
+
+std::vector<float> expected_output(const Shape &shape, const Inputs &inputs) {
+  const std::vector<float> query = to_floats(inputs.query);
+  const std::vector<float> key = to_floats(inputs.key);
+  const std::vector<float> value = to_floats(inputs.value);
+  std::vector<float> output(query.size(), NAN);
+  AttentionParams params{query.data(),
+                         key.data(),
+                         value.data(),
+                         output.data(),
+                         shape.q_len,
+                         shape.kv_len,
+                         shape.num_heads,
+                         shape.num_kv_heads,
+                         shape.head_dim,
+                         softmax_scale(shape),
+                         inputs.block_table.data(),
+                         KV_BLOCK_TOKENS};
+  longview::reference::dense_causal_attention(params);
+  return output;
+}
+
+/// What a kernel made of a case; `launch(device tensors, output, stream)`.
+template <class Launch>
+std::vector<float> device_output(const Inputs &inputs, Launch launch) {
+  const Stream stream;
+  const auto query = on_device(inputs.query);
+  const auto key = on_device(inputs.key);
+  const auto value = on_device(inputs.value);
+  const auto block_table = on_device(inputs.block_table);
+  std::vector<uint16_t> output(inputs.query.size(), kNan);
+  const auto on_gpu = on_device(output);
+  LONGVIEW_CUDA(cudaDeviceSynchronize()); // the stream does not wait for copies
+  launch(query.data(), key.data(), value.data(), block_table.data(),
+         on_gpu.data(), stream.get());
+  stream.synchronize();
+  LONGVIEW_CUDA(cudaMemcpy(output.data(), on_gpu.data(), on_gpu.size_bytes(),
+                           cudaMemcpyDeviceToHost));
+  return to_floats(output);
+}
+
+std::vector<float> prefill(const DensePrefill &kernel, const Shape &shape,
+                           const Inputs &inputs) {
+  return device_output(inputs, [&](auto *query, auto *key, auto *value,
+                                   auto *table, auto *output,
+                                   cudaStream_t stream) {
+    DensePrefillParams params{query,           key,
+                              value,           output,
+                              shape.q_len,     shape.kv_len,
+                              shape.num_heads, shape.num_kv_heads,
+                              shape.head_dim,  softmax_scale(shape),
+                              table,           inputs.pool_blocks};
+    kernel.run(params, stream);
+  });
+}
+
+std::vector<float> decode(const Shape &shape, const Inputs &inputs) {
+  const DecodeShape decode_shape{shape.kv_len + 1000, shape.num_heads,
+                                 shape.num_kv_heads, shape.head_dim};
+  const DeviceBuffer<uint8_t> workspace(
+      longview::attention::decode_workspace_bytes(decode_shape));
+  const auto kv_len = on_device(std::vector<int>{shape.kv_len});
+  return device_output(inputs, [&](auto *query, auto *key, auto *value,
+                                   auto *table, auto *output,
+                                   cudaStream_t stream) {
+    const DecodeParams params{query,  key,           value,
+                              table,  kv_len.data(), workspace.data(),
+                              output, decode_shape,  softmax_scale(shape)};
+    longview::attention::flash_decode(params, stream);
+  });
+}
+
+/// Returns how many outputs are wrong: 0 or 1. A NaN is wrong, too.
+int check(const char *kernel, const Shape &shape,
+          const std::vector<float> &actual,
+          const std::vector<float> &expected) {
+  for (size_t i = 0; i < expected.size(); ++i) {
+    if (std::abs(actual[i] - expected[i]) <= kTolerance)
+      continue;
+    std::printf("FAIL  %s: %d queries, %d keys, %d/%d heads of %d: element "
+                "%zu is %g, not %g\n",
+                kernel, shape.q_len, shape.kv_len, shape.num_heads,
+                shape.num_kv_heads, shape.head_dim, i, actual[i], expected[i]);
+    return 1;
+  }
+  return 0;
+}
+
+int run_all() {
+  const DensePrefill fastest;
+  const DensePrefill portable(PrefillKernel::kPortable);
+  int failures = 0;
+  for (const int head_dim : {64, 128}) {
+    for (const Shape &shape :
+         {Shape{1, 1, 3, 1, head_dim}, Shape{1, 641, 12, 2, head_dim},
+          Shape{33, 33, 9, 3, head_dim}, Shape{130, 161, 4, 4, head_dim},
+          Shape{5, 645, 14, 2, head_dim}}) {
+      const Inputs inputs(shape);
+      const std::vector<float> expected = expected_output(shape, inputs);
+      failures +=
+          check("prefill", shape, prefill(fastest, shape, inputs), expected);
+      failures += check("portable prefill", shape,
+                        prefill(portable, shape, inputs), expected);
+      if (shape.q_len == 1)
+        failures += check("decode", shape, decode(shape, inputs), expected);
+    }
+  }
+  return failures;
+}
+
+} // namespace
+
+int main() {
+  try {
+    const int failures = run_all();
+    std::printf(failures == 0 ? "attention: ok\n" : "attention: %d wrong\n",
+                failures);
+    return failures == 0 ? 0 : 1;
+  } catch (const std::exception &error) {
+    std::printf("attention: %s\n", error.what());
+    return 1;
+  }
+}

@@ -1,0 +1,66 @@
+import fs from 'node:fs';
+import type { CudaAddon, CudaEngine, CudaTensor, CudaWeights } from '../../../server/backends/cuda/addon';
+import { tensorsOf } from '../../../server/backends/cuda/tensors';
+import { openGguf } from '../../../server/models/gguf/open-gguf';
+import type { ModelSpec } from '../../../server/models/model-spec';
+import { readModelSpec } from '../../../server/models/read-model-spec';
+
+export interface ModelFile {
+  path: string;
+  spec: ModelSpec;
+  tensors: CudaTensor[];
+}
+
+export async function readModelFile(path: string): Promise<ModelFile> {
+  const gguf = await openGguf(path);
+  try {
+    return { path, spec: readModelSpec(gguf), tensors: tensorsOf(gguf) };
+  } finally {
+    await gguf.close();
+  }
+}
+
+export interface LoadOptions {
+  weights?: CudaWeights;
+  contextTokens?: number;
+  chunkTokens?: number;
+}
+
+/** Loads a model on the first GPU, hands it to `use` and frees everything. */
+export async function withModel<T>(
+  addon: CudaAddon,
+  file: ModelFile,
+  { weights, contextTokens = file.spec.trainedContextTokens, chunkTokens = 8192 }: LoadOptions,
+  use: (engine: CudaEngine, fittingTokens: number) => Promise<T>,
+): Promise<T> {
+  const engine = new addon.Engine(0);
+  try {
+    const { fittingTokens } = await engine.load(
+      { ...file, contextTokens, chunkTokens, ...(weights && { weights }) },
+      () => undefined,
+    );
+    return await use(engine, fittingTokens);
+  } finally {
+    await engine.dispose();
+  }
+}
+
+export const GREEDY = { temperature: 0, topP: 1, topK: 0, seed: 1, candidates: 2 ** 30 };
+
+/** As scripts/goldens/engine/make_tiny_models.py writes it. */
+export interface TinyGolden {
+  tokens: number[];
+  vocabSize: number;
+  positions: number[];
+  logits: string;
+  bf16RmsError: number;
+}
+
+export function readJson(file: string): unknown {
+  return JSON.parse(fs.readFileSync(file, 'utf8'));
+}
+
+export function floatsOf(base64: string): Float32Array {
+  const bytes = Buffer.from(base64, 'base64');
+  return new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
+}

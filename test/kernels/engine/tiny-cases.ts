@@ -1,0 +1,243 @@
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import type { CudaAddon, CudaEngine } from '../../../server/backends/cuda/addon';
+import { assertSameBits, checksumOf, failureOf, rmsError } from './checks';
+import {
+  floatsOf,
+  GREEDY,
+  type ModelFile,
+  readJson,
+  readModelFile,
+  type TinyGolden,
+  withModel,
+} from './models';
+
+export type Case = [name: string, run: () => Promise<string>];
+
+const CONTEXT = 1024;
+const HUGE = 2 ** 24;
+
+/** Tiny random models of each family: against transformers, and against themselves. */
+export function tinyCases(addon: CudaAddon, fixtures: string): Case[] {
+  const names = ['llama-tied-q4k-q6k', 'qwen2-tied-mixed', 'qwen3-untied-f16'];
+  const open = async (name: string) => ({
+    file: await readModelFile(path.join(fixtures, `${name}.gguf`)),
+    golden: readJson(path.join(fixtures, `${name}.json`)) as TinyGolden,
+  });
+  const cases: Case[] = [];
+  for (const name of names) {
+    for (const weights of ['bf16', 'stored'] as const) {
+      cases.push([
+        `golden ${name} ${weights}`,
+        async () => {
+          const { file, golden } = await open(name);
+          return withModel(addon, file, { weights, contextTokens: CONTEXT }, (engine) =>
+            againstGolden(engine, golden),
+          );
+        },
+      ]);
+    }
+    cases.push([
+      `bits ${name}`,
+      async () => {
+        const { file, golden } = await open(name);
+        return withModel(addon, file, { contextTokens: CONTEXT }, (engine) =>
+          sameBits(engine, golden.tokens),
+        );
+      },
+    ]);
+  }
+  const [first = ''] = names;
+  cases.push(
+    ['two sequences', async () => twoSequences(addon, await open(first))],
+    ['sampling', async () => sampling(addon, await open(first))],
+    ['memory', async () => memory(addon, await open('qwen3-untied-f16'))],
+    ['bad input', async () => badInput(addon, await open(first))],
+    ['damaged weights', async () => damagedWeights(addon, await open('qwen2-tied-mixed'))],
+  );
+  return cases;
+}
+
+/** Logits at the golden's positions: prefill up to each, or one decode step where they follow one another. */
+async function againstGolden(engine: CudaEngine, golden: TinyGolden): Promise<string> {
+  const sequence = await engine.openSequence(GREEDY);
+  const exact = floatsOf(golden.logits);
+  const ours = new Float32Array(exact.length);
+  let length = 0;
+  for (const [row, position] of golden.positions.entries()) {
+    const tokens = golden.tokens.slice(length, position + 1);
+    if (tokens.length === 1 && length > 0) await engine.decode(sequence, tokens[0] ?? -1);
+    else await engine.prefill(sequence, Int32Array.from(tokens), true);
+    length = position + 1;
+    ours.set(await engine.logits(), row * golden.vocabSize);
+  }
+  const error = rmsError(ours, exact);
+  const told = `error ${error.toFixed(4)}, transformers in bf16 ${golden.bf16RmsError}`;
+  assert.ok(error <= 2 * golden.bf16RmsError, told);
+  return told;
+}
+
+/** The same logits, bit for bit: again, in other chunks, after a rewind, and decoded after both. */
+async function sameBits(engine: CudaEngine, tokens: number[]): Promise<string> {
+  const run = async (sequence: number, from: number, chunks: number[]): Promise<Float32Array> => {
+    let at = from;
+    for (const size of [...chunks, tokens.length]) {
+      const end = Math.min(at + size, tokens.length);
+      if (end > at)
+        await engine.prefill(sequence, Int32Array.from(tokens.slice(at, end)), end === tokens.length);
+      at = end;
+    }
+    return engine.logits();
+  };
+  const decoded = async (sequence: number): Promise<Float32Array> => {
+    await engine.decode(sequence, 5);
+    return engine.logits();
+  };
+  // One after the other: the pool holds one whole context.
+  const whole = await engine.openSequence(GREEDY);
+  const expected = await run(whole, 0, []);
+  const expectedNext = await decoded(whole);
+  await engine.closeSequence(whole);
+  const again = await engine.openSequence(GREEDY);
+  assertSameBits(await run(again, 0, []), expected, 'the same prompt again');
+  await engine.closeSequence(again);
+  const parts = await engine.openSequence(GREEDY);
+  assertSameBits(await run(parts, 0, [1, 62, 129, 448]), expected, 'in chunks');
+  await engine.rewind(parts, 300, GREEDY);
+  assertSameBits(await run(parts, 300, [17]), expected, 'after a rewind');
+  assertSameBits(await decoded(parts), expectedNext, 'a decode step after a rewind');
+  return checksumOf(expected);
+}
+
+interface Opened {
+  file: ModelFile;
+  golden: TinyGolden;
+}
+
+async function twoSequences(addon: CudaAddon, { file, golden }: Opened): Promise<string> {
+  return withModel(addon, file, { contextTokens: CONTEXT }, async (engine) => {
+    const answer = async (sequence: number, prompt: number[]): Promise<number[]> => {
+      const out: number[] = [];
+      let { next } = await engine.prefill(sequence, Int32Array.from(prompt), true);
+      for (let i = 0; i < 8; i++) {
+        out.push(next ?? -1);
+        ({ next } = await engine.decode(sequence, next ?? -1));
+      }
+      return out;
+    };
+    const alone = await engine.openSequence(GREEDY);
+    const expected = await answer(alone, golden.tokens.slice(0, 300));
+    await engine.closeSequence(alone);
+    const [a, b] = [await engine.openSequence(GREEDY), await engine.openSequence(GREEDY)];
+    await engine.prefill(b, Int32Array.from(golden.tokens.slice(100, 300)), true);
+    assert.deepEqual(await answer(a, golden.tokens.slice(0, 300)), expected);
+    await failureOf(
+      engine.prefill(b, Int32Array.from(golden.tokens.slice(0, 700)), false),
+      'contextTooLarge',
+    );
+    return expected.join(' ');
+  });
+}
+
+async function sampling(addon: CudaAddon, { file, golden }: Opened): Promise<string> {
+  const hot = { temperature: 1.5, topP: 0.95, topK: 40, seed: 7, candidates: 50 };
+  return withModel(addon, file, { contextTokens: CONTEXT }, async (engine) => {
+    const draw = async (): Promise<number[]> => {
+      const sequence = await engine.openSequence(hot);
+      const drawn: number[] = [];
+      let { next } = await engine.prefill(sequence, Int32Array.from(golden.tokens.slice(0, 40)), true);
+      for (let i = 0; i < 20; i++) {
+        drawn.push(next ?? -1);
+        ({ next } = await engine.decode(sequence, next ?? -1));
+      }
+      await engine.closeSequence(sequence);
+      return drawn;
+    };
+    const drawn = await draw();
+    assert.deepEqual(await draw(), drawn, 'the same seed');
+    assert.ok(drawn.every((token) => token >= 0 && token < hot.candidates));
+    return drawn.join(' ');
+  });
+}
+
+/** What was taken is given back; what does not fit is refused with what does. */
+async function memory(addon: CudaAddon, { file }: Opened): Promise<string> {
+  const fitting = (): Promise<number> =>
+    withModel(addon, file, { contextTokens: CONTEXT }, (_engine, tokens) => Promise.resolve(tokens));
+  await fitting();
+  const before = await fitting();
+  for (let i = 0; i < 3; i++) await fitting();
+  assert.equal(await fitting(), before, 'tokens that fit after loading and freeing');
+  return tooMuch(addon, { ...file, spec: { ...file.spec, trainedContextTokens: HUGE } });
+}
+
+/** Fills the GPU with models of a huge context until one does not fit. */
+async function tooMuch(addon: CudaAddon, file: ModelFile): Promise<string> {
+  const engines: CudaEngine[] = [];
+  const request = { ...file, contextTokens: HUGE, chunkTokens: HUGE };
+  try {
+    for (;;) {
+      const engine = new addon.Engine(0);
+      engines.push(engine);
+      const outcome = engine.load(request, () => undefined);
+      if (
+        engines.length < 8 &&
+        (await outcome.then(
+          () => true,
+          () => false,
+        ))
+      )
+        continue;
+      const { message } = await failureOf(outcome, 'outOfMemory');
+      assert.match(message, /weights .* GB \+ KV .* tokens .* do not fit/);
+      return message;
+    }
+  } finally {
+    for (const engine of engines) await engine.dispose();
+  }
+}
+
+async function badInput(addon: CudaAddon, { file }: Opened): Promise<string> {
+  const engine = new addon.Engine(0);
+  const request = { ...file, contextTokens: 64, chunkTokens: 32 };
+  const load = (changes: Partial<typeof request>) => engine.load({ ...request, ...changes }, () => undefined);
+  await failureOf(load({ tensors: file.tensors.slice(1) }), 'badModel');
+  await failureOf(load({ tensors: file.tensors.map((t) => ({ ...t, rows: t.rows + 1 })) }), 'badModel');
+  await failureOf(load({ tensors: file.tensors.map((t) => ({ ...t, offsetBytes: 2 ** 40 })) }), 'badModel');
+  await failureOf(load({ path: '/nowhere.gguf' }), 'badModel');
+  await failureOf(load({ contextTokens: 2000 }), 'contextTooLarge');
+  await load({});
+  const sequence = await engine.openSequence(GREEDY);
+  await failureOf(engine.prefill(sequence, new Int32Array(0), true), 'badArgument');
+  await failureOf(engine.prefill(sequence, new Int32Array(33), true), 'badArgument');
+  await failureOf(engine.prefill(sequence, Int32Array.of(96), true), 'badArgument');
+  await failureOf(engine.decode(sequence, -1), 'badArgument');
+  await failureOf(engine.decode(99, 1), 'badArgument');
+  await failureOf(engine.rewind(sequence, 1, GREEDY), 'badArgument');
+  const { next } = await engine.prefill(sequence, Int32Array.of(1, 2, 3), true);
+  assert.ok(next !== undefined, 'usable after failures');
+  await engine.dispose();
+  return 'refused, and usable after';
+}
+
+/** A file with NaN in one weight is refused by the tensor's name. */
+async function damagedWeights(addon: CudaAddon, { file }: Opened): Promise<string> {
+  const name = 'blk.1.ffn_norm.weight';
+  const tensor = file.tensors.find((candidate) => candidate.name === name);
+  assert.ok(tensor);
+  const bytes = fs.readFileSync(file.path);
+  bytes.writeFloatLE(Number.NaN, tensor.offsetBytes + 4 * 5);
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'longview-engine-'));
+  const damaged = { ...file, path: path.join(folder, 'damaged.gguf') };
+  try {
+    fs.writeFileSync(damaged.path, bytes);
+    const run = withModel(addon, damaged, { contextTokens: CONTEXT }, () => Promise.resolve());
+    const { message } = await failureOf(run, 'badModel');
+    assert.match(message, /blk\.1\.ffn_norm\.weight holds NaN/);
+    return message;
+  } finally {
+    fs.rmSync(folder, { recursive: true });
+  }
+}

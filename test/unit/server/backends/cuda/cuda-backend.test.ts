@@ -1,0 +1,154 @@
+import assert from 'node:assert/strict';
+import path from 'node:path';
+import type { LoadProgress, LoadRequest } from '../../../../../server/backends/backend';
+import { CudaBackend } from '../../../../../server/backends/cuda/cuda-backend';
+import { CancelledError, LongviewError } from '../../../../../server/errors';
+import { DEVICE, FakeEngine, fakeAddon } from './fake-addon';
+
+const MODEL = path.join(process.cwd(), 'test/fixtures/engine/qwen2-tied-mixed.gguf');
+const REQUEST: LoadRequest = {
+  modelPath: MODEL,
+  modelSha256: 'abc',
+  cacheDir: '/cache',
+  device: 'auto',
+  attention: 'auto',
+  contextTokens: 1000,
+  cpuThreads: 1,
+};
+const GREEDY = { temperature: 0, topP: 1, topK: 0, stop: [] };
+const OPEN = { sampling: GREEDY, firstUnusedToken: 90 };
+
+suite('CUDA backend', () => {
+  let engine: FakeEngine;
+  let backend: CudaBackend;
+  let ended: string[];
+
+  setup(() => {
+    engine = new FakeEngine();
+    ended = [];
+    backend = new CudaBackend({
+      addon: fakeAddon({}, engine),
+      device: DEVICE,
+      freshSeed: () => 42,
+      endProcess: (reason) => ended.push(reason),
+    });
+  });
+
+  const load = (changes: Partial<LoadRequest> = {}) =>
+    backend.load({ ...REQUEST, ...changes }, () => undefined);
+  const rejectsWith = (run: Promise<unknown>, code: string, message: RegExp, action: RegExp) =>
+    assert.rejects(run, (error: unknown) => {
+      assert.ok(error instanceof LongviewError, String(error));
+      assert.equal(error.code, code);
+      assert.match(error.message, message);
+      assert.match(error.action, action);
+      return true;
+    });
+
+  test('hands the file to the addon tensor by tensor, and tells what it loaded', async () => {
+    const progress: LoadProgress[] = [];
+    const model = await backend.load(REQUEST, (step) => progress.push(step));
+    assert.deepEqual(
+      { ...model },
+      {
+        backend: 'cuda',
+        device: 'NVIDIA Fake',
+        attention: 'dense',
+        contextTokens: 1000,
+        vocabSize: 96,
+        maxSequences: 4,
+        prefillChunkTokens: 1000,
+        notices: [],
+      },
+    );
+    assert.deepEqual(
+      progress.map(({ fraction }) => fraction),
+      [0, 0.5, 1],
+    );
+    const { tensors, spec, contextTokens } = engine.loaded ?? assert.fail('nothing was loaded');
+    assert.deepEqual([spec.architecture, spec.qkNorm, contextTokens], ['qwen2', false, 1000]);
+    const named = (name: string) => {
+      const { format, rows, columns } = tensors.find((tensor) => tensor.name === name) ?? assert.fail(name);
+      return { format, rows, columns };
+    };
+    assert.deepEqual(named('token_embd.weight'), { format: 8, rows: 96, columns: 128 });
+    assert.deepEqual(named('blk.1.ffn_gate.weight'), { format: 3, rows: 192, columns: 128 });
+    assert.deepEqual(named('blk.0.attn_q.bias'), { format: 0, rows: 1, columns: 128 });
+  });
+
+  test('runs a sequence, with a fresh seed where none is given', async () => {
+    await load();
+    const sequence = await backend.openSequence(OPEN);
+    const tokens = Int32Array.of(5, 6);
+    assert.deepEqual(await backend.prefillChunk({ sequence, tokens, sample: false }), { deviceMs: 2 });
+    assert.deepEqual(await backend.prefillChunk({ sequence, tokens, sample: true }), {
+      next: 7,
+      deviceMs: 2,
+    });
+    assert.deepEqual(await backend.decodeStep({ sequence, token: 7 }), { next: 8, deviceMs: 1 });
+    const sampling = { ...GREEDY, temperature: 0.5, seed: 3 };
+    await backend.rewindSequence({ sequence, lengthTokens: 2, sampling, firstUnusedToken: 80 });
+    await backend.closeSequence(sequence);
+    assert.deepEqual(engine.calls.slice(2), [
+      'openSequence',
+      'prefill 1 [5 6]',
+      'prefill 1 [5 6]',
+      'decode 1 7',
+      'rewind 1 2',
+      'close 1',
+    ]);
+    assert.deepEqual(engine.samplings, [
+      { temperature: 0, topP: 1, topK: 0, seed: 42, candidates: 90 },
+      { temperature: 0.5, topP: 1, topK: 0, seed: 3, candidates: 80 },
+    ]);
+  });
+
+  test('says when the weights stay quantised for want of memory', async () => {
+    engine.plan = { ...engine.plan, weights: 'stored' };
+    const { notices } = await load();
+    assert.match(notices.join(), /GPU memory is short.*weights 0\.1 GB/);
+  });
+
+  test('offers the context that fits when memory is short', async () => {
+    const failure = { code: 'outOfMemory', message: 'weights 9 GB do not fit', fittingTokens: 640 };
+    engine.load = () => Promise.reject(Object.assign(new Error(failure.message), failure));
+    await rejectsWith(load(), 'outOfMemory', /^Weights 9 GB do not fit\.$/, /at most 640 tokens/);
+  });
+
+  test('translates what the addon throws', async () => {
+    await load();
+    const sequence = await backend.openSequence(OPEN);
+    const decode = (code: string, message = 'it broke') => {
+      engine.failure = { code, message };
+      return backend.decodeStep({ sequence, token: 1 });
+    };
+    await rejectsWith(decode('contextTooLarge'), 'contextTooLarge', /^It broke\.$/, /fewer files/);
+    await rejectsWith(decode('badNumbers'), 'engineFailed', /It broke/, /Download the model again/);
+    await rejectsWith(decode('badModel'), 'modelCorrupt', /it broke/, /Download/);
+    await rejectsWith(decode('cuda'), 'engineFailed', /It broke/, /"cpu"/);
+    await assert.rejects(decode('cancelled'), CancelledError);
+    assert.deepEqual(ended, []);
+  });
+
+  test('ends the process after a fault on the GPU', async () => {
+    await load();
+    const sequence = await backend.openSequence(OPEN);
+    engine.failure = { code: 'cudaFatal', message: 'an illegal memory access' };
+    await assert.rejects(backend.decodeStep({ sequence, token: 1 }));
+    assert.match(ended.join(), /The GPU failed: .*illegal memory access/);
+  });
+
+  test('refuses sample attention, and calls without a model', async () => {
+    await rejectsWith(load({ attention: 'sample' }), 'attentionUnavailable', /dense attention only/, /dense/);
+    await rejectsWith(backend.openSequence(OPEN), 'engineFailed', /No model/, /Load a model/);
+  });
+
+  test('refuses a fifth sequence until one is closed', async () => {
+    await load();
+    const opened = [];
+    for (let i = 0; i < 4; i++) opened.push(await backend.openSequence(OPEN));
+    await rejectsWith(backend.openSequence(OPEN), 'engineFailed', /4 sequences/, /Close/);
+    await backend.closeSequence(opened[0] ?? 0);
+    await backend.openSequence(OPEN);
+  });
+});

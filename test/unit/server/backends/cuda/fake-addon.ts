@@ -1,0 +1,97 @@
+import type {
+  CudaAddon,
+  CudaDevice,
+  CudaEngine,
+  CudaLoadRequest,
+  CudaMemoryPlan,
+  CudaProbe,
+  CudaSampling,
+  CudaStep,
+} from '../../../../../server/backends/cuda/addon';
+
+export const DEVICE: CudaDevice = { index: 0, name: 'NVIDIA Fake', computeCapability: '9.0' };
+
+const PLAN: CudaMemoryPlan = {
+  weights: 'bf16',
+  weightBytes: 1,
+  kvBytes: 1,
+  workspaceBytes: 1,
+  fittingTokens: 4096,
+  description: 'weights 0.1 GB + KV 0.1 GB for 64 tokens + workspace 0.1 GB',
+};
+
+/** Writes down what it was asked; the next token is the last one plus one. */
+export class FakeEngine implements CudaEngine {
+  readonly calls: string[] = [];
+  readonly samplings: CudaSampling[] = [];
+  loaded: CudaLoadRequest | undefined;
+  plan = PLAN;
+  /** Thrown by the next call. */
+  failure: { code: string; message: string; fittingTokens?: number } | undefined;
+  private opened = 0;
+
+  async load(request: CudaLoadRequest, onProgress: (fraction: number) => void): Promise<CudaMemoryPlan> {
+    this.note('load');
+    this.loaded = request;
+    onProgress(0.5);
+    return Promise.resolve(this.plan);
+  }
+
+  async openSequence(sampling: CudaSampling): Promise<number> {
+    this.note('openSequence');
+    this.samplings.push(sampling);
+    return Promise.resolve(++this.opened);
+  }
+
+  async prefill(sequence: number, tokens: Int32Array, choose: boolean): Promise<CudaStep> {
+    this.note(`prefill ${sequence} [${tokens.join(' ')}]`);
+    return Promise.resolve({ ...(choose && { next: (tokens.at(-1) ?? 0) + 1 }), deviceMs: 2 });
+  }
+
+  async decode(sequence: number, token: number): Promise<CudaStep> {
+    this.note(`decode ${sequence} ${token}`);
+    return Promise.resolve({ next: token + 1, deviceMs: 1 });
+  }
+
+  async rewind(sequence: number, lengthTokens: number, sampling: CudaSampling): Promise<void> {
+    this.note(`rewind ${sequence} ${lengthTokens}`);
+    this.samplings.push(sampling);
+    return Promise.resolve();
+  }
+
+  async closeSequence(sequence: number): Promise<void> {
+    this.note(`close ${sequence}`);
+    return Promise.resolve();
+  }
+
+  async logits(): Promise<Float32Array> {
+    return Promise.resolve(new Float32Array());
+  }
+
+  cancel(): void {
+    this.note('cancel');
+  }
+
+  async dispose(): Promise<void> {
+    this.note('dispose');
+    return Promise.resolve();
+  }
+
+  private note(call: string): void {
+    this.calls.push(call);
+    const { failure } = this;
+    this.failure = undefined;
+    if (failure) throw Object.assign(new Error(failure.message), failure);
+  }
+}
+
+/** An addon that sees the given GPUs; every engine it makes is the same one. */
+export function fakeAddon(probe: Partial<CudaProbe> = {}, engine = new FakeEngine()): CudaAddon {
+  return {
+    probe: () => ({ driverVersion: '13.0', runtimeVersion: '13.0', devices: [DEVICE], ...probe }),
+    // Called with `new`, a function gives the object that it returns.
+    Engine: function makeEngine() {
+      return engine;
+    } as unknown as CudaAddon['Engine'],
+  };
+}
