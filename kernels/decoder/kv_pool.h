@@ -2,27 +2,12 @@
 #pragma once
 
 #include <cstdint>
-#include <vector>
 
 #include "common/device_buffer.h"
+#include "decoder/block_allocator.h"
 #include "decoder/model_spec.h"
 
 namespace longview::decoder {
-
-/// Which blocks are free. Host code.
-class BlockAllocator {
- public:
-  explicit BlockAllocator(int blocks);
-
-  int free_blocks() const { return static_cast<int>(free_.size()); }
-
-  /// The lowest of the free blocks. @throws ContextError when there is none.
-  int32_t take();
-  void give_back(int32_t block);
-
- private:
-  std::vector<int32_t> free_;  // a heap: the lowest on top
-};
 
 /// K and V of every layer. Layer l has `key(l)` and `value(l)`, each
 /// [blocks * KV_BLOCK_TOKENS, num_kv_heads, head_dim] bf16.

@@ -19,6 +19,12 @@ export interface Backend {
   /** Appends one chunk of prompt tokens to the KV of the sequence; samples when asked to. */
   prefillChunk(request: PrefillChunkRequest): Promise<StepResult>;
 
+  /**
+   * Ends the prefill chunk under way within milliseconds: it rejects with `CancelledError`, and the sequence is
+   * as it was before. The one call that may overlap another. Absent where a chunk cannot be ended.
+   */
+  interrupt?(): Promise<void>;
+
   /** Appends one token and samples the next. */
   decodeStep(request: DecodeStepRequest): Promise<StepResult>;
 

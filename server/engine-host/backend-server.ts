@@ -1,5 +1,5 @@
 import type { Backend, LoadRequest } from '../backends/backend';
-import { LongviewError, messageOf } from '../errors';
+import { CancelledError, LongviewError, messageOf } from '../errors';
 import type { HostReply, HostRequest } from './messages';
 
 /** Chooses the backend that can serve a load. @throws LongviewError when none can, with the reason. */
@@ -20,6 +20,10 @@ export class BackendServer {
     try {
       this.send({ kind: 'result', id, value: await this.run(request) });
     } catch (error) {
+      if (error instanceof CancelledError) {
+        this.send({ kind: 'cancelled', id });
+        return;
+      }
       const failure = error instanceof LongviewError ? error : unexpected(request, error);
       this.send({ kind: 'error', id, message: failure.message, data: failure.toData() });
     }
@@ -40,6 +44,8 @@ export class BackendServer {
         return backend.rewindSequence(request.argument);
       case 'closeSequence':
         return backend.closeSequence(request.argument);
+      case 'interrupt':
+        return backend.interrupt?.();
     }
   }
 

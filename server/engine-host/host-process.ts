@@ -116,6 +116,7 @@ export class HostProcess {
     }
     this.pending.delete(reply.id);
     if (reply.kind === 'result') call.resolve(reply.value);
+    else if (reply.kind === 'cancelled') call.reject(new CancelledError());
     else
       call.reject(new LongviewError(reply.data.code, reply.message, reply.data.action, reply.data.details));
   }

@@ -19,6 +19,7 @@ export interface HostCalls {
   decodeStep: { argument: DecodeStepRequest; result: StepResult };
   rewindSequence: { argument: RewindRequest; result: undefined };
   closeSequence: { argument: SequenceId; result: undefined };
+  interrupt: { argument: undefined; result: undefined };
 }
 
 export type HostMethod = keyof HostCalls;
@@ -33,4 +34,5 @@ export type HostReply =
   | { kind: 'ready' }
   | { kind: 'progress'; id: number; progress: LoadProgress }
   | { kind: 'result'; id: number; value: unknown }
+  | { kind: 'cancelled'; id: number }
   | { kind: 'error'; id: number; message: string; data: ErrorData };

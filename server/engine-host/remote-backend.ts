@@ -36,6 +36,10 @@ export class RemoteBackend implements Backend {
     return this.host.call('rewindSequence', request);
   }
 
+  interrupt(): Promise<void> {
+    return this.host.call('interrupt', undefined);
+  }
+
   closeSequence(sequence: SequenceId): Promise<void> {
     return this.host.call('closeSequence', sequence);
   }

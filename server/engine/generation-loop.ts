@@ -66,13 +66,26 @@ async function prefill(input: LoopInput): Promise<TokenId> {
     if (input.signal.aborted) throw new CancelledError();
     const tokens = prompt.slice(start, end);
     const chunkStartedMs = clock.elapsedMs;
-    last = await backend.prefillChunk({ sequence: sequence.id, tokens, sample: end === prompt.length });
+    const chunk = { sequence: sequence.id, tokens, sample: end === prompt.length };
+    last = await interruptible(backend, input.signal, () => backend.prefillChunk(chunk));
     sequence.append(tokens);
     pace.observe(tokens.length, clock.elapsedMs - chunkStartedMs);
     report();
   }
   if (input.signal.aborted) throw new CancelledError();
   return sampled(last);
+}
+
+/** Runs a chunk and ends it early, where the device can, when `signal` is aborted. */
+async function interruptible<T>(backend: Backend, signal: AbortSignal, run: () => Promise<T>): Promise<T> {
+  // Where it fails, so does the chunk, which is what is awaited.
+  const interrupt = (): void => void backend.interrupt?.().catch(() => undefined);
+  signal.addEventListener('abort', interrupt, { once: true });
+  try {
+    return await run();
+  } finally {
+    signal.removeEventListener('abort', interrupt);
+  }
 }
 
 async function decode(input: LoopInput, first: TokenId): Promise<LoopResult> {

@@ -108,6 +108,11 @@ export class CudaBackend implements Backend {
     return this.run(() => this.engine.prefill(sequence, tokens, sample));
   }
 
+  interrupt(): Promise<void> {
+    this.engine.cancel();
+    return Promise.resolve();
+  }
+
   decodeStep({ sequence, token }: DecodeStepRequest): Promise<StepResult> {
     return this.run(() => this.engine.decode(sequence, token));
   }

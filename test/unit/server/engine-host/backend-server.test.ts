@@ -4,7 +4,7 @@ import type { CudaAvailability } from '../../../../server/backends/cuda/find-dev
 import { BackendServer } from '../../../../server/engine-host/backend-server';
 import type { HostReply, HostRequest } from '../../../../server/engine-host/messages';
 import { createBackendSelector } from '../../../../server/engine-host/select-backend';
-import { LongviewError } from '../../../../server/errors';
+import { CancelledError, LongviewError } from '../../../../server/errors';
 import { DEVICE, fakeAddon } from '../backends/cuda/fake-addon';
 import { FakeBackend } from '../engine/fake-backend';
 
@@ -76,6 +76,26 @@ suite('BackendServer', () => {
         message: 'No room.',
         data: { code: 'outOfMemory', action: 'Use less.', details: { bytes: 7 } },
       },
+    ]);
+  });
+
+  test('a chunk that was ended early is cancelled, not failed', async () => {
+    const backend = new FakeBackend();
+    backend.prefillChunk = () => Promise.reject(new CancelledError());
+    let interrupted = 0;
+    const interrupt = (): Promise<void> => {
+      interrupted++;
+      return Promise.resolve();
+    };
+    const { replies, receive } = setup(Object.assign(backend, { interrupt }));
+    await receive({ id: 1, method: 'load', argument: LOAD });
+    await receive({ id: 2, method: 'interrupt', argument: undefined });
+    const tokens = Int32Array.of(1);
+    await receive({ id: 3, method: 'prefillChunk', argument: { sequence: 1, tokens, sample: true } });
+    assert.equal(interrupted, 1);
+    assert.deepEqual(replies.slice(2), [
+      { kind: 'result', id: 2, value: undefined },
+      { kind: 'cancelled', id: 3 },
     ]);
   });
 

@@ -136,6 +136,32 @@ suite('Engine', () => {
     assert.equal(result.answer, 'ok');
   });
 
+  test('cancel ends the chunk under way where the device can', async () => {
+    const stop = new AbortController();
+    let end: () => void = () => assert.fail('nothing to end');
+    let isFirst = true;
+    const { engine, backend } = setup({
+      before: async (call) => {
+        if (call !== 'prefill' || !isFirst) return;
+        isFirst = false;
+        const ended = new Promise<void>((resolve) => {
+          end = resolve;
+        });
+        stop.abort();
+        await ended;
+        throw new CancelledError();
+      },
+    });
+    const interrupt = (): Promise<void> => {
+      end();
+      return Promise.resolve();
+    };
+    Object.assign(backend, { interrupt });
+    await assert.rejects(engine.generate(request('0123456789ab'), quiet, stop.signal), CancelledError);
+    assert.equal(engine.status.state, 'ready');
+    assert.equal((await engine.generate(request('0123456789ab'), quiet, never)).answer, 'ok');
+  });
+
   test('cancel in decode keeps the text so far', async () => {
     const stop = new AbortController();
     const { engine } = setup({
