@@ -1,6 +1,8 @@
 export type BackendKind = 'onnx' | 'cuda' | 'openai';
 export type AttentionChoice = 'auto' | 'dense' | 'sample';
 export type DeviceChoice = 'auto' | 'cpu' | 'cuda';
+/** A device that a model runs on. */
+export type Device = Exclude<DeviceChoice, 'auto'>;
 
 /** Wall time of each stage before the first token, in ms. Together they make up `ttftMs`. */
 export interface StagesMs {

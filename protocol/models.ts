@@ -1,3 +1,4 @@
+import type { DeviceChoice } from './metrics';
 import { request, type StreamParams } from './spec';
 
 export type ModelState = 'missing' | 'partial' | 'ready';
@@ -12,12 +13,13 @@ export interface ModelInfo {
   /** Context used on a CPU unless another is asked for. */
   cpuContextTokens: number;
   state: ModelState;
+  /** True for the model that answers on the device of the request when none is named. */
   isDefault: boolean;
   /** Places it can come from, in the order in which they are tried. */
   sources: { kind: 'hub' | 'pip'; name: string; thirdParty: boolean }[];
 }
 
-export const ListModels = request<Record<string, never>, { models: ModelInfo[] }>('longview/models/list');
+export const ListModels = request<{ device: DeviceChoice }, { models: ModelInfo[] }>('longview/models/list');
 
 export interface DownloadModelParams extends StreamParams {
   id: string;

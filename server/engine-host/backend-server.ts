@@ -1,16 +1,22 @@
+import type { Device, DeviceChoice } from '../../protocol';
 import type { Backend, LoadRequest } from '../backends/backend';
 import { CancelledError, LongviewError, messageOf } from '../errors';
 import type { HostReply, HostRequest } from './messages';
 
-/** Chooses the backend that can serve a load. @throws LongviewError when none can, with the reason. */
-export type BackendSelector = (request: LoadRequest) => Promise<Backend>;
+/** Chooses among the backends of this build. */
+export interface BackendSelector {
+  /** The device that a load with this choice runs on, as far as it can run. */
+  deviceFor(choice: DeviceChoice): Device;
+  /** The backend that can serve a load. @throws LongviewError when none can, with the reason. */
+  select(request: LoadRequest): Promise<Backend>;
+}
 
 /** The engine host's half of the border: runs calls on a backend and sends back what came of them. */
 export class BackendServer {
   private backend: Backend | undefined;
 
   constructor(
-    private readonly select: BackendSelector,
+    private readonly backends: BackendSelector,
     private readonly send: (reply: HostReply) => void,
   ) {}
 
@@ -30,6 +36,7 @@ export class BackendServer {
   }
 
   private async run(request: HostRequest): Promise<unknown> {
+    if (request.method === 'deviceFor') return this.backends.deviceFor(request.argument);
     if (request.method === 'load') return this.load(request.id, request.argument);
     const { backend } = this;
     if (!backend) throw new Error('no model is loaded');
@@ -50,7 +57,7 @@ export class BackendServer {
   }
 
   private async load(id: number, request: LoadRequest): Promise<unknown> {
-    const chosen = await this.select(request);
+    const chosen = await this.backends.select(request);
     if (this.backend && this.backend !== chosen) await this.backend.dispose();
     this.backend = chosen;
     return chosen.load(request, (progress) => this.send({ kind: 'progress', id, progress }));

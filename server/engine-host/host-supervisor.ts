@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Device, DeviceChoice } from '../../protocol';
 import type { Backend } from '../backends/backend';
 import type { BackendProvider } from '../engine/backend-provider';
 import { LongviewError, messageOf } from '../errors';
@@ -16,15 +17,19 @@ export interface HostSupervisorOptions extends Omit<HostProcessOptions, 'onCrash
 
 /** Keeps one engine host running: starts it when needed, again after a crash, and not any more after too many. */
 export class HostSupervisor implements BackendProvider {
-  private current: Promise<Backend> | undefined;
+  private current: Promise<RemoteBackend> | undefined;
   private alive: Backend | undefined;
   private readonly disposing = new AbortController();
 
   constructor(private readonly options: HostSupervisorOptions) {}
 
-  acquire(): Promise<Backend> {
+  acquire(): Promise<RemoteBackend> {
     this.current ??= this.start();
     return this.current;
+  }
+
+  async deviceFor(choice: DeviceChoice): Promise<Device> {
+    return choice === 'auto' ? (await this.acquire()).deviceFor(choice) : choice;
   }
 
   isAlive(backend: Backend): boolean {
@@ -36,7 +41,7 @@ export class HostSupervisor implements BackendProvider {
     await this.alive?.dispose();
   }
 
-  private async start(): Promise<Backend> {
+  private async start(): Promise<RemoteBackend> {
     try {
       const waitMs = this.options.policy.nextDelayMs();
       if (waitMs === 'giveUp') throw crashedTooOften();

@@ -1,4 +1,4 @@
-import type { ErrorData } from '../../protocol';
+import type { Device, DeviceChoice, ErrorData } from '../../protocol';
 import type {
   DecodeStepRequest,
   LoadedModel,
@@ -11,8 +11,9 @@ import type {
   StepResult,
 } from '../backends/backend';
 
-/** The calls of `Backend` as they cross the process border; arguments and results are structured clones. */
+/** The calls of the engine host and its `Backend` as they cross the process border; arguments and results are structured clones. */
 export interface HostCalls {
+  deviceFor: { argument: DeviceChoice; result: Device };
   load: { argument: LoadRequest; result: LoadedModel };
   openSequence: { argument: OpenSequenceRequest; result: SequenceId };
   prefillChunk: { argument: PrefillChunkRequest; result: StepResult };

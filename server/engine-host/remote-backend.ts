@@ -1,3 +1,4 @@
+import type { Device, DeviceChoice } from '../../protocol';
 import type {
   Backend,
   DecodeStepRequest,
@@ -15,6 +16,10 @@ import type { HostProcess } from './host-process';
 /** A backend in an engine host process. When the process ends, every call rejects with the reason. */
 export class RemoteBackend implements Backend {
   constructor(private readonly host: HostProcess) {}
+
+  deviceFor(choice: DeviceChoice): Promise<Device> {
+    return this.host.call('deviceFor', choice);
+  }
 
   load(request: LoadRequest, onProgress: (progress: LoadProgress) => void): Promise<LoadedModel> {
     return this.host.call('load', request, onProgress);

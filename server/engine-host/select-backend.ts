@@ -37,13 +37,18 @@ export function createBackendSelector(factories: BackendFactories = FACTORIES): 
   });
   const unbuilt = once(async () => new NoticedBackend(await onnx(), notBuiltNotice()));
 
-  return async ({ device, attention }) => {
+  const select: BackendSelector['select'] = async ({ device, attention }) => {
     const gpu = device === 'cpu' ? undefined : onGpu();
     if (device === 'cuda' && !gpu) throw cudaUnavailable(cuda());
     if (attention === 'sample') throw sampleUnavailable();
     if (gpu) return gpu;
     return device === 'auto' && cuda().kind === 'build' ? unbuilt() : onnx();
   };
+  const deviceFor: BackendSelector['deviceFor'] = (choice) => {
+    if (choice !== 'auto') return choice;
+    return cuda().kind === 'usable' ? 'cuda' : 'cpu';
+  };
+  return { deviceFor, select };
 }
 
 async function openOnnx(): Promise<Backend> {

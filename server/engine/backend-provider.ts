@@ -1,3 +1,4 @@
+import type { Device, DeviceChoice } from '../../protocol';
 import type { Backend } from '../backends/backend';
 
 /** Where the engine gets its device from, and gets a new one after a crash. */
@@ -7,6 +8,9 @@ export interface BackendProvider {
    * @throws LongviewError `engineCrashed` when it crashed too often, `deviceUnavailable` when it cannot start
    */
   acquire(): Promise<Backend>;
+
+  /** The device that `choice` comes to on this machine. @throws LongviewError as `acquire` does */
+  deviceFor(choice: DeviceChoice): Promise<Device>;
 
   /** False once the process or device behind `backend` has ended: nothing of it is left, nothing can be freed. */
   isAlive(backend: Backend): boolean;

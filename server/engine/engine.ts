@@ -1,4 +1,4 @@
-import type { EngineStatus } from '../../protocol';
+import type { Device, DeviceChoice, EngineStatus } from '../../protocol';
 import type { LoadedModel } from '../backends/backend';
 import { CancelledError, LongviewError, messageOf, throwIfCancelled } from '../errors';
 import type { BackendProvider } from './backend-provider';
@@ -32,6 +32,11 @@ export class Engine {
 
   get status(): EngineStatus {
     return this.board.current;
+  }
+
+  /** The device that `choice` comes to here; decides the default model and context. */
+  deviceFor(choice: DeviceChoice): Promise<Device> {
+    return this.backends.deviceFor(choice);
   }
 
   /** The device went away while or before it came back; shown until the next question succeeds. */

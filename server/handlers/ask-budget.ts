@@ -1,4 +1,4 @@
-import type { AskOptions } from '../../protocol';
+import type { AskOptions, Device } from '../../protocol';
 import { LongviewError } from '../errors';
 import type { ResolvedModel } from '../models/model-store';
 
@@ -9,8 +9,8 @@ export interface AskBudget {
 }
 
 /** @throws LongviewError `contextTooLarge` beyond what the model was trained for; `badRequest` without room for a prompt */
-export function budgetFor(options: AskOptions, model: ResolvedModel): AskBudget {
-  const contextTokens = options.contextTokens ?? defaultContext(options, model);
+export function budgetFor(options: AskOptions, model: ResolvedModel, device: Device): AskBudget {
+  const contextTokens = options.contextTokens ?? defaultContext(model, device);
   if (contextTokens > model.trainedContextTokens)
     throw new LongviewError(
       'contextTooLarge',
@@ -29,8 +29,7 @@ export function budgetFor(options: AskOptions, model: ResolvedModel): AskBudget 
   return { contextTokens, promptTokens };
 }
 
-/** A GPU that was asked for by name reads all that the model can; with `auto` it may be the CPU that runs. */
-function defaultContext({ device }: AskOptions, model: ResolvedModel): number {
-  const { cpuContextTokens, trainedContextTokens } = model;
+/** A GPU reads all that the model can; a CPU would take minutes for that. */
+function defaultContext({ cpuContextTokens, trainedContextTokens }: ResolvedModel, device: Device): number {
   return device === 'cuda' ? trainedContextTokens : Math.min(cpuContextTokens, trainedContextTokens);
 }

@@ -12,7 +12,7 @@ import { ttftRecord } from './ttft-record';
 export interface AskDependencies {
   models: Pick<ModelStore, 'resolve'>;
   context: ContextService;
-  engine: Pick<Engine, 'generate'>;
+  engine: Pick<Engine, 'generate' | 'deviceFor'>;
   /** The text of a model's tokens; may be called for every question. */
   tokenText: (model: ResolvedModel) => Promise<TokenText>;
   /** Milliseconds of a steady clock. */
@@ -76,8 +76,9 @@ class Answering {
     const onProgress = (fraction: number): void =>
       this.stream.emit({ kind: 'stage', stage: 'load', fraction, detail: 'verifying the model file' });
     const { signal } = this.preparing;
-    const model = await this.deps.models.resolve(options.model, options.device, { signal, onProgress });
-    return { model, budget: budgetFor(options, model) };
+    const device = await this.deps.engine.deviceFor(options.device);
+    const model = await this.deps.models.resolve(options.model, device, { signal, onProgress });
+    return { model, budget: budgetFor(options, model, device) };
   }
 
   private async pack({ model, budget }: Chosen): Promise<PackedPrompt> {

@@ -18,6 +18,7 @@ import {
   askParams,
   downloadModelParams,
   importModelParams,
+  listModelsParams,
   manifestSyncParams,
   noParams,
   overlayParams,
@@ -25,7 +26,7 @@ import {
 
 export interface RouteDependencies extends AskDependencies {
   models: Pick<ModelStore, 'resolve' | 'list' | 'download' | 'importFile'>;
-  engine: Pick<Engine, 'generate' | 'status'>;
+  engine: Pick<Engine, 'generate' | 'deviceFor' | 'status'>;
   options: InitializationOptions;
   version: string;
 }
@@ -38,7 +39,9 @@ export function createRoutes(deps: RouteDependencies): Route[] {
     answers(Ask, askParams, (params, request) => asking.ask(params, request)),
     answers(ManifestSync, manifestSyncParams, (params) => context.sync(params)),
     listens(Overlay, overlayParams, (params) => context.overlay(params)),
-    answers(ListModels, noParams, async () => ({ models: await models.list() })),
+    answers(ListModels, listModelsParams, async ({ device }) => ({
+      models: await models.list(await engine.deviceFor(device)),
+    })),
     answers(DownloadModel, downloadModelParams, async ({ id, allowThirdParty }, { signal, emit }) => ({
       path: await models.download(id, { allowThirdParty, signal, onEvent: (event) => emit([event]) }),
     })),
@@ -51,7 +54,7 @@ export function createRoutes(deps: RouteDependencies): Route[] {
         serverVersion: version,
         options,
         engineStatus: () => engine.status,
-        listModels: () => models.list(),
+        listModels: async () => models.list(await engine.deviceFor('auto')),
       }),
     })),
   ];

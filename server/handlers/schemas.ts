@@ -3,6 +3,7 @@ import type {
   AskOptions,
   AskParams,
   Attachment,
+  DeviceChoice,
   DownloadModelParams,
   InitializationOptions,
   ManifestEntry,
@@ -26,9 +27,13 @@ const sampling: z.ZodType<SamplingOptions> = z.object({
   stop: z.array(z.string()).max(64),
 });
 
+const device: z.ZodType<DeviceChoice> = z.enum(['auto', 'cpu', 'cuda']);
+
+export const listModelsParams = z.object({ device });
+
 const askOptions: z.ZodType<AskOptions> = z.object({
   model: z.string().min(1).exactOptional(),
-  device: z.enum(['auto', 'cpu', 'cuda']),
+  device,
   attention: z.enum(['auto', 'dense', 'sample']),
   contextTokens: z.int().min(16).exactOptional(),
   maxAnswerTokens: z.int().min(1),

@@ -1,4 +1,4 @@
-import type { DeviceChoice } from '../../protocol';
+import type { Device } from '../../protocol';
 
 /** A file of one revision of a repository on the Hugging Face hub. */
 export interface HubLocation {
@@ -100,8 +100,7 @@ export const CATALOGUE: readonly CatalogueModel[] = [
 ];
 
 /** The model for a device when the user names none. */
-export const DEFAULT_MODEL_IDS: Readonly<Record<DeviceChoice, string>> = {
-  auto: 'qwen2.5-coder-0.5b-instruct-q4_k_m',
+export const DEFAULT_MODEL_IDS: Readonly<Record<Device, string>> = {
   cpu: 'qwen2.5-coder-0.5b-instruct-q4_k_m',
   cuda: 'qwen2.5-coder-1.5b-instruct-q4_k_m',
 };

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { copyFile, mkdir } from 'node:fs/promises';
 import { basename, isAbsolute, join } from 'node:path';
-import type { DeviceChoice, ModelInfo } from '../../protocol';
+import type { Device, ModelInfo } from '../../protocol';
 import { LongviewError } from '../errors';
 import { type CatalogueModel, CPU_CONTEXT_TOKENS, DEFAULT_MODEL_IDS } from './catalogue';
 import { ChecksumRecord } from './checksum-record';
@@ -48,9 +48,12 @@ export class ModelStore {
     this.modelsDir = join(options.cacheDir, 'models');
   }
 
-  /** Every model of the catalogue, in its order, and whether it is here. Looks at sizes, hashes nothing. */
-  async list(): Promise<ModelInfo[]> {
-    return Promise.all(this.options.catalogue.map((model) => this.infoOf(model)));
+  /**
+   * Every model of the catalogue, in its order, whether it is here, and which is the default of `device`. Looks at
+   * sizes, hashes nothing.
+   */
+  async list(device: Device): Promise<ModelInfo[]> {
+    return Promise.all(this.options.catalogue.map((model) => this.infoOf(model, device)));
   }
 
   /**
@@ -63,7 +66,7 @@ export class ModelStore {
    */
   async resolve(
     idOrPath: string | undefined,
-    device: DeviceChoice,
+    device: Device,
     options: HashOptions = {},
   ): Promise<ResolvedModel> {
     const wanted = idOrPath ?? DEFAULT_MODEL_IDS[device];
@@ -102,12 +105,12 @@ export class ModelStore {
     return model.id;
   }
 
-  private async infoOf(model: CatalogueModel): Promise<ModelInfo> {
+  private async infoOf(model: CatalogueModel, device: Device): Promise<ModelInfo> {
     const { id, name, licence, bytes, trainedContextTokens, cpuContextTokens } = model;
     return {
       ...{ id, name, licence, bytes, trainedContextTokens, cpuContextTokens },
       state: await this.folderOf(model).state(),
-      isDefault: id === DEFAULT_MODEL_IDS.auto,
+      isDefault: id === DEFAULT_MODEL_IDS[device],
       sources: this.options.sources.map((source) => {
         const offer = source.offer(model);
         return { kind: source.kind, name: offer.name, thirdParty: offer.thirdParty };

@@ -64,7 +64,7 @@ export class ServerSession implements AnswerService {
 
   async listModels(): Promise<ModelInfo[]> {
     const { connection } = await this.running();
-    return (await connection.request(ListModels, {})).models;
+    return (await connection.request(ListModels, { device: this.options().device })).models;
   }
 
   async downloadModel(

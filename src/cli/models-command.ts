@@ -12,7 +12,7 @@ export async function runModels(
 ): Promise<void> {
   switch (command.action) {
     case 'list': {
-      const { models } = await connection.request(ListModels, {}, { signal });
+      const { models } = await connection.request(ListModels, { device: 'auto' }, { signal });
       print(models.map(modelLines).join('\n'));
       return;
     }

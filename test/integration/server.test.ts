@@ -155,7 +155,7 @@ suite('a real server with a real model', () => {
     process.kill(server.serverPid!, 'SIGKILL');
     await assert.rejects(running.result, /The Longview server ended \(signal SIGKILL\)/);
     assert.equal(states[0]?.kind, 'stopped');
-    await assert.rejects(server.request(ListModels, {}), /SIGKILL/);
+    await assert.rejects(server.request(ListModels, { device: 'auto' }), /SIGKILL/);
     for (const host of hosts) await untilGone(host);
   });
 

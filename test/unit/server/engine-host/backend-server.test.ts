@@ -23,7 +23,7 @@ const SAMPLING = { temperature: 0, topP: 1, topK: 0, stop: [] };
 function setup(backend = new FakeBackend()) {
   const replies: HostReply[] = [];
   const server = new BackendServer(
-    () => Promise.resolve(backend),
+    { deviceFor: () => 'cpu', select: () => Promise.resolve(backend) },
     (reply) => replies.push(structuredClone(reply)),
   );
   return { replies, receive: (request: HostRequest) => server.receive(structuredClone(request)) };
@@ -123,36 +123,43 @@ suite('createBackendSelector', () => {
   const unbuilt: CudaAvailability = { kind: 'build', reason: 'the CUDA engine is not built here' };
 
   test('takes the GPU where there is one, unless the CPU is asked for', async () => {
-    const select = selector(usable);
-    assert.equal(await select(LOAD), gpu);
-    assert.equal(await select({ ...LOAD, device: 'cuda' }), gpu);
-    assert.equal(await select({ ...LOAD, device: 'cpu' }), cpu);
+    const backends = selector(usable);
+    assert.equal(await backends.select(LOAD), gpu);
+    assert.equal(await backends.select({ ...LOAD, device: 'cuda' }), gpu);
+    assert.equal(await backends.select({ ...LOAD, device: 'cpu' }), cpu);
+  });
+
+  test('says before any load which device a choice comes to', () => {
+    assert.equal(selector(usable).deviceFor('auto'), 'cuda');
+    for (const found of [none, unbuilt]) assert.equal(selector(found).deviceFor('auto'), 'cpu');
+    assert.equal(selector(usable).deviceFor('cpu'), 'cpu');
+    assert.equal(selector(none).deviceFor('cuda'), 'cuda');
   });
 
   test('takes the CPU where there is no GPU', async () => {
-    assert.equal(await selector(none)(LOAD), cpu);
+    assert.equal(await selector(none).select(LOAD), cpu);
   });
 
   test('names the command where only the addon is missing, with every load', async () => {
-    const select = selector(unbuilt);
-    const backend = await select(LOAD);
-    assert.equal(await select(LOAD), backend);
+    const backends = selector(unbuilt);
+    const backend = await backends.select(LOAD);
+    assert.equal(await backends.select(LOAD), backend);
     const { notices } = await backend.load(LOAD, () => undefined);
     assert.match(notices.join(), /npm run build:cuda/);
-    assert.equal(await select({ ...LOAD, device: 'cpu' }), cpu);
+    assert.equal(await backends.select({ ...LOAD, device: 'cpu' }), cpu);
   });
 
   test('refuses CUDA and sample attention with the reason, and never falls back', async () => {
-    await assert.rejects(selector(none)({ ...LOAD, device: 'cuda' }), {
+    await assert.rejects(selector(none).select({ ...LOAD, device: 'cuda' }), {
       code: 'deviceUnavailable',
       message: 'The device "cuda" is not available: no NVIDIA driver is installed.',
     });
-    await assert.rejects(selector(unbuilt)({ ...LOAD, device: 'cuda' }), (error: unknown) => {
+    await assert.rejects(selector(unbuilt).select({ ...LOAD, device: 'cuda' }), (error: unknown) => {
       assert.ok(error instanceof LongviewError);
       assert.match(error.action, /npm run build:cuda/);
       return true;
     });
-    await assert.rejects(selector(none)({ ...LOAD, attention: 'sample' }), {
+    await assert.rejects(selector(none).select({ ...LOAD, attention: 'sample' }), {
       code: 'attentionUnavailable',
       message: /dense attention only/,
     });

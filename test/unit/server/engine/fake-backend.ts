@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { Device, DeviceChoice } from '../../../../protocol';
 import type {
   Backend,
   DecodeStepRequest,
@@ -159,10 +160,17 @@ export const FAKE_TEXT: TokenText = {
 export class FakeProvider implements BackendProvider {
   started = 1;
 
-  constructor(public backend: FakeBackend) {}
+  constructor(
+    public backend: FakeBackend,
+    private readonly autoDevice: Device = 'cpu',
+  ) {}
 
   acquire(): Promise<FakeBackend> {
     return Promise.resolve(this.backend);
+  }
+
+  deviceFor(choice: DeviceChoice): Promise<Device> {
+    return Promise.resolve(choice === 'auto' ? this.autoDevice : choice);
   }
 
   isAlive(backend: Backend): boolean {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { AskEvent, AskParams, InclusionReport } from '../../../../protocol';
+import type { AskEvent, AskParams, Device, InclusionReport } from '../../../../protocol';
 import type { ContextService, PackRequest } from '../../../../server/context/context-service';
 import { Engine } from '../../../../server/engine/engine';
 import { CancelledError, LongviewError } from '../../../../server/errors';
@@ -81,10 +81,11 @@ class FakeContext implements ContextService {
 function setup(
   script: Partial<FakeScript> = {},
   resolve: AskDependencies['models']['resolve'] = () => Promise.resolve(MODEL),
+  autoDevice: Device = 'cpu',
 ) {
   const context = new FakeContext();
   const engine = new Engine({
-    backends: new FakeProvider(new FakeBackend(script)),
+    backends: new FakeProvider(new FakeBackend(script), autoDevice),
     defaults: { cacheDir: '/cache', cpuThreads: 1 },
     onStatus: () => undefined,
   });
@@ -114,6 +115,23 @@ function withResolver<T>() {
 }
 
 suite('AskHandler', () => {
+  test('chooses model and context for the device that "auto" comes to', async () => {
+    const asked: Device[] = [];
+    const resolve: AskDependencies['models']['resolve'] = (_, device) => {
+      asked.push(device);
+      return Promise.resolve(MODEL);
+    };
+    const onGpu = setup({}, resolve, 'cuda');
+    await onGpu.ask({ device: 'auto' });
+    await onGpu.ask({ device: 'cpu' });
+    assert.deepEqual(asked, ['cuda', 'cpu']);
+    assert.deepEqual(
+      onGpu.context.requests.map(({ budgetTokens }) => budgetTokens),
+      [180, 80],
+      'all that the model was trained for, or what a CPU reads in time, less the longest answer',
+    );
+  });
+
   test('packs, generates, cites and records', async () => {
     const { ask, context, events } = setup({ answer: 'because' });
     const result = await ask();

@@ -47,7 +47,11 @@ function routesWith(more: Partial<RouteDependencies> = {}): Route[] {
     context: {
       sync: () => Promise.resolve({ resync: false, files: 3 }),
     } as Partial<ContextService> as ContextService,
-    engine: { generate: unused, status: { state: 'idle', queued: 0 } },
+    engine: {
+      generate: unused,
+      deviceFor: () => Promise.resolve('cpu' as const),
+      status: { state: 'idle', queued: 0 },
+    },
     tokenText: unused,
     now: () => 0,
     options: { protocolVersion: PROTOCOL_VERSION, cacheDir: '/cache', cpuThreads: 0 },
@@ -74,7 +78,7 @@ suite('the table of methods', () => {
   test('answers what the protocol names', async () => {
     const { client } = connect(routesWith());
     assert.deepEqual(await client.sendRequest(ManifestSync.method, SYNC), { resync: false, files: 3 });
-    assert.deepEqual(await client.sendRequest(ListModels.method, {}), { models: [] });
+    assert.deepEqual(await client.sendRequest(ListModels.method, { device: 'auto' }), { models: [] });
     assert.deepEqual(await client.sendRequest(GetEngineStatus.method, {}), { state: 'idle', queued: 0 });
     const { report } = await client.sendRequest<{ report: string }>(Diagnose.method, {});
     assert.match(report, /Longview server 1\.2\.3/);

@@ -105,7 +105,7 @@ async function wasHashed(store: ModelStore, idOrPath: string): Promise<boolean> 
 suite('ModelStore.list', () => {
   test('names every model, its state, sources and the default', async () => {
     const store = storeWith([new FakeSource('hub', delivering()), new FakeSource('pip', delivering(), true)]);
-    const states = async () => (await store.list()).find((model) => model.id === 'small')!.state;
+    const states = async () => (await store.list('cpu')).find((model) => model.id === 'small')!.state;
     assert.equal(await states(), 'missing');
     mkdirSync(join(dirname(modelPath()), 'download'), { recursive: true });
     writeFileSync(join(dirname(modelPath()), 'download', 'hub.part'), 'some');
@@ -113,7 +113,7 @@ suite('ModelStore.list', () => {
     place(SMALL_MODEL_BYTES);
     assert.equal(await states(), 'ready');
 
-    const models = await store.list();
+    const models = await store.list('cpu');
     assert.deepEqual(
       models.filter((model) => model.isDefault).map((model) => model.id),
       ['qwen2.5-coder-0.5b-instruct-q4_k_m'],
@@ -351,7 +351,7 @@ suite('ModelStore.download', () => {
       return Promise.reject(new CancelledError());
     });
     await assert.rejects(download(storeWith([source]), { signal: stop.signal }), CancelledError);
-    const [info] = await storeWith([source]).list();
+    const [info] = await storeWith([source]).list('cpu');
     assert.equal(info!.state, 'partial');
     assert.deepEqual(readdirSync(join(cacheDir(), 'models')), ['small']);
     await download(storeWith([new FakeSource('hub', delivering())]));
@@ -390,7 +390,7 @@ suite('ModelStore on a full disk', () => {
     const error = await rejectsWith(failed, 'diskFull', /Small model needs .* MB more .* MB are free/);
     assert.equal(error.details?.['neededBytes'], SMALL_MODEL_BYTES.length - 1000);
     assert.equal(error.details['freeBytes'], 4096);
-    assert.equal((await store.list())[0]!.state, 'partial');
+    assert.equal((await store.list('cpu'))[0]!.state, 'partial');
   });
 
   test('does not even begin when the space is plainly too small', async () => {
