@@ -35,8 +35,6 @@ export interface AskOptions {
 }
 
 export interface AskParams extends StreamParams {
-  /** Chosen by the client, unique per connection. */
-  askId: string;
   question: string;
   /** Oldest first. */
   history: Turn[];
@@ -103,7 +101,7 @@ export interface Citation {
 /** Streamed while an answer is made. `seq` counts from 0 without gaps. */
 export type AskEvent = { seq: number } & (
   | { kind: 'queued'; ahead: number }
-  | { kind: 'stage'; stage: 'gather' | 'convert' | 'load' | 'pack'; fraction?: number; detail?: string }
+  | { kind: 'stage'; stage: 'convert' | 'load' | 'pack'; fraction?: number; detail?: string }
   | { kind: 'packed'; inclusion: InclusionReport }
   | { kind: 'prefill'; total: number; cached: number; processed: number; ms: number; etaMs: number }
   | { kind: 'token'; text: string }

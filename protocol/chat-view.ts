@@ -15,7 +15,7 @@ export type ExchangePhase = 'running' | 'done' | 'stopped' | 'interrupted' | 'fa
 export type ChatActivity =
   | { kind: 'starting' }
   | { kind: 'queued'; ahead: number }
-  | { kind: 'stage'; stage: 'gather' | 'convert' | 'load' | 'pack'; fraction?: number; detail?: string }
+  | { kind: 'stage'; stage: 'convert' | 'load' | 'pack'; fraction?: number; detail?: string }
   | { kind: 'prefill'; total: number; cached: number; processed: number; etaMs: number }
   | { kind: 'source'; name: string; thirdParty: boolean }
   | { kind: 'download'; receivedBytes: number; totalBytes: number }

@@ -1,28 +1,31 @@
 /** Every failure that Longview can name. The code is stable; the message is for people. */
-export type ErrorCode =
+export const ERROR_CODES = [
   // models
-  | 'modelUnknown'
-  | 'modelMissing'
-  | 'modelCorrupt'
-  | 'modelUnsupported'
-  | 'modelSourceUnreachable'
-  | 'thirdPartyConsentRequired'
-  | 'downloadBusy'
-  | 'diskFull'
+  'modelUnknown',
+  'modelMissing',
+  'modelCorrupt',
+  'modelUnsupported',
+  'modelSourceUnreachable',
+  'thirdPartyConsentRequired',
+  'downloadBusy',
+  'diskFull',
   // workspace and prompt
-  | 'noWorkspace'
-  | 'emptyRepository'
-  | 'promptTooLong'
-  | 'badRequest'
+  'noWorkspace',
+  'emptyRepository',
+  'promptTooLong',
+  'badRequest',
   // engine
-  | 'deviceUnavailable'
-  | 'attentionUnavailable'
-  | 'contextTooLarge'
-  | 'outOfMemory'
-  | 'engineCrashed'
-  | 'engineFailed'
+  'deviceUnavailable',
+  'attentionUnavailable',
+  'contextTooLarge',
+  'outOfMemory',
+  'engineCrashed',
+  'engineFailed',
   // any other
-  | 'internal';
+  'internal',
+] as const;
+
+export type ErrorCode = (typeof ERROR_CODES)[number];
 
 /** `data` of a JSON-RPC error response: what happened and what the user can do about it. */
 export interface ErrorData {

@@ -1,4 +1,4 @@
-export type BackendKind = 'onnx' | 'cuda' | 'openai';
+export type BackendKind = 'onnx' | 'cuda';
 export type AttentionChoice = 'auto' | 'dense' | 'sample';
 export type DeviceChoice = 'auto' | 'cpu' | 'cuda';
 /** A device that a model runs on. */

@@ -1,4 +1,4 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { Ask, ManifestSync, PROTOCOL_VERSION, type TtftRecord } from '../../protocol';
 import { StdioConnection } from '../../src/client/stdio-connection';
 import { nameRoots } from '../../src/workspace/roots';
@@ -43,7 +43,6 @@ export async function askOnce(setting: AskSetting): Promise<Answered> {
     const { record, answer } = await server.request(
       Ask,
       {
-        askId: randomUUID(),
         question: QUESTION,
         history: [],
         attachments: [],

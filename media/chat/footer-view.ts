@@ -1,6 +1,5 @@
 import {
   type ChatExchange,
-  countedText,
   countText,
   durationText,
   engineText,
@@ -39,14 +38,12 @@ export function footerView(exchange: ChatExchange, host: Host): HTMLElement | un
   );
 }
 
-function notices({ record, inclusion, truncated }: ChatExchange): string[] {
-  const dropped = inclusion?.droppedTurns ?? 0;
+function notices({ record, truncated }: ChatExchange): string[] {
   return [
     ...(record?.notices ?? []),
     ...(truncated
       ? ['The answer reached its token limit; raise longview.maxAnswerTokens for longer ones.']
       : []),
-    ...(dropped > 0 ? [`${countedText(dropped, 'earlier message')} no longer fitted in.`] : []),
   ];
 }
 

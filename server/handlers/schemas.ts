@@ -55,7 +55,6 @@ const attachment: z.ZodType<Attachment> = z.discriminatedUnion('kind', [
 
 export const askParams: z.ZodType<AskParams> = z.object({
   partialResultToken,
-  askId: z.string().min(1),
   question: z.string().trim().min(1, 'the question is empty'),
   history: z.array(turn),
   attachments: z.array(attachment),

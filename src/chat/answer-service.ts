@@ -2,7 +2,6 @@ import type { AskEvent, AskResult, Attachment, DownloadEvent, ModelInfo, Turn } 
 
 /** One question as the chat asks it; the service adds the options of the settings. */
 export interface Question {
-  askId: string;
   question: string;
   history: Turn[];
   attachments: Attachment[];

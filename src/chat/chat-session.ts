@@ -136,7 +136,7 @@ export class ChatSession {
     const { question, attachments } = exchange;
     const history = historyBefore(this.conversation, id);
     const result = await this.service.ask(
-      { askId: randomUUID(), question, history, attachments },
+      { question, history, attachments },
       (event) => this.onEvent(id, event),
       abort.signal,
     );

@@ -5,11 +5,10 @@ import type {
   ChatExchange,
   ChatFailure,
   Citation,
-  ErrorCode,
   InclusionReport,
   TtftRecord,
 } from '../../protocol';
-import { CHAT_ACTIONS } from '../../protocol';
+import { CHAT_ACTIONS, ERROR_CODES } from '../../protocol';
 
 // Shapes of what is stored between two versions of the extension. Each `satisfies` ties one to its protocol type.
 
@@ -75,33 +74,11 @@ const record = z.object({
   prefillTokensPerSecond: z.number(),
   contextTokens: z.number(),
   model: z.string(),
-  backend: z.enum(['onnx', 'cuda', 'openai']),
+  backend: z.enum(['onnx', 'cuda']),
   device: z.string(),
   attention: z.enum(['dense', 'sample']),
   notices: z.array(z.string()),
 }) satisfies z.ZodMiniType<TtftRecord>;
-
-export const ERROR_CODES = [
-  'modelUnknown',
-  'modelMissing',
-  'modelCorrupt',
-  'modelUnsupported',
-  'modelSourceUnreachable',
-  'thirdPartyConsentRequired',
-  'downloadBusy',
-  'diskFull',
-  'noWorkspace',
-  'emptyRepository',
-  'promptTooLong',
-  'badRequest',
-  'deviceUnavailable',
-  'attentionUnavailable',
-  'contextTooLarge',
-  'outOfMemory',
-  'engineCrashed',
-  'engineFailed',
-  'internal',
-] as const satisfies readonly ErrorCode[];
 
 const failure = z.object({
   code: z.enum(ERROR_CODES),
@@ -116,7 +93,7 @@ const activity = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('queued'), ahead: z.number() }),
   z.object({
     kind: z.literal('stage'),
-    stage: z.enum(['gather', 'convert', 'load', 'pack']),
+    stage: z.enum(['convert', 'load', 'pack']),
     fraction: z.exactOptional(z.number()),
     detail: z.exactOptional(z.string()),
   }),

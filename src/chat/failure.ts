@@ -1,6 +1,5 @@
 import * as z from 'zod/mini';
-import type { ChatAction, ChatFailure, ErrorCode } from '../../protocol';
-import { ERROR_CODES } from './exchange-schema';
+import { type ChatAction, type ChatFailure, ERROR_CODES, type ErrorCode } from '../../protocol';
 
 /** The buttons that help with each failure, the most useful one first. */
 const BUTTONS: Record<ErrorCode, ChatAction[]> = {

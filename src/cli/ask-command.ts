@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { Ask, type AskEvent, type AskResult, DownloadModel, ManifestSync } from '../../protocol';
 import { type ServerConnection, ServerError } from '../client/server-connection';
@@ -84,7 +83,7 @@ function askOnce(
 ): Promise<AskResult> {
   return connection.request(
     Ask,
-    { askId: randomUUID(), question, history: [], attachments: [], options },
+    { question, history: [], attachments: [], options },
     { onEvent: (event) => printer.take(event), signal },
   );
 }

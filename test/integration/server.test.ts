@@ -169,11 +169,7 @@ suite('a real server with a real model', () => {
     await refused(ask(server, 'x?', { contextTokens: 9000 }).result, 'contextTooLarge', /9000.*8192/);
     await refused(ask(server, 'x?', { model: 'no-such-model' }).result, 'modelUnknown', /no-such-model/);
     await refused(ask(server, 'x?', { maxAnswerTokens: 0 }).result, 'badRequest', /maxAnswerTokens/);
-    await refused(
-      server.request(Ask, { question: 'x?' } as never),
-      'badRequest',
-      /askId.*history.*attachments/,
-    );
+    await refused(server.request(Ask, { question: 'x?' } as never), 'badRequest', /history.*attachments/);
     const { answer } = await ask(server, 'What is the launch word?').result;
     assert.ok(answer.length > 0, 'and the server still answers');
   });

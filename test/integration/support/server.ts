@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -77,7 +76,6 @@ export function ask(connection: StdioConnection, question: string, options: Part
   const result = connection.request(
     Ask,
     {
-      askId: randomUUID(),
       question,
       history: [],
       attachments: [],

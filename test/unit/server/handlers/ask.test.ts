@@ -27,7 +27,6 @@ const MODEL = {
 };
 
 const PARAMS: AskParams = {
-  askId: '1',
   question: 'why?',
   history: [],
   attachments: [],

@@ -62,7 +62,6 @@ function routesWith(more: Partial<RouteDependencies> = {}): Route[] {
 
 const SYNC = { mode: 'full', revision: 1, last: true, roots: [], upserts: [], removals: [] };
 const ASK = {
-  askId: '1',
   question: 'why?',
   history: [],
   attachments: [],

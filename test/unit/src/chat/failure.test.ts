@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { ERROR_CODES } from '../../../../src/chat/exchange-schema';
+import { ERROR_CODES } from '../../../../protocol';
 import { failureOf } from '../../../../src/chat/failure';
 import { downloadOffer, modelInQuestion } from '../../../../src/chat/model-offer';
 import { MODEL, serverError } from './samples';

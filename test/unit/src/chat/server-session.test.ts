@@ -58,7 +58,7 @@ function fakeServer(log: string[]) {
   };
 }
 
-const question = { askId: '1', question: 'Why?', history: [], attachments: [] };
+const question = { question: 'Why?', history: [], attachments: [] };
 const ignore = () => undefined;
 const { signal } = new AbortController();
 
