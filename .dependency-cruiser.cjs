@@ -1,9 +1,31 @@
 /** The rooms of docs/ARCHITECTURE.md as rules. Each name is what the check prints, so it says what is wrong. */
 const deny = (name, from, to) => ({ name, severity: 'error', from, to });
+
+/**
+ * A rule for each row of the table of rooms: of what lies beside it under `top`, a room imports only what is listed.
+ * @param {string} top
+ * @param {Record<string, string[]>} mayImport
+ */
+function rooms(top, mayImport) {
+  return Object.entries(mayImport).map(([room, others]) => {
+    const allowed = [`${room}/`, ...others, ...(top === 'server' ? ['errors.ts'] : [])];
+    return deny(
+      `${top}-${room}-imports-only-the-rooms-listed-for-it`,
+      { path: `^${top}/${room}/` },
+      { path: `^${top}/`, pathNot: `^${top}/(${allowed.join('|').replaceAll('.', '\\.')})` },
+    );
+  });
+}
+
 module.exports = {
   forbidden: [
     deny('no-circular-imports', {}, { circular: true }),
-    deny('no-unresolvable-imports', {}, { couldNotResolve: true, pathNot: '^vscode$' }),
+    // The peers of the bench have packages of their own.
+    deny(
+      'no-unresolvable-imports',
+      { pathNot: '^bench/.*\\.mjs$' },
+      { couldNotResolve: true, pathNot: '^vscode$' },
+    ),
     deny('protocol-imports-nothing', { path: '^protocol/' }, { pathNot: '^protocol/' }),
     deny(
       'src-reaches-the-server-only-by-protocol',
@@ -24,21 +46,32 @@ module.exports = {
     deny(
       'prompt-is-pure',
       { path: '^server/prompt/' },
-      {
-        path: '^server/(backends|engine|engine-host|handlers|models)/|^(fs|path|child_process|worker_threads|os)$',
-        dependencyTypesNot: ['type-only'],
-      },
+      { dependencyTypes: ['core'], pathNot: '^(node:)?path$', dependencyTypesNot: ['type-only'] },
     ),
     deny(
-      'engine-knows-only-the-backend-interface',
-      { path: '^server/engine/' },
-      { path: '^server/(backends/(?!backend\\.ts)|engine-host/|handlers/|main\\.ts|context/|prompt/)' },
+      'engine-and-tokenizer-touch-no-disk-and-no-process',
+      { path: '^server/(engine|tokenizer)/' },
+      { path: '^(node:)?(fs|child_process|worker_threads|net|http)(/|$)' },
     ),
-    deny(
-      'only-the-engine-host-loads-a-backend',
-      { path: '^server/', pathNot: '^server/(backends|engine-host)/' },
-      { path: '^server/backends/(?!backend\\.ts)' },
-    ),
+    ...rooms('server', {
+      models: [],
+      tokenizer: ['models/gguf/'],
+      prompt: ['tokenizer/'],
+      context: ['prompt/', 'tokenizer/', 'models/gguf/'],
+      engine: ['tokenizer/', 'backends/backend.ts'],
+      'engine-host': ['backends/', 'engine/backend-provider.ts'],
+      backends: ['models/', 'tokenizer/'],
+      handlers: ['models/', 'tokenizer/', 'context/', 'engine/', 'connection.ts'],
+    }),
+    ...rooms('src', {
+      client: [],
+      workspace: [],
+      session: ['client/', 'workspace/', 'config.ts'],
+      chat: ['session/', 'workspace/'],
+      status: ['chat/', 'session/', 'config.ts'],
+      commands: ['chat/', 'session/'],
+      cli: ['client/', 'workspace/', 'config.ts'],
+    }),
     deny(
       'onnxruntime-is-loaded-in-its-backend-only',
       { pathNot: '^(server/backends/onnx|test|bench)/' },

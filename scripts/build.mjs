@@ -10,8 +10,8 @@ const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
 
 /** The programs: each entry is one process (or thread, or page) of the running product. */
 const PROGRAMS = [
-  { entry: 'src/extension.ts', out: 'extension', external: ['vscode'], later: 'chat/connect-server' },
-  { entry: 'src/chat/connect-server.ts', out: 'connect-server', external: ['vscode'] },
+  { entry: 'src/extension.ts', out: 'extension', external: ['vscode'], later: 'session/connect-server' },
+  { entry: 'src/session/connect-server.ts', out: 'connect-server', external: ['vscode'] },
   { entry: 'src/cli/main.ts', out: 'cli', banner: '#!/usr/bin/env node' },
   { entry: 'server/main.ts', out: 'server' },
   { entry: 'server/context/worker.ts', out: 'context-worker' },

@@ -66,13 +66,21 @@ async function protocolFaults() {
   ];
 }
 
-/** Files that the page names by their whole path and that are gone. */
+/** Files that the page names, by their whole path or by their name alone, and that are gone. */
 function pathFaults() {
-  const named = read(ARCHITECTURE).match(/`[a-z][\w-]*(?:\/[\w.-]+)+\.[a-z]+`/g) ?? [];
-  return named
-    .map((name) => name.slice(1, -1))
-    .filter((file) => !file.startsWith('out/') && !fs.existsSync(path.join(root, file)))
-    .map((file) => `${ARCHITECTURE} names ${file}, which is not there`);
+  const text = read(ARCHITECTURE);
+  const whole = text.match(/(?<=`)[a-z][\w-]*(?:\/[\w.-]+)+\.[a-z]+(?=`)/g) ?? [];
+  const bare = text.match(/(?<=`)[a-z][\w-]*\.(?:ts|mjs|cjs|cc|cu|h)(?=`)/g) ?? [];
+  const sources = new Set(['media', 'protocol', 'server', 'src'].flatMap(namesUnder));
+  return [
+    ...whole.filter((file) => !file.startsWith('out/') && !fs.existsSync(path.join(root, file))),
+    ...bare.filter((name) => !sources.has(name)),
+  ].map((file) => `${ARCHITECTURE} names ${file}, which is not there`);
+}
+
+function namesUnder(folder) {
+  const files = fs.readdirSync(path.join(root, folder), { recursive: true });
+  return files.map((file) => path.basename(file));
 }
 
 const faults = [...(await protocolFaults()), ...pathFaults()];

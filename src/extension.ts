@@ -2,13 +2,13 @@ import * as vscode from 'vscode';
 import { ChatSession } from './chat/chat-session';
 import { CHAT_VIEW, ChatViewProvider } from './chat/chat-view-provider';
 import { ConversationStore } from './chat/conversation-store';
-import { ServerSession } from './chat/server-session';
 import { WelcomeSource } from './chat/welcome';
 import { chatCommands } from './commands/chat-commands';
 import { DiagnoseCommand } from './commands/diagnose';
 import { downloadModel } from './commands/download-model';
 import { registerCommands } from './commands/register-commands';
 import { askOptionsOf, LiveSettings } from './config';
+import { ServerSession } from './session/server-session';
 import { showSettingProblems } from './status/setting-problems';
 import { StatusItem } from './status/status-item';
 import { StatusPresenter } from './status/status-presenter';
@@ -26,7 +26,7 @@ export function activate(context: vscode.ExtensionContext): void {
   const server = new ServerSession(
     async () => {
       // Most of the code, in a bundle of its own: the start of the editor does not wait for it.
-      const { connectServer } = await import('./chat/connect-server');
+      const { connectServer } = await import('./session/connect-server');
       return connectServer({ extensionUri, log, settings: () => settings.value, exclude });
     },
     () => askOptionsOf(settings.value),

@@ -8,12 +8,12 @@ import type {
   ChatHostMessage,
   DownloadEvent,
 } from '../../protocol';
-import type { AnswerService } from './answer-service';
+import type { AnswerService } from '../session/answer-service';
+import { Signal } from '../session/signal';
 import { advance, type ConversationEvent, exchangeOf, historyBefore } from './conversation';
 import type { ConversationStore } from './conversation-store';
 import { failureOf } from './failure';
 import { downloadOffer, modelInQuestion } from './model-offer';
-import { Signal } from './signal';
 
 interface Run {
   exchangeId: string;

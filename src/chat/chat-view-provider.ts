@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import * as vscode from 'vscode';
 import type { ChatHostMessage } from '../../protocol';
+import type { Disposable } from '../session/signal';
 import { chatHtml } from './chat-html';
 import type { ChatSession } from './chat-session';
-import type { Disposable } from './signal';
 import { handleViewMessage, viewHandlers } from './view-handlers';
 import { parseViewMessage } from './view-messages';
 import type { WelcomeSource } from './welcome';

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import type { ChatWelcome, EngineStatus, ModelInfo } from '../../protocol';
+import { Signal } from '../session/signal';
 import { modelInQuestion } from './model-offer';
-import { Signal } from './signal';
 
 /** What the welcome is made of. Each call may start the server. */
 export interface WelcomeFacts {

@@ -1,7 +1,7 @@
 import * as vscode from 'vscode';
 import { bytesText, type ChatFailure, type DownloadEvent, type ModelInfo } from '../../protocol';
-import type { AnswerService } from '../chat/answer-service';
 import { failureOf } from '../chat/failure';
+import type { AnswerService } from '../session/answer-service';
 
 /** Lets the user choose a model, fetches it, and asks before packages of third parties are used. */
 export async function downloadModel(service: AnswerService): Promise<void> {

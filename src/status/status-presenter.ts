@@ -1,10 +1,10 @@
 import * as vscode from 'vscode';
 import type { ChatSession } from '../chat/chat-session';
 import { measuredExchange, runningExchange } from '../chat/conversation';
-import type { ServerSession } from '../chat/server-session';
-import type { Disposable } from '../chat/signal';
 import type { WelcomeSource } from '../chat/welcome';
 import type { LiveSettings } from '../config';
+import type { ServerSession } from '../session/server-session';
+import type { Disposable } from '../session/signal';
 import type { StatusItem } from './status-item';
 
 /** Where the status comes from. */

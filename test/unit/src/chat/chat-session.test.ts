@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import type { AskEvent, AskResult, ChatHostMessage, DownloadEvent, ModelInfo } from '../../../../protocol';
-import type { AnswerService, Question } from '../../../../src/chat/answer-service';
 import { ChatSession } from '../../../../src/chat/chat-session';
 import { ConversationStore } from '../../../../src/chat/conversation-store';
+import type { AnswerService, Question } from '../../../../src/session/answer-service';
 import { MODEL, RESULT, serverError } from './samples';
 
 interface Call {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { AskOptions, EngineStatus } from '../../../../protocol';
-import { type ConnectedServer, ServerSession } from '../../../../src/chat/server-session';
 import type { ServerConnection, ServerState } from '../../../../src/client/server-connection';
+import { type ConnectedServer, ServerSession } from '../../../../src/session/server-session';
 
 const OPTIONS: AskOptions = {
   device: 'auto',
