@@ -73,6 +73,11 @@ module.exports = {
       cli: ['client/', 'workspace/', 'config.ts'],
     }),
     deny(
+      'only-the-engine-host-loads-a-backend',
+      { path: '^server/', pathNot: '^server/(backends|engine-host)/' },
+      { path: '^server/backends/(?!backend\\.ts)' },
+    ),
+    deny(
       'onnxruntime-is-loaded-in-its-backend-only',
       { pathNot: '^(server/backends/onnx|test|bench)/' },
       { path: 'node_modules/onnxruntime-node/' },
