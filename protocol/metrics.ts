@@ -1,5 +1,7 @@
 export type BackendKind = 'onnx' | 'cuda';
 export type AttentionChoice = 'auto' | 'dense' | 'sample';
+/** How closely SampleAttention follows dense attention; docs/sample-attention.md has the measured figures. */
+export type Quality = 'fast' | 'balanced';
 export type DeviceChoice = 'auto' | 'cpu' | 'cuda';
 /** A device that a model runs on. */
 export type Device = Exclude<DeviceChoice, 'auto'>;

@@ -76,6 +76,27 @@ export interface OpenSequenceRequest {
   firstUnusedToken: TokenId;
 }
 
+/**
+ * How SampleAttention chooses, for every tile of query rows and every head, the key blocks that the tile attends
+ * to. Its parts are explained in docs/sample-attention.md.
+ */
+export interface BlockSelection {
+  strategy: SelectionStrategy;
+  /** Share of the estimated softmax mass that the chosen blocks hold, from 0 to 1; 1 keeps every block. */
+  alpha: number;
+  /** Query rows of a tile that are sampled. */
+  rowsPerTile: number;
+  /** Neighbouring keys that are averaged before they are scored; 1 scores every key. */
+  keyPooling: number;
+  /** Keys before each row that are always kept, in whole blocks. */
+  windowTokens: number;
+  /** First keys of the sequence that are always kept, in whole blocks. */
+  sinkTokens: number;
+}
+
+/** `tileBlocks`: sampled rows of each tile score pooled keys. `window`: nothing but window and sink. */
+export type SelectionStrategy = 'tileBlocks' | 'window';
+
 export interface PrefillChunkRequest {
   sequence: SequenceId;
   tokens: Int32Array;
