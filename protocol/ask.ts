@@ -39,6 +39,8 @@ export interface AskParams extends StreamParams {
   /** Oldest first. */
   history: Turn[];
   attachments: Attachment[];
+  /** Display path of the file in front of the user, if one is. */
+  openEditor?: string;
   options: AskOptions;
 }
 
@@ -46,8 +48,8 @@ export interface IncludedFile {
   path: string;
   /** Exact tokens this file takes in the prompt, its header included. */
   tokens: number;
-  /** Why it is there: everything fits, ranked for the question, or attached by hand. */
-  reason: 'all' | 'ranked' | 'attached';
+  /** Why it is there: everything fits, part of the base of every prompt, ranked for the question, or attached by hand. */
+  reason: 'all' | 'base' | 'ranked' | 'attached';
 }
 
 export type ExclusionReason =
@@ -79,8 +81,12 @@ export interface InclusionReport {
   /** Tokens the prompt may have at most. */
   budgetTokens: number;
   promptTokens: number;
+  /** Tokens of earlier turns. */
+  historyTokens: number;
   /** Earlier turns that no longer fit and were left out. */
   droppedTurns: number;
+  /** Earlier turns whose middle no longer fits and was left out. */
+  shortenedTurns: number;
 }
 
 export const EXCLUDED_LIST_LIMIT = 5000;

@@ -7,6 +7,7 @@ import type {
   OverlayParams,
   Turn,
 } from '../../protocol';
+import type { PromptSpan } from '../prompt/parts';
 import type { TokenTableData } from '../tokenizer/token-table';
 
 /**
@@ -46,6 +47,8 @@ export interface PackRequest {
   question: string;
   history: Turn[];
   attachments: Attachment[];
+  /** Display path of the file in front of the user, if one is. */
+  openEditor?: string;
   /** GGUF file whose tokenizer and chat template are used. */
   modelPath: string;
   /** Tokens that the prompt may have at most. */
@@ -55,6 +58,8 @@ export interface PackRequest {
 export interface PackedPrompt {
   packId: number;
   tokenIds: Int32Array;
+  /** What the tokens are, by the token at which each part starts. */
+  spans: PromptSpan[];
   inclusion: InclusionReport;
   tokenizeMs: number;
 }

@@ -82,12 +82,13 @@ class Answering {
   }
 
   private async pack({ model, budget }: Chosen): Promise<PackedPrompt> {
-    const { question, history, attachments } = this.params;
+    const { question, history, attachments, openEditor } = this.params;
     const packed = await this.deps.context.pack(
       {
         question,
         history,
         attachments,
+        ...(openEditor !== undefined && { openEditor }),
         modelPath: model.path,
         budgetTokens: budget.promptTokens,
       },

@@ -58,6 +58,7 @@ export const askParams: z.ZodType<AskParams> = z.object({
   question: z.string().trim().min(1, 'the question is empty'),
   history: z.array(turn),
   attachments: z.array(attachment),
+  openEditor: z.string().min(1).exactOptional(),
   options: askOptions,
 });
 

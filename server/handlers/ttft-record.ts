@@ -24,13 +24,17 @@ export function ttftRecord(
     backend: result.model.backend,
     device: result.model.device,
     attention: result.model.attention,
-    notices: [...result.model.notices, ...droppedTurns(packed)],
+    notices: [...result.model.notices, ...historyNotice(packed)],
   };
 }
 
-function droppedTurns({ inclusion: { droppedTurns: count } }: PackedPrompt): string[] {
-  if (count === 0) return [];
-  return [`${count} earlier ${count === 1 ? 'message' : 'messages'} left out: no room in the context.`];
+function historyNotice({ inclusion: { droppedTurns, shortenedTurns } }: PackedPrompt): string[] {
+  const messages = (count: number): string => `${count} earlier ${count === 1 ? 'message' : 'messages'}`;
+  const lost = [
+    ...(droppedTurns > 0 ? [`${messages(droppedTurns)} left out`] : []),
+    ...(shortenedTurns > 0 ? [`${messages(shortenedTurns)} shortened`] : []),
+  ];
+  return lost.length > 0 ? [`${lost.join(' and ')}: no room in the context.`] : [];
 }
 
 function perSecond(tokens: number, ms: number): number {

@@ -15,7 +15,9 @@ export interface InclusionFacts {
   usablePaths: readonly string[];
   budgetTokens: number;
   promptTokens: number;
+  historyTokens: number;
   droppedTurns: number;
+  shortenedTurns: number;
 }
 
 /** The exact report of what is in a prompt and what is not. Counts are complete, the list is bounded. */
@@ -36,7 +38,9 @@ export function reportInclusion(facts: InclusionFacts): InclusionReport {
     fileTokens: included.reduce((sum, file) => sum + file.tokens, 0),
     budgetTokens: facts.budgetTokens,
     promptTokens: facts.promptTokens,
+    historyTokens: facts.historyTokens,
     droppedTurns: facts.droppedTurns,
+    shortenedTurns: facts.shortenedTurns,
   };
 }
 

@@ -47,14 +47,17 @@ const citation = z.object({
 const inclusion = z.object({
   totalFiles: z.number(),
   included: z.array(
-    z.object({ path: z.string(), tokens: z.number(), reason: z.enum(['all', 'ranked', 'attached']) }),
+    z.object({ path: z.string(), tokens: z.number(), reason: z.enum(['all', 'base', 'ranked', 'attached']) }),
   ),
   excluded: z.array(z.object({ path: z.string(), reason: exclusionReason })),
   excludedByReason: z.partialRecord(exclusionReason, z.number()),
   fileTokens: z.number(),
   budgetTokens: z.number(),
   promptTokens: z.number(),
+  // Absent in what an older version stored.
+  historyTokens: z._default(z.number(), 0),
   droppedTurns: z.number(),
+  shortenedTurns: z._default(z.number(), 0),
 }) satisfies z.ZodMiniType<InclusionReport>;
 
 const record = z.object({

@@ -14,7 +14,9 @@ const INCLUSION: InclusionReport = {
   fileTokens: 3,
   budgetTokens: 80,
   promptTokens: 8,
+  historyTokens: 0,
   droppedTurns: 2,
+  shortenedTurns: 0,
 };
 
 const MODEL = {
@@ -54,6 +56,7 @@ class FakeContext implements ContextService {
     return {
       packId: ++this.lastPackId,
       tokenIds: new Int32Array(8).fill(65),
+      spans: [],
       inclusion: INCLUSION,
       tokenizeMs: 1,
     };

@@ -28,7 +28,9 @@ export const INCLUSION: InclusionReport = {
   fileTokens: 3420,
   budgetTokens: 4000,
   promptTokens: 3912,
+  historyTokens: 0,
   droppedTurns: 0,
+  shortenedTurns: 0,
 };
 
 export const RESULT: AskResult = {

@@ -24,7 +24,9 @@ const RESULT: AskResult = {
     fileTokens: 3912,
     budgetTokens: 4000,
     promptTokens: 3990,
+    historyTokens: 0,
     droppedTurns: 0,
+    shortenedTurns: 0,
   },
   stopReason: 'endOfTurn',
   record: {
