@@ -3,10 +3,18 @@ import type { LoadedModel } from '../backends/backend';
 import { CancelledError, LongviewError, messageOf, throwIfCancelled } from '../errors';
 import type { BackendProvider } from './backend-provider';
 import { EngineStatusBoard } from './engine-status';
-import type { GenerationEvent, GenerationRequest, GenerationResult, TokenText } from './generation';
+import type {
+  EngineSettings,
+  GenerationEvent,
+  GenerationRequest,
+  GenerationResult,
+  Prompt,
+  TokenText,
+} from './generation';
 import { runGeneration } from './generation-loop';
 import { type LoadDefaults, ResidentModel } from './resident-model';
 import { Scheduler } from './scheduler';
+import type { Sequence } from './sequence';
 
 export interface EngineDependencies {
   backends: BackendProvider;
@@ -39,6 +47,11 @@ export class Engine {
     return this.backends.deviceFor(choice);
   }
 
+  /** Tokens of the prompts whose KV is on the device under `settings`. */
+  heldTokens(settings: EngineSettings): Int32Array[] {
+    return this.resident.heldTokens(settings);
+  }
+
   /** The device went away while or before it came back; shown until the next question succeeds. */
   reportBackend(state: 'restarting' | 'idle' | 'failed', message?: string): void {
     this.board.holdsNothing();
@@ -65,19 +78,19 @@ export class Engine {
       clock.mark('model');
       return loaded;
     });
-    const prompt = request.prompt.then((ids) => {
+    const prompt = request.prompt.then((packed) => {
       clock.mark('prompt');
-      return ids;
+      return packed;
     });
 
     try {
-      const [ids, text, loaded] = await untilAborted(
+      const [packed, text, loaded] = await untilAborted(
         signal,
         Promise.all([prompt, request.text, model, request.settings]),
       );
-      const room = roomForAnswer(ids.length, loaded.contextTokens);
+      const room = roomForAnswer(packed.tokenIds.length, loaded.contextTokens);
       const maxAnswerTokens = Math.min(request.maxAnswerTokens, room);
-      return await this.run({ ...request, maxAnswerTokens }, ids, text, onEvent, signal);
+      return await this.run({ ...request, maxAnswerTokens }, packed, text, onEvent, signal);
     } finally {
       this.giveBack(ticket, model);
     }
@@ -114,16 +127,23 @@ export class Engine {
 
   private async run(
     request: GenerationRequest,
-    prompt: Int32Array,
+    { id, tokenIds: prompt }: Prompt,
     text: TokenText,
     onEvent: (event: GenerationEvent) => void,
     signal: AbortSignal,
   ): Promise<GenerationResult> {
-    const { sampling, clock } = request;
+    const { sampling, clock, maxAnswerTokens } = request;
     this.board.moveTo('busy');
+    let sequence: Sequence | undefined;
     try {
-      const { backend, model, pace, sequence } = await this.resident.sequenceFor(prompt, sampling, text);
-      const cachedTokens = sequence.lengthTokens;
+      const totalTokens = prompt.length + maxAnswerTokens;
+      const wanted = { id, tokens: prompt, attention: { kind: 'dense' }, totalTokens } as const;
+      const { backend, model, pace, cache, ...opened } = await this.resident.sequenceFor(
+        wanted,
+        sampling,
+        text,
+      );
+      sequence = opened.sequence;
       const result = await runGeneration({
         backend,
         sequence,
@@ -131,24 +151,24 @@ export class Engine {
         text,
         chunkTokens: model.prefillChunkTokens,
         stop: sampling.stop,
-        maxAnswerTokens: request.maxAnswerTokens,
+        maxAnswerTokens,
         pace,
         clock,
         onEvent,
         signal,
       });
       this.board.moveTo('ready');
-      return { ...result, promptTokens: prompt.length, cachedTokens, model };
+      return { ...result, promptTokens: prompt.length, cache, model };
     } catch (error) {
       if (error instanceof CancelledError) this.board.moveTo('ready');
-      else await this.recover(error);
+      else await this.recover(sequence, error);
       throw error;
     }
   }
 
-  private async recover(error: unknown): Promise<void> {
+  private async recover(sequence: Sequence | undefined, error: unknown): Promise<void> {
     this.fail(error);
-    await this.resident.drop(error);
+    await this.resident.drop(sequence, error);
   }
 
   /** The end of a device is told by whoever watches it (`reportBackend`), with what follows. */

@@ -1,6 +1,7 @@
 import type { AttentionChoice, DeviceChoice, SamplingOptions, StopReason } from '../../protocol';
 import type { LoadedModel, LoadProgress } from '../backends/backend';
 import type { StreamDecoder, TokenId } from '../tokenizer/tokenizer';
+import type { CacheReport } from './prefix-cache/cache-report';
 import type { TtftClock } from './ttft-clock';
 
 /** The model and the settings that a generation needs; KV made under others is never reused. */
@@ -21,11 +22,18 @@ export interface TokenText {
   streamDecoder(): StreamDecoder;
 }
 
+export interface Prompt {
+  /** Names it for whoever asks, in what the engine says of its cache. */
+  id: number;
+  /** The exact prompt. */
+  tokenIds: Int32Array;
+}
+
 export interface GenerationRequest {
   /** Known once the model file is found; the question keeps its place in the queue meanwhile. */
   settings: Promise<EngineSettings>;
-  /** Exact prompt; may still be in the making while the model loads. */
-  prompt: Promise<Int32Array>;
+  /** May still be in the making while the model loads. */
+  prompt: Promise<Prompt>;
   text: Promise<TokenText>;
   sampling: SamplingOptions;
   maxAnswerTokens: number;
@@ -44,7 +52,7 @@ export interface GenerationResult {
   answer: string;
   stopReason: StopReason;
   promptTokens: number;
-  cachedTokens: number;
+  cache: CacheReport;
   answerTokens: number;
   model: LoadedModel;
 }

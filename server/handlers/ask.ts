@@ -116,7 +116,7 @@ class Answering {
     return this.deps.engine.generate(
       {
         settings,
-        prompt: packing.then(({ tokenIds }) => tokenIds),
+        prompt: packing.then(({ packId, tokenIds }) => ({ id: packId, tokenIds })),
         // Behind the packing in the same thread: the prompt comes first, the text of tokens is needed later.
         text: packing.then(async () => this.deps.tokenText((await choosing).model)),
         sampling,
