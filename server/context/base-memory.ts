@@ -27,6 +27,6 @@ class RememberedBases {
   }
 
   keep(base: Base): void {
-    this.last = base;
+    if (base.isUsual) this.last = base;
   }
 }

@@ -11,10 +11,11 @@ import { citationsOf } from '../prompt/citations';
 import { type FileBlock, fileBlock } from '../prompt/file-block';
 import { packPrompt } from '../prompt/pack';
 import type { PackedText } from '../prompt/packed-text';
+import { baseTokensOf } from '../prompt/parts';
 import { packTokenTable, type TokenTableData } from '../tokenizer/token-table';
 import { resolveAttachments } from './attachments';
 import { BaseMemory } from './base-memory';
-import type { ContextService, PackedPrompt, PackRequest } from './context-service';
+import type { BaseRequest, ContextService, PackedBase, PackedPrompt, PackRequest } from './context-service';
 import { Breather } from './cooperation';
 import type { FileSource } from './file-source';
 import type { LoadPromptModel } from './prompt-model';
@@ -61,6 +62,27 @@ export class ContextServiceImpl implements ContextService {
     onProgress: (fraction: number) => void,
     signal: AbortSignal,
   ): Promise<PackedPrompt> {
+    const { packed, ...prompt } = await this.prompt(request, onProgress, signal);
+    this.packs.set(prompt.packId, { question: request.question, packed });
+    return prompt;
+  }
+
+  async packBase(request: BaseRequest, signal: AbortSignal): Promise<PackedBase> {
+    const asked = { ...request, question: '', history: [], attachments: [] };
+    const { packId, tokenIds, spans } = await this.prompt(asked, () => undefined, signal);
+    const baseTokens = baseTokensOf(spans);
+    return {
+      packId,
+      tokenIds: tokenIds.slice(0, baseTokens),
+      spans: spans.filter(({ startToken }) => startToken < baseTokens),
+    };
+  }
+
+  private async prompt(
+    request: PackRequest,
+    onProgress: (fraction: number) => void,
+    signal: AbortSignal,
+  ): Promise<PackedPrompt & { packed: readonly PackedText[] }> {
     if (!this.repository.hasRoots) throw noWorkspace();
     const model = await this.loadModel(request.modelPath);
     const view = await this.repository.refresh(onProgress, signal);
@@ -93,8 +115,7 @@ export class ContextServiceImpl implements ContextService {
     });
     bases.keep(base);
     const packId = ++this.lastPackId;
-    this.packs.set(packId, { question: request.question, packed });
-    return { packId, tokenIds, spans, inclusion, tokenizeMs: encoder.spentMs };
+    return { packId, tokenIds, spans, inclusion, packed, tokenizeMs: encoder.spentMs };
   }
 
   cite(packId: number, answer: string): Promise<Citation[]> {

@@ -28,6 +28,13 @@ export interface ContextService {
     signal: AbortSignal,
   ): Promise<PackedPrompt>;
 
+  /**
+   * The base of every prompt with this model and budget: what is worth computing before a question comes. No
+   * report and no citations come of it, and there is nothing to release.
+   * @throws as `pack` does
+   */
+  packBase(request: BaseRequest, signal: AbortSignal): Promise<PackedBase>;
+
   /** Finds and checks the places that `answer` speaks of, against the text that was packed. */
   cite(packId: number, answer: string): Promise<Citation[]>;
 
@@ -43,6 +50,18 @@ export interface ContextService {
   dispose(): Promise<void>;
 }
 
+export interface BaseRequest {
+  modelPath: string;
+  budgetTokens: number;
+}
+
+export interface PackedBase {
+  packId: number;
+  tokenIds: Int32Array;
+  /** What the tokens are, by the token at which each part starts. */
+  spans: PromptSpan[];
+}
+
 export interface PackRequest {
   question: string;
   history: Turn[];
@@ -55,11 +74,7 @@ export interface PackRequest {
   budgetTokens: number;
 }
 
-export interface PackedPrompt {
-  packId: number;
-  tokenIds: Int32Array;
-  /** What the tokens are, by the token at which each part starts. */
-  spans: PromptSpan[];
+export interface PackedPrompt extends PackedBase {
   inclusion: InclusionReport;
   tokenizeMs: number;
 }

@@ -1,4 +1,4 @@
-import type { Device, DeviceChoice, EngineStatus } from '../../protocol';
+import type { Device, DeviceChoice, EngineStatus, WarmStatus } from '../../protocol';
 import type { LoadedModel } from '../backends/backend';
 import { CancelledError, LongviewError, messageOf, throwIfCancelled } from '../errors';
 import type { BackendProvider } from './backend-provider';
@@ -10,11 +10,13 @@ import type {
   GenerationResult,
   Prompt,
   TokenText,
+  WarmRequest,
 } from './generation';
 import { runGeneration } from './generation-loop';
 import { type LoadDefaults, ResidentModel } from './resident-model';
 import { Scheduler } from './scheduler';
 import type { Sequence } from './sequence';
+import { type WarmProgress, warmUp } from './warming';
 
 export interface EngineDependencies {
   backends: BackendProvider;
@@ -52,6 +54,11 @@ export class Engine {
     return this.resident.heldTokens(settings);
   }
 
+  /** How far `warm` has come, for the status. */
+  reportWarm(status: WarmStatus | undefined): void {
+    this.board.warmed(status);
+  }
+
   /** The device went away while or before it came back; shown until the next question succeeds. */
   reportBackend(state: 'restarting' | 'idle' | 'failed', message?: string): void {
     this.board.holdsNothing();
@@ -74,7 +81,7 @@ export class Engine {
     this.board.queued(this.scheduler.waiting);
     const model = ticket.granted.then(async () => {
       clock.mark('turn');
-      const loaded = await this.load(request, onEvent, signal);
+      const loaded = await this.load(await request.settings, onEvent, signal);
       clock.mark('model');
       return loaded;
     });
@@ -96,16 +103,63 @@ export class Engine {
     }
   }
 
+  /**
+   * Computes a prompt ahead of the question when nobody asks, and gives way to every question at once: then it ends
+   * with `CancelledError`, as it does when `signal` is aborted. What was computed until then is not lost.
+   *
+   * @throws CancelledError; LongviewError as the backend does
+   */
+  async warm(
+    request: WarmRequest,
+    onProgress: (progress: WarmProgress) => void,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const ticket = this.scheduler.enqueueBackground();
+    const ending = AbortSignal.any([signal, ticket.preempted]);
+    try {
+      await untilAborted(signal, ticket.granted);
+      await this.load(request.settings, () => undefined, ending);
+      throwIfCancelled(ending);
+      await this.runWarming(request, onProgress, ending);
+    } finally {
+      ticket.release();
+    }
+  }
+
   async dispose(): Promise<void> {
     await this.backends.dispose();
   }
 
+  private async runWarming(
+    { settings, prompt, breathe }: WarmRequest,
+    onProgress: (progress: WarmProgress) => void,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { tokenIds } = prompt;
+    let sequence: Sequence | undefined;
+    try {
+      const wanted = {
+        id: prompt.id,
+        tokens: tokenIds,
+        attention: { kind: 'dense' },
+        // The question that follows goes on in the same place.
+        totalTokens: settings.contextTokens,
+      } as const;
+      if (this.resident.covers(wanted)) return;
+      const { backend, model, ...opened } = await this.resident.sequenceFor(wanted, NO_SAMPLING, NO_TEXT);
+      sequence = opened.sequence;
+      await warmUp({ backend, model, sequence, prompt: tokenIds, onProgress, breathe, signal });
+    } catch (error) {
+      if (!(error instanceof CancelledError)) await this.recover(sequence, error);
+      throw error;
+    }
+  }
+
   private async load(
-    request: GenerationRequest,
+    settings: EngineSettings,
     onEvent: (event: GenerationEvent) => void,
     signal: AbortSignal,
   ): Promise<LoadedModel> {
-    const settings = await request.settings;
     throwIfCancelled(signal);
     if (!this.resident.holds(settings)) {
       this.board.moveTo('starting');
@@ -192,6 +246,10 @@ export class Engine {
     else release();
   }
 }
+
+/** Nothing is sampled while a prompt is warmed; the question sets its own when it goes on. */
+const NO_SAMPLING = { temperature: 0, topP: 1, topK: 0, stop: [] };
+const NO_TEXT = { firstUnusedToken: 1 };
 
 function roomForAnswer(promptTokens: number, contextTokens: number): number {
   if (promptTokens > 0 && promptTokens < contextTokens) return contextTokens - promptTokens;

@@ -3,6 +3,7 @@ import type { Backend, StepResult } from '../backends/backend';
 import { CancelledError, LongviewError } from '../errors';
 import type { TokenId } from '../tokenizer/tokenizer';
 import type { GenerationEvent, TokenText } from './generation';
+import { interruptible } from './interruptible';
 import { type PrefillPace, planPrefill } from './prefill-schedule';
 import type { Sequence } from './sequence';
 import { StopMatcher } from './stop-matcher';
@@ -74,18 +75,6 @@ async function prefill(input: LoopInput): Promise<TokenId> {
   }
   if (input.signal.aborted) throw new CancelledError();
   return sampled(last);
-}
-
-/** Runs a chunk and ends it early, where the device can, when `signal` is aborted. */
-async function interruptible<T>(backend: Backend, signal: AbortSignal, run: () => Promise<T>): Promise<T> {
-  // Where it fails, so does the chunk, which is what is awaited.
-  const interrupt = (): void => void backend.interrupt?.().catch(() => undefined);
-  signal.addEventListener('abort', interrupt, { once: true });
-  try {
-    return await run();
-  } finally {
-    signal.removeEventListener('abort', interrupt);
-  }
 }
 
 async function decode(input: LoopInput, first: TokenId): Promise<LoopResult> {

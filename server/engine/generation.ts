@@ -41,6 +41,15 @@ export interface GenerationRequest {
   clock: TtftClock;
 }
 
+/** A prompt to compute before anybody asks. */
+export interface WarmRequest {
+  settings: EngineSettings;
+  /** The beginning that all questions have in common. */
+  prompt: Prompt;
+  /** Resolves when the machine has time for the next chunk, at the latest when the signal is aborted. */
+  breathe: (signal: AbortSignal) => Promise<void>;
+}
+
 export type GenerationEvent =
   | { kind: 'queued'; ahead: number }
   | ({ kind: 'load' } & LoadProgress)

@@ -10,6 +10,7 @@ import { LongviewError, messageOf } from '../errors';
 import type { BackendProvider } from './backend-provider';
 import type { EngineSettings, TokenText } from './generation';
 import { PrefillPace } from './prefill-schedule';
+import type { PlannedPrompt } from './prefix-cache/held-prompts';
 import { type OpenedSequence, PrefixCache, type WantedPrompt } from './prefix-cache/prefix-cache';
 import type { Sequence } from './sequence';
 
@@ -70,11 +71,20 @@ export class ResidentModel {
     return this.holds(settings) ? (this.loaded?.cache.heldTokens ?? []) : [];
   }
 
+  /** True when all of `prompt` is held already. */
+  covers(prompt: PlannedPrompt): boolean {
+    return this.loaded?.cache.covers(prompt) ?? false;
+  }
+
   /**
    * A sequence that holds what could be reused of `prompt`. The caller runs on it and calls `drop` when a call on it
    * failed.
    */
-  async sequenceFor(prompt: WantedPrompt, sampling: SamplingOptions, text: TokenText): Promise<Residence> {
+  async sequenceFor(
+    prompt: WantedPrompt,
+    sampling: SamplingOptions,
+    text: Pick<TokenText, 'firstUnusedToken'>,
+  ): Promise<Residence> {
     if (!this.loaded) throw new Error('a sequence was asked for before a model was loaded');
     const { backend, model, pace, cache } = this.loaded;
     const start: OpenSequenceRequest = { sampling, firstUnusedToken: text.firstUnusedToken };

@@ -7,6 +7,9 @@ import { TtftClock } from '../engine/ttft-clock';
 import type { ModelStore, ResolvedModel } from '../models/model-store';
 import { type AskBudget, budgetFor } from './ask-budget';
 import { AskStream } from './ask-stream';
+import { cacheMissText } from './cache-miss';
+import { engineSettings } from './engine-settings';
+import type { PromptMemory } from './prompt-memory';
 import { ttftRecord } from './ttft-record';
 
 export interface AskDependencies {
@@ -15,6 +18,7 @@ export interface AskDependencies {
   engine: Pick<Engine, 'generate' | 'deviceFor'>;
   /** The text of a model's tokens; may be called for every question. */
   tokenText: (model: ResolvedModel) => Promise<TokenText>;
+  prompts: PromptMemory;
   /** Milliseconds of a steady clock. */
   now: () => number;
 }
@@ -95,6 +99,7 @@ class Answering {
       (fraction) => this.stream.emit({ kind: 'stage', stage: 'pack', fraction }),
       this.preparing.signal,
     );
+    this.deps.prompts.note(packed.packId, packed.spans);
     this.stream.emit({ kind: 'packed', inclusion: packed.inclusion });
     return packed;
   }
@@ -104,15 +109,9 @@ class Answering {
     packing: Promise<PackedPrompt>,
     signal: AbortSignal,
   ): Promise<GenerationResult> {
-    const { device, attention, maxAnswerTokens, sampling } = this.params.options;
-    const settings = choosing.then(({ model, budget }) => ({
-      modelName: model.id,
-      modelPath: model.path,
-      modelSha256: model.sha256,
-      device,
-      attention,
-      contextTokens: budget.contextTokens,
-    }));
+    const { options } = this.params;
+    const { maxAnswerTokens, sampling } = options;
+    const settings = choosing.then(({ model, budget }) => engineSettings(options, model, budget));
     return this.deps.engine.generate(
       {
         settings,
@@ -133,7 +132,9 @@ class Answering {
     packed: PackedPrompt,
     result: GenerationResult,
   ): Promise<AskResult> {
-    const record = ttftRecord(model.id, packed, result, this.clock);
+    const before = this.deps.prompts.spansOf(result.cache.comparedWith);
+    const miss = cacheMissText(result.cache, packed.spans, before, Date.now());
+    const record = ttftRecord(model.id, packed, result, this.clock, miss);
     this.stream.emit({ kind: 'done', record });
     const { answer, stopReason } = result;
     const citations = await this.deps.context.cite(packed.packId, answer);

@@ -11,6 +11,7 @@ import type {
   OverlayParams,
   SamplingOptions,
   Turn,
+  WarmPrefixParams,
   WorkspaceRoot,
 } from '../../protocol';
 
@@ -76,6 +77,11 @@ export const manifestSyncParams: z.ZodType<ManifestSyncParams> = z.object({
 });
 
 export const overlayParams: z.ZodType<OverlayParams> = z.object({ ...place, text: z.string().nullable() });
+
+export const warmPrefixParams: z.ZodType<WarmPrefixParams> = z.object({
+  enabled: z.boolean(),
+  options: askOptions,
+});
 
 export const downloadModelParams: z.ZodType<DownloadModelParams> = z.object({
   partialResultToken,

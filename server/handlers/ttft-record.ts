@@ -9,6 +9,7 @@ export function ttftRecord(
   packed: PackedPrompt,
   result: GenerationResult,
   clock: TtftClock,
+  cacheMiss: string | undefined,
 ): TtftRecord {
   const stagesMs = roundedStages(clock.stages(packed.tokenizeMs));
   return {
@@ -16,6 +17,8 @@ export function ttftRecord(
     stagesMs,
     promptTokens: result.promptTokens,
     cachedTokens: result.cache.cachedTokens,
+    cacheSource: result.cache.source,
+    ...(cacheMiss !== undefined && { cacheMiss }),
     answerTokens: result.answerTokens,
     decodeTokensPerSecond: tenths(perSecond(result.answerTokens - 1, clock.decodeMs)),
     prefillTokensPerSecond: tenths(

@@ -9,6 +9,8 @@ export interface Base {
   /** True when every usable file is there. */
   all: boolean;
   outline: string;
+  /** False when the question left less room than usual: then it is no measure for the next one. */
+  isUsual: boolean;
   /** In the order of the prompt. */
   files: FileBlock[];
   /** Tokens of files and outline. */
@@ -53,13 +55,18 @@ export async function chooseBase(
   mostTokens: number,
   without: ReadonlySet<string> = new Set(),
 ): Promise<Base> {
-  const room = (share: number): number => Math.min(input.budgetTokens * share - fixedTokens, mostTokens);
+  const usual = (share: number): number => input.budgetTokens * share - fixedTokens;
+  const room = (share: number): number => Math.min(usual(share), mostTokens);
+  const isUsual = mostTokens >= usual(KEEP_SHARE) && without.size === 0;
   const all = without.size === 0 && (await takeAll(input, room(ALL_SHARE)));
-  return all || takeBest(input, room(FILL_SHARE), room(KEEP_SHARE), without);
+  const base = all || (await takeBest(input, room(FILL_SHARE), room(KEEP_SHARE), without));
+  return { ...base, isUsual };
 }
 
+type Choice = Omit<Base, 'isUsual'>;
+
 /** All files, or false as soon as they are too many. */
-async function takeAll(input: BaseInput, room: number): Promise<Base | false> {
+async function takeAll(input: BaseInput, room: number): Promise<Choice | false> {
   const chosen = new Chosen(input, '', 0);
   for (const path of input.usablePaths) {
     await chosen.take(path);
@@ -73,7 +80,7 @@ async function takeBest(
   fillRoom: number,
   keepRoom: number,
   without: ReadonlySet<string>,
-): Promise<Base> {
+): Promise<Choice> {
   const { earlierBase, budgetTokens } = input;
   const outline = outlineWithin(input.usablePaths, fillRoom, input.encode);
   const chosen = new Chosen(input, outline, outline === '' ? 0 : input.encode(outline).length);
@@ -111,7 +118,7 @@ class Chosen {
     }
   }
 
-  base(all: boolean): Base {
+  base(all: boolean): Choice {
     const { outline, tokens, lost } = this;
     return { all, outline, files: orderFiles(this.files), tokens, lost };
   }

@@ -76,7 +76,7 @@ export function orderMessages(parts: PromptParts, encode: (text: string) => Int3
 function changeParts({ newer, removed }: Changes, encode: (text: string) => Int32Array): PromptPart[] {
   if (newer.length + removed.length === 0) return [];
   return [
-    { label: { kind: 'instructions' }, ids: encode(NEWER_FILES_TEXT) },
+    { label: { kind: 'attachment' }, ids: encode(NEWER_FILES_TEXT) },
     ...removed.map(
       (path): PromptPart => ({
         label: { kind: 'removedFile', path },

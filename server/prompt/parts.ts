@@ -27,6 +27,16 @@ export function spansOf(parts: readonly PromptPart[]): PromptSpan[] {
   return spans;
 }
 
+const BASE_KINDS: readonly PartLabel['kind'][] = ['template', 'instructions', 'tree', 'file'];
+
+/** Tokens of the base: what stands before everything that belongs to one conversation or question. */
+export function baseTokensOf(spans: readonly PromptSpan[]): number {
+  const end = spans.findIndex(({ label }) => !BASE_KINDS.includes(label.kind));
+  const base = end < 0 ? spans : spans.slice(0, end);
+  const last = base.findLastIndex(({ label }) => label.kind !== 'template');
+  return spans[last + 1]?.startToken ?? 0;
+}
+
 /** The part that holds `token`; undefined past the end of an empty prompt. */
 export function labelAt(spans: readonly PromptSpan[], token: number): PartLabel | undefined {
   return spans.findLast(({ startToken }) => startToken <= token)?.label;

@@ -72,6 +72,9 @@ const record = z.object({
   }),
   promptTokens: z.number(),
   cachedTokens: z.number(),
+  // Absent in what an older version stored.
+  cacheSource: z._default(z.enum(['device', 'memory', 'disk', 'none']), 'none'),
+  cacheMiss: z.exactOptional(z.string()),
   answerTokens: z.number(),
   decodeTokensPerSecond: z.number(),
   prefillTokensPerSecond: z.number(),

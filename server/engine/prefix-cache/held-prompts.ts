@@ -50,6 +50,14 @@ export class HeldPrompts {
     return best;
   }
 
+  cover({ tokens, attention }: PlannedPrompt): boolean {
+    return this.prompts.some(
+      (held) =>
+        attentionKey(held.attention) === attentionKey(attention) &&
+        held.sequence.sharedWith(tokens) === tokens.length,
+    );
+  }
+
   /** Takes a sequence as the one used last, now for `prompt`. */
   hold(sequence: Sequence, prompt: PlannedPrompt): HeldPrompt {
     this.release(sequence);

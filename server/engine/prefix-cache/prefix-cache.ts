@@ -40,6 +40,11 @@ export class PrefixCache {
     return this.held.all.map(({ sequence }) => sequence.tokens.slice());
   }
 
+  /** True when a prompt that is held starts with all of `prompt`. */
+  covers(prompt: PlannedPrompt): boolean {
+    return this.held.cover(prompt);
+  }
+
   /** A sequence that holds as much of `prompt` as there is; the caller computes the rest on it. */
   async open(prompt: WantedPrompt, start: OpenSequenceRequest): Promise<OpenedSequence> {
     const match = this.held.best(prompt);

@@ -19,6 +19,7 @@ suite('settings', () => {
       topK: 0,
       exclude: [],
       cpuThreads: 0,
+      warmPrefix: true,
       statusBarVisible: true,
     });
   });
@@ -56,6 +57,7 @@ suite('settings', () => {
     exclude: ['*.csv', [3], ['']],
     cpuThreads: [-1, 1000],
     cacheDir: ['relative/dir', 7],
+    warmPrefix: ['yes', 1],
     'statusBar.visible': ['yes'],
   };
   for (const [key, values] of Object.entries(bad)) {

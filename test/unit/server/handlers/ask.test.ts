@@ -4,6 +4,7 @@ import type { ContextService, PackRequest } from '../../../../server/context/con
 import { Engine } from '../../../../server/engine/engine';
 import { CancelledError, LongviewError } from '../../../../server/errors';
 import { type AskDependencies, AskHandler } from '../../../../server/handlers/ask';
+import { PromptMemory } from '../../../../server/handlers/prompt-memory';
 import { FAKE_TEXT, FakeBackend, FakeProvider, type FakeScript } from '../engine/fake-backend';
 
 const INCLUSION: InclusionReport = {
@@ -62,6 +63,8 @@ class FakeContext implements ContextService {
     };
   }
 
+  packBase = () => Promise.reject(new Error('not asked for here'));
+
   cite(packId: number, answer: string) {
     assert.ok(packId <= this.lastPackId);
     assert.ok(!this.released.includes(packId), 'cited after it was released');
@@ -97,6 +100,7 @@ function setup(
     context,
     engine,
     tokenText: () => Promise.resolve(FAKE_TEXT),
+    prompts: new PromptMemory(),
     now: () => now++,
   });
   const events: AskEvent[] = [];
