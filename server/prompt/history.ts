@@ -12,7 +12,7 @@ export interface KeptHistory {
   shortenedTurns: number;
 }
 
-export const NO_HISTORY: KeptHistory = { messages: [], tokens: 0, droppedTurns: 0, shortenedTurns: 0 };
+const NO_HISTORY: KeptHistory = { messages: [], tokens: 0, droppedTurns: 0, shortenedTurns: 0 };
 
 /** With fewer tokens left, half a question and half an answer say nothing. */
 const LEAST_SHORTENED_TOKENS = 64;
