@@ -50,6 +50,8 @@ export interface LoadRequest {
   attention: AttentionChoice;
   /** Longest sequence, prompt and answer together. */
   contextTokens: number;
+  /** How many times longer than the trained context YaRN may make it, where `contextTokens` needs that. */
+  yarnFactor?: number;
   cpuThreads: number;
   /** MatMul accuracy of the CPU backend: 0 keeps activations in fp32, 4 rounds them to int8 blocks. */
   matmulAccuracy?: 0 | 4;

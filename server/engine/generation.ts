@@ -12,6 +12,8 @@ export interface EngineSettings {
   device: DeviceChoice;
   attention: AttentionChoice;
   contextTokens: number;
+  /** As in `LoadRequest`. */
+  yarnFactor?: number;
 }
 
 /** What the engine needs to know of a vocabulary. A `Tokenizer` is one. */

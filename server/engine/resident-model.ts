@@ -101,8 +101,9 @@ export class ResidentModel {
   }
 
   private requestFor(settings: EngineSettings): LoadRequest {
-    const { modelPath, modelSha256, device, attention, contextTokens } = settings;
-    return { modelPath, modelSha256, device, attention, contextTokens, ...this.defaults };
+    const { modelPath, modelSha256, device, attention, contextTokens, yarnFactor } = settings;
+    const extension = yarnFactor === undefined ? {} : { yarnFactor };
+    return { modelPath, modelSha256, device, attention, contextTokens, ...extension, ...this.defaults };
   }
 }
 
@@ -115,6 +116,15 @@ export interface Residence {
 }
 
 /** Everything that the KV depends on: the weights by their hash, not by their path. */
-function keyOf({ modelSha256, device, attention, contextTokens, cpuThreads, matmulAccuracy }: LoadRequest) {
-  return JSON.stringify([modelSha256, device, attention, contextTokens, cpuThreads, matmulAccuracy]);
+function keyOf(request: LoadRequest): string {
+  const { modelSha256, device, attention, contextTokens, yarnFactor, cpuThreads, matmulAccuracy } = request;
+  return JSON.stringify([
+    modelSha256,
+    device,
+    attention,
+    contextTokens,
+    yarnFactor,
+    cpuThreads,
+    matmulAccuracy,
+  ]);
 }

@@ -111,6 +111,7 @@ class Answering {
       device,
       attention,
       contextTokens: budget.contextTokens,
+      ...(model.yarnFactor !== undefined && { yarnFactor: model.yarnFactor }),
     }));
     return this.deps.engine.generate(
       {

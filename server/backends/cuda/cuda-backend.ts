@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto';
 import { LongviewError } from '../../errors';
 import { openGguf } from '../../models/gguf/open-gguf';
 import type { ModelSpec } from '../../models/model-spec';
-import { readModelSpec } from '../../models/read-model-spec';
+import { type SpecForLoad, specForLoad } from '../../models/spec-for-load';
 import type {
   Backend,
   DecodeStepRequest,
@@ -66,7 +66,8 @@ export class CudaBackend implements Backend {
     await this.dispose();
     const gguf = await openGguf(request.modelPath);
     try {
-      const spec = readModelSpec(gguf);
+      const prepared = await specForLoad(gguf, request);
+      const { spec } = prepared;
       onProgress({ stage: 'load', fraction: 0 });
       this.model = { spec, path: request.modelPath };
       const plan = await this.run(() =>
@@ -82,7 +83,7 @@ export class CudaBackend implements Backend {
         ),
       );
       onProgress({ stage: 'load', fraction: 1 });
-      return this.describe(spec, request, plan);
+      return this.describe(prepared, request, plan);
     } catch (error) {
       this.model = undefined;
       throw error;
@@ -155,7 +156,12 @@ export class CudaBackend implements Backend {
     return { temperature, topP, topK, seed, candidates: firstUnusedToken };
   }
 
-  private describe(spec: ModelSpec, { contextTokens }: LoadRequest, plan: CudaMemoryPlan): LoadedModel {
+  private describe(
+    { spec, notices }: SpecForLoad,
+    { contextTokens }: LoadRequest,
+    { weights, description }: CudaMemoryPlan,
+  ): LoadedModel {
+    const isShort = weights === 'stored';
     return {
       backend: 'cuda',
       device: this.dependencies.device.name,
@@ -164,10 +170,12 @@ export class CudaBackend implements Backend {
       vocabSize: spec.vocabSize,
       maxSequences: MAX_SEQUENCES,
       prefillChunkTokens: Math.min(CHUNK_TOKENS, contextTokens),
-      notices:
-        plan.weights === 'stored'
-          ? [`GPU memory is short: the weights stay quantised, which slows prefill (${plan.description}).`]
-          : [],
+      notices: [
+        ...notices,
+        ...(isShort
+          ? [`GPU memory is short: the weights stay quantised, which slows prefill (${description}).`]
+          : []),
+      ],
     };
   }
 }

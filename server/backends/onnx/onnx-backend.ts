@@ -4,7 +4,7 @@ import { LongviewError } from '../../errors';
 import type { GgufFile } from '../../models/gguf/gguf-file';
 import { openGguf } from '../../models/gguf/open-gguf';
 import type { ModelSpec } from '../../models/model-spec';
-import { readModelSpec } from '../../models/read-model-spec';
+import { type SpecForLoad, specForLoad } from '../../models/spec-for-load';
 import type {
   Backend,
   DecodeStepRequest,
@@ -65,11 +65,9 @@ export class OnnxBackend implements Backend {
     const runtime = await this.dependencies.loadRuntime();
     const gguf = await openGguf(request.modelPath);
     try {
-      const spec = readModelSpec(gguf);
+      const prepared = await specForLoad(gguf, request);
+      const { spec } = prepared;
       checkFamily(spec, request.modelPath);
-      if (request.contextTokens > spec.trainedContextTokens) {
-        throw contextTooLarge(request.contextTokens, spec.trainedContextTokens, spec.name);
-      }
       const weights = await convertedWeights(request, gguf, onProgress);
       onProgress({ stage: 'load', fraction: 0 });
       const session = await DecoderSession.load(runtime, {
@@ -82,7 +80,7 @@ export class OnnxBackend implements Backend {
       });
       this.model = { spec, session, contextTokens: request.contextTokens };
       onProgress({ stage: 'load', fraction: 1 });
-      return describeModel(spec, request, weights);
+      return describeModel(prepared, request, weights);
     } finally {
       await gguf.close();
     }
@@ -184,7 +182,11 @@ function convertedWeights(
   });
 }
 
-function describeModel(spec: ModelSpec, request: LoadRequest, weights: ConvertedWeights): LoadedModel {
+function describeModel(
+  { spec, notices }: SpecForLoad,
+  request: LoadRequest,
+  weights: ConvertedWeights,
+): LoadedModel {
   const { cpuThreads, contextTokens } = request;
   return {
     backend: 'onnx',
@@ -194,10 +196,12 @@ function describeModel(spec: ModelSpec, request: LoadRequest, weights: Converted
     vocabSize: spec.vocabSize,
     maxSequences: MAX_SEQUENCES,
     prefillChunkTokens: prefillChunkSize(spec, contextTokens, cpuThreads),
-    notices:
-      weights.damage === undefined
+    notices: [
+      ...notices,
+      ...(weights.damage === undefined
         ? []
-        : [`The converted weights in the cache were damaged (${weights.damage}) and were made again.`],
+        : [`The converted weights in the cache were damaged (${weights.damage}) and were made again.`]),
+    ],
   };
 }
 

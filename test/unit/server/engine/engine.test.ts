@@ -95,6 +95,7 @@ suite('Engine', () => {
     ['another model', { modelSha256: 'b'.repeat(64) }],
     ['another attention', { attention: 'sample' }],
     ['another context', { contextTokens: 50 }],
+    ['positions stretched by YaRN', { yarnFactor: 4 }],
     ['another device', { device: 'cpu' }],
   ] as const) {
     test(`never reuses KV under ${what}`, async () => {

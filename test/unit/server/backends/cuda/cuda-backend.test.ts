@@ -103,6 +103,14 @@ suite('CUDA backend', () => {
     ]);
   });
 
+  test('reaches beyond the trained context where YaRN is allowed, and says so', async () => {
+    const { notices, contextTokens } = await load({ contextTokens: 4096, yarnFactor: 4 });
+    assert.equal(contextTokens, 4096);
+    assert.match(notices.join(), /YaRN factor 4/);
+    assert.equal(engine.loaded?.spec.yarn?.factor, 4);
+    await rejectsWith(load({ contextTokens: 4096 }), 'contextTooLarge', /trained for 1024/, /at most 1024/);
+  });
+
   test('says when the weights stay quantised for want of memory', async () => {
     engine.plan = { ...engine.plan, weights: 'stored' };
     const { notices } = await load();

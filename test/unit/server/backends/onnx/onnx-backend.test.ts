@@ -172,6 +172,8 @@ suite('onnx backend', () => {
 
   test('a context beyond the trained one is refused before anything is computed', async () => {
     await assert.rejects(load({ contextTokens: 513 }), isError('contextTooLarge', /513 tokens .* 512/));
+    const { notices } = await load({ contextTokens: 513, yarnFactor: 4 });
+    assert.match(notices.join(), /YaRN factor 4/);
   });
 
   test('cuda and sample attention are refused with the reason, whatever the model', async () => {
