@@ -1,5 +1,5 @@
 import type { Quality } from '../../protocol';
-import type { BlockSelection } from '../backends/backend';
+import type { BlockSelection, SparsePrefill } from '../backends/backend';
 
 /** How the prompt of one generation is read. Decoding is always dense. */
 export type AttentionPlan = { kind: 'dense' } | SamplePlan;
@@ -21,8 +21,18 @@ export const SELECTION_GRID_TOKENS = 128;
 /** Names the KV that a plan makes: plans with one key make the same KV of the same tokens. */
 export function attentionKey(plan: AttentionPlan): string {
   if (plan.kind === 'dense') return 'dense';
-  const { strategy, alpha, rowsPerTile, keyPooling, windowTokens, sinkTokens } = plan.selection;
-  return ['sample', strategy, alpha, rowsPerTile, keyPooling, windowTokens, sinkTokens].join('/');
+  const { strategy, ...parameters } = plan.selection;
+  // By name, so that two ways to write one selection down are one key.
+  const named = Object.entries(parameters)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, value]) => `${name}=${value}`);
+  return ['sample', strategy, ...named].join('/');
+}
+
+/** What a prefill call is told of a plan. */
+export function sparsePrefill(plan: AttentionPlan, promptTokens: number): SparsePrefill | undefined {
+  if (plan.kind === 'dense') return undefined;
+  return { selection: plan.selection, denseFromToken: sparseTokensOf(plan, promptTokens) };
 }
 
 /** How many leading tokens of a prompt run sparse under `plan`: whole query tiles. The rest runs dense. */

@@ -1,6 +1,8 @@
 import type { Device, DeviceChoice, EngineStatus } from '../../protocol';
 import type { LoadedModel } from '../backends/backend';
 import { CancelledError, LongviewError, messageOf, throwIfCancelled } from '../errors';
+import type { AttentionPlan } from './attention-plan';
+import { planAttention } from './attention-policy';
 import type { BackendProvider } from './backend-provider';
 import { EngineStatusBoard } from './engine-status';
 import type { GenerationEvent, GenerationRequest, GenerationResult, TokenText } from './generation';
@@ -71,13 +73,14 @@ export class Engine {
     });
 
     try {
-      const [ids, text, loaded] = await untilAborted(
+      const [ids, text, loaded, wish] = await untilAborted(
         signal,
         Promise.all([prompt, request.text, model, request.settings]),
       );
       const room = roomForAnswer(ids.length, loaded.contextTokens);
       const maxAnswerTokens = Math.min(request.maxAnswerTokens, room);
-      return await this.run({ ...request, maxAnswerTokens }, ids, text, onEvent, signal);
+      const attention = planAttention(wish, ids.length, loaded.sampleUnavailable);
+      return await this.run({ ...request, maxAnswerTokens }, { ids, attention, text }, onEvent, signal);
     } finally {
       this.giveBack(ticket, model);
     }
@@ -114,20 +117,21 @@ export class Engine {
 
   private async run(
     request: GenerationRequest,
-    prompt: Int32Array,
-    text: TokenText,
+    { ids: prompt, attention, text }: Prompt,
     onEvent: (event: GenerationEvent) => void,
     signal: AbortSignal,
   ): Promise<GenerationResult> {
     const { sampling, clock } = request;
     this.board.moveTo('busy');
     try {
-      const { backend, model, pace, sequence } = await this.resident.sequenceFor(prompt, sampling, text);
+      const residence = await this.resident.sequenceFor(prompt, attention, sampling, text);
+      const { backend, model, pace, sequence, tokensReadAnew } = residence;
       const cachedTokens = sequence.lengthTokens;
       const result = await runGeneration({
         backend,
         sequence,
         prompt,
+        attention,
         text,
         chunkTokens: model.prefillChunkTokens,
         stop: sampling.stop,
@@ -138,7 +142,7 @@ export class Engine {
         signal,
       });
       this.board.moveTo('ready');
-      return { ...result, promptTokens: prompt.length, cachedTokens, model };
+      return { ...result, promptTokens: prompt.length, cachedTokens, tokensReadAnew, model, attention };
     } catch (error) {
       if (error instanceof CancelledError) this.board.moveTo('ready');
       else await this.recover(error);
@@ -171,6 +175,13 @@ export class Engine {
     if (ticket.isGranted) void Promise.allSettled([model]).then(release);
     else release();
   }
+}
+
+/** A prompt, and how it is read. */
+interface Prompt {
+  ids: Int32Array;
+  attention: AttentionPlan;
+  text: TokenText;
 }
 
 function roomForAnswer(promptTokens: number, contextTokens: number): number {

@@ -1,16 +1,17 @@
-import type { AttentionChoice, DeviceChoice, SamplingOptions, StopReason } from '../../protocol';
-import type { LoadedModel, LoadProgress } from '../backends/backend';
+import type { DeviceChoice, SamplingOptions, StopReason } from '../../protocol';
+import type { BlockCounts, LoadedModel, LoadProgress } from '../backends/backend';
 import type { StreamDecoder, TokenId } from '../tokenizer/tokenizer';
+import type { AttentionPlan } from './attention-plan';
+import type { AttentionWish } from './attention-policy';
 import type { TtftClock } from './ttft-clock';
 
 /** The model and the settings that a generation needs; KV made under others is never reused. */
-export interface EngineSettings {
+export interface EngineSettings extends AttentionWish {
   /** Name for people. */
   modelName: string;
   modelPath: string;
   modelSha256: string;
   device: DeviceChoice;
-  attention: AttentionChoice;
   contextTokens: number;
   /** As in `LoadRequest`. */
   yarnFactor?: number;
@@ -48,5 +49,10 @@ export interface GenerationResult {
   promptTokens: number;
   cachedTokens: number;
   answerTokens: number;
+  /** Tokens of the prompt whose KV was here, but made with another attention. */
+  tokensReadAnew: number;
   model: LoadedModel;
+  attention: AttentionPlan;
+  /** Under `sample`: of the chunks that were computed. */
+  blocks?: BlockCounts;
 }

@@ -7,6 +7,13 @@ import type {
   OpenSequenceRequest,
 } from '../backends/backend';
 import { LongviewError, messageOf } from '../errors';
+import {
+  type AttentionPlan,
+  attentionKey,
+  reusableTokens,
+  SELECTION_GRID_TOKENS,
+  sparseTokensOf,
+} from './attention-plan';
 import type { BackendProvider } from './backend-provider';
 import type { EngineSettings, TokenText } from './generation';
 import { PrefillPace } from './prefill-schedule';
@@ -24,7 +31,7 @@ export interface LoadDefaults {
  */
 export class ResidentModel {
   private loaded: { backend: Backend; key: string; model: LoadedModel; pace: PrefillPace } | undefined;
-  private kept: Sequence | undefined;
+  private kept: KeptSequence | undefined;
   private acquired: Backend | undefined;
 
   constructor(
@@ -60,18 +67,27 @@ export class ResidentModel {
    * The kept sequence rewound to what it shares with `prompt`, or a fresh one: its length is the prefix hit.
    * The caller runs on it and calls `drop` when a call on it failed.
    */
-  async sequenceFor(prompt: Int32Array, sampling: SamplingOptions, text: TokenText): Promise<Residence> {
+  async sequenceFor(
+    prompt: Int32Array,
+    attention: AttentionPlan,
+    sampling: SamplingOptions,
+    text: TokenText,
+  ): Promise<Residence> {
     if (!this.loaded) throw new Error('a sequence was asked for before a model was loaded');
     const { backend, model, pace } = this.loaded;
     const start: OpenSequenceRequest = { sampling, firstUnusedToken: text.firstUnusedToken };
-    if (this.kept) {
-      const lengthTokens = this.kept.prefixHit(prompt);
-      await backend.rewindSequence({ ...start, sequence: this.kept.id, lengthTokens });
-      this.kept.rewind(lengthTokens);
-    } else {
-      this.kept = new Sequence(await backend.openSequence(start), model.contextTokens);
+    const sparseTokens = sparseTokensOf(attention, prompt.length);
+    if (!this.kept) {
+      const sequence = new Sequence(await backend.openSequence(start), model.contextTokens);
+      this.kept = { sequence, attention, sparseTokens };
+      return { backend, model, pace, sequence, tokensReadAnew: 0 };
     }
-    return { backend, model, pace, sequence: this.kept };
+    const { sequence } = this.kept;
+    const { hitTokens, tokensReadAnew } = prefixHit(this.kept, prompt, attention);
+    await backend.rewindSequence({ ...start, sequence: sequence.id, lengthTokens: hitTokens });
+    sequence.rewind(hitTokens);
+    this.kept = { sequence, attention, sparseTokens };
+    return { backend, model, pace, sequence, tokensReadAnew };
   }
 
   /** After a failed call: what the device holds for the sequence is unknown, so it is let go. */
@@ -81,7 +97,7 @@ export class ResidentModel {
     if (!this.hasDevice) this.forget();
     if (!this.hasDevice || !loaded || !kept) return;
     try {
-      await loaded.backend.closeSequence(kept.id);
+      await loaded.backend.closeSequence(kept.sequence.id);
     } catch (closing) {
       // A device that cannot even let go of a sequence is not to be trusted with the next prompt.
       this.forget();
@@ -107,24 +123,38 @@ export class ResidentModel {
   }
 }
 
+/** The sequence on the device, how its prompt was read, and how many of its leading tokens ran sparse. */
+interface KeptSequence {
+  sequence: Sequence;
+  attention: AttentionPlan;
+  sparseTokens: number;
+}
+
+/** What of `prompt` the kept sequence holds as `attention` would make it. */
+function prefixHit(kept: KeptSequence, prompt: Int32Array, attention: AttentionPlan) {
+  const sharedTokens = kept.sequence.sharedWith(prompt);
+  const hitTokens = reusableTokens(attention, {
+    sharedTokens,
+    keptSparseTokens: kept.sparseTokens,
+    promptTokens: prompt.length,
+  });
+  if (attentionKey(attention) === attentionKey(kept.attention)) return { hitTokens, tokensReadAnew: 0 };
+  // What every prompt begins with is no loss worth telling.
+  return { hitTokens: 0, tokensReadAnew: sharedTokens < SELECTION_GRID_TOKENS ? 0 : sharedTokens };
+}
+
 /** A loaded model with a sequence to run on. */
 export interface Residence {
   backend: Backend;
   model: LoadedModel;
   pace: PrefillPace;
   sequence: Sequence;
+  /** Tokens whose KV is here, but made with another attention: they are not reused. */
+  tokensReadAnew: number;
 }
 
-/** Everything that the KV depends on: the weights by their hash, not by their path. */
+/** Everything that a load decides: the weights by their hash, not by their path. Attention is of each prompt. */
 function keyOf(request: LoadRequest): string {
-  const { modelSha256, device, attention, contextTokens, yarnFactor, cpuThreads, matmulAccuracy } = request;
-  return JSON.stringify([
-    modelSha256,
-    device,
-    attention,
-    contextTokens,
-    yarnFactor,
-    cpuThreads,
-    matmulAccuracy,
-  ]);
+  const { modelSha256, device, contextTokens, yarnFactor, cpuThreads, matmulAccuracy } = request;
+  return JSON.stringify([modelSha256, device, contextTokens, yarnFactor, cpuThreads, matmulAccuracy]);
 }

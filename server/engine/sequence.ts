@@ -30,12 +30,9 @@ export class Sequence {
     this.count = lengthTokens;
   }
 
-  /**
-   * How many leading tokens of `prompt` have their KV here already. The last prompt token never counts: it
-   * has to run again, because its logits choose the first token of the answer.
-   */
-  prefixHit(prompt: Int32Array): number {
-    const limit = Math.min(this.count, prompt.length - 1);
+  /** How many leading tokens `prompt` shares with what is held here. */
+  sharedWith(prompt: Int32Array): number {
+    const limit = Math.min(this.count, prompt.length);
     let length = 0;
     while (length < limit && this.tokens[length] === prompt[length]) length++;
     return length;

@@ -103,13 +103,14 @@ class Answering {
     packing: Promise<PackedPrompt>,
     signal: AbortSignal,
   ): Promise<GenerationResult> {
-    const { device, attention, maxAnswerTokens, sampling } = this.params.options;
+    const { device, attention, quality, maxAnswerTokens, sampling } = this.params.options;
     const settings = choosing.then(({ model, budget }) => ({
       modelName: model.id,
       modelPath: model.path,
       modelSha256: model.sha256,
       device,
       attention,
+      quality,
       contextTokens: budget.contextTokens,
       ...(model.yarnFactor !== undefined && { yarnFactor: model.yarnFactor }),
     }));

@@ -10,6 +10,7 @@ import type {
   LoadProgress,
   LoadRequest,
   OpenSequenceRequest,
+  PooledKeys,
   PrefillChunkRequest,
   RewindRequest,
   SequenceId,
@@ -22,14 +23,26 @@ import { tensorsOf } from './tensors';
 /** Sequences share one pool of KV blocks, which holds one whole context. */
 const MAX_SEQUENCES = 4;
 
-/** Fills the GPU, and is about a quarter of a second of a large one at a depth of 128K tokens. */
+/** Fills the GPU, and is about a quarter of a second of a large one at a depth of 128K tokens. Whole query tiles. */
 const CHUNK_TOKENS = 8192;
+
+/** Where contexts are long, so are chunks: sparse attention deals more tiles out then, and reads weights less often. */
+const LONG_CHUNK_TOKENS = 16_384;
+const LONG_CONTEXT_TOKENS = 65_536;
+
+/** Until the decoder runs them. */
+const NO_KERNELS = 'its kernels are not in this build';
+
+/** What the quality classes of the engine's policy average, at the least. */
+const POOLED_KEYS = 8;
 
 export interface CudaBackendDependencies {
   addon: CudaAddon;
   device: CudaDevice;
   /** Seeds sequences whose sampling options name no seed. */
   freshSeed: () => number;
+  /** Fewest keys that a selection averages; default: what the product's quality classes need. */
+  pooledKeys?: PooledKeys;
   /** Ends the process: after a fault on the GPU nothing else frees it. */
   endProcess: (reason: string) => void;
 }
@@ -51,7 +64,7 @@ interface Model {
   path: string;
 }
 
-/** Dense attention on an NVIDIA GPU by our own kernels, straight from GGUF weights. */
+/** An NVIDIA GPU by our own kernels, straight from GGUF weights. */
 export class CudaBackend implements Backend {
   private readonly engine: CudaEngine;
   private model: Model | undefined;
@@ -62,7 +75,7 @@ export class CudaBackend implements Backend {
   }
 
   async load(request: LoadRequest, onProgress: (progress: LoadProgress) => void): Promise<LoadedModel> {
-    checkAttention(request);
+    if (request.attention === 'sample') throw sampleUnavailable();
     await this.dispose();
     const gguf = await openGguf(request.modelPath);
     try {
@@ -77,7 +90,8 @@ export class CudaBackend implements Backend {
             spec,
             tensors: tensorsOf(gguf),
             contextTokens: request.contextTokens,
-            chunkTokens: CHUNK_TOKENS,
+            chunkTokens: chunkTokensFor(request),
+            pooledKeys: this.dependencies.pooledKeys ?? POOLED_KEYS,
           },
           (fraction) => onProgress({ stage: 'load', fraction }),
         ),
@@ -105,8 +119,8 @@ export class CudaBackend implements Backend {
     return id;
   }
 
-  prefillChunk({ sequence, tokens, sample }: PrefillChunkRequest): Promise<StepResult> {
-    return this.run(() => this.engine.prefill(sequence, tokens, sample));
+  prefillChunk({ sequence, tokens, sparse, sample }: PrefillChunkRequest): Promise<StepResult> {
+    return this.run(() => this.engine.prefill(sequence, tokens, sample, undefined, sparse));
   }
 
   interrupt(): Promise<void> {
@@ -158,18 +172,19 @@ export class CudaBackend implements Backend {
 
   private describe(
     { spec, notices }: SpecForLoad,
-    { contextTokens }: LoadRequest,
+    request: LoadRequest,
     { weights, description }: CudaMemoryPlan,
   ): LoadedModel {
+    const { contextTokens } = request;
     const isShort = weights === 'stored';
     return {
       backend: 'cuda',
       device: this.dependencies.device.name,
-      attention: 'dense',
       contextTokens,
       vocabSize: spec.vocabSize,
       maxSequences: MAX_SEQUENCES,
-      prefillChunkTokens: Math.min(CHUNK_TOKENS, contextTokens),
+      prefillChunkTokens: chunkTokensFor(request),
+      sampleUnavailable: NO_KERNELS,
       notices: [
         ...notices,
         ...(isShort
@@ -180,12 +195,15 @@ export class CudaBackend implements Backend {
   }
 }
 
-function checkAttention({ attention }: LoadRequest): void {
-  if (attention !== 'sample') return;
-  throw new LongviewError(
+function chunkTokensFor({ contextTokens }: LoadRequest): number {
+  return contextTokens < LONG_CONTEXT_TOKENS ? CHUNK_TOKENS : LONG_CHUNK_TOKENS;
+}
+
+function sampleUnavailable(): LongviewError {
+  return new LongviewError(
     'attentionUnavailable',
-    'Sample attention is not available: the CUDA engine has dense attention only.',
+    `Sample attention is not available: ${NO_KERNELS}.`,
     'Choose the attention "dense" or "auto".',
-    { attention },
+    { attention: 'sample' },
   );
 }

@@ -23,7 +23,13 @@ import { DecoderSession } from './decoder-session';
 import { KvBuffers } from './kv-buffers';
 import { loadOnnxRuntime, type OnnxRuntime } from './onnx-runtime';
 import { prefillChunkSize } from './prefill-chunk-size';
-import { checkFamily, checkLoadRequest, checkTokens, contextTooLarge } from './request-checks';
+import {
+  checkFamily,
+  checkLoadRequest,
+  checkTokens,
+  contextTooLarge,
+  sampleUnavailable,
+} from './request-checks';
 import { Sampler } from './sampler';
 
 /** Sequences share the weights; each has KV of its own, which grows as it is used. */
@@ -103,7 +109,8 @@ export class OnnxBackend implements Backend {
     });
   }
 
-  async prefillChunk({ sequence, tokens, sample }: PrefillChunkRequest): Promise<StepResult> {
+  async prefillChunk({ sequence, tokens, sparse, sample }: PrefillChunkRequest): Promise<StepResult> {
+    if (sparse) throw sampleUnavailable();
     return this.step(sequence, tokens, sample);
   }
 
@@ -191,7 +198,7 @@ function describeModel(
   return {
     backend: 'onnx',
     device: `CPU (${cpuThreads} ${cpuThreads === 1 ? 'thread' : 'threads'})`,
-    attention: 'dense',
+    sampleUnavailable: 'it runs on the CUDA engine only',
     contextTokens,
     vocabSize: spec.vocabSize,
     maxSequences: MAX_SEQUENCES,

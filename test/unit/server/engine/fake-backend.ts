@@ -9,6 +9,7 @@ import type {
   PrefillChunkRequest,
   RewindRequest,
   SequenceId,
+  SparsePrefill,
   StepResult,
 } from '../../../../server/backends/backend';
 import type { BackendProvider } from '../../../../server/engine/backend-provider';
@@ -23,6 +24,8 @@ export interface FakeScript {
   answer: string;
   chunkTokens: number;
   contextTokens: number;
+  /** Why there is no SampleAttention; undefined: there is. */
+  sampleUnavailable: string | undefined;
   /** Called before each call on the device; may wait, abort a signal or throw. */
   before: (call: string, count: number) => Promise<void> | void;
 }
@@ -34,6 +37,8 @@ export interface FakeScript {
 export class FakeBackend implements Backend {
   readonly calls: string[] = [];
   readonly chunkSizes: number[] = [];
+  /** What each chunk was told of sparse prefill. */
+  readonly sparse: (SparsePrefill | undefined)[] = [];
   readonly script: FakeScript;
   private readonly sequences = new Map<SequenceId, { kv: number[]; said: number }>();
   private model: LoadedModel | undefined;
@@ -45,6 +50,7 @@ export class FakeBackend implements Backend {
       answer: 'ok',
       chunkTokens: 4,
       contextTokens: 100,
+      sampleUnavailable: 'it is a fake',
       before: () => undefined,
       ...script,
     };
@@ -59,15 +65,16 @@ export class FakeBackend implements Backend {
     return this.call('load', () => {
       this.sequences.clear();
       onProgress({ stage: 'load', fraction: 1 });
+      const { sampleUnavailable } = this.script;
       this.model = {
         backend: 'onnx',
         device: 'fake',
-        attention: 'dense',
         contextTokens: Math.min(request.contextTokens, this.script.contextTokens),
         vocabSize: 1000,
         maxSequences: 1,
         prefillChunkTokens: this.script.chunkTokens,
         notices: [],
+        ...(sampleUnavailable !== undefined && { sampleUnavailable }),
       };
       return this.model;
     });
@@ -81,13 +88,20 @@ export class FakeBackend implements Backend {
     });
   }
 
-  async prefillChunk({ sequence, tokens, sample }: PrefillChunkRequest): Promise<StepResult> {
+  async prefillChunk({ sequence, tokens, sparse, sample }: PrefillChunkRequest): Promise<StepResult> {
     return this.call('prefill', () => {
       assert.ok(tokens.length > 0 && tokens.length <= this.script.chunkTokens, 'chunk size');
       this.chunkSizes.push(tokens.length);
+      this.sparse.push(sparse);
+      if (sparse)
+        assert.equal(this.stateOf(sequence).kv.length % 128, 0, 'a sparse chunk starts on the grid');
       const state = this.grow(sequence, tokens);
       state.said = 0;
-      return sample ? { next: this.nextToken(state), deviceMs: 1 } : { deviceMs: 1 };
+      return {
+        ...(sample && { next: this.nextToken(state) }),
+        ...(sparse && { blocks: { kept: 1, visible: 4 } }),
+        deviceMs: 1,
+      };
     });
   }
 

@@ -40,15 +40,15 @@ suite('PrefillPace', () => {
 });
 
 suite('Sequence', () => {
-  test('finds the longest shared prefix, never the whole prompt', () => {
+  test('finds the longest shared prefix', () => {
     const sequence = new Sequence(1, 10);
     sequence.append([1, 2, 3, 4]);
-    assert.equal(sequence.prefixHit(Int32Array.from([1, 2, 9, 4, 5])), 2);
-    assert.equal(sequence.prefixHit(Int32Array.from([1, 2, 3, 4, 5])), 4);
-    assert.equal(sequence.prefixHit(Int32Array.from([1, 2, 3, 4])), 3);
-    assert.equal(sequence.prefixHit(Int32Array.from([7])), 0);
+    assert.equal(sequence.sharedWith(Int32Array.from([1, 2, 9, 4, 5])), 2);
+    assert.equal(sequence.sharedWith(Int32Array.from([1, 2, 3, 4, 5])), 4);
+    assert.equal(sequence.sharedWith(Int32Array.from([1, 2, 3, 4])), 4);
+    assert.equal(sequence.sharedWith(Int32Array.from([7])), 0);
     sequence.rewind(2);
-    assert.equal(sequence.prefixHit(Int32Array.from([1, 2, 3, 4, 5])), 2);
+    assert.equal(sequence.sharedWith(Int32Array.from([1, 2, 3, 4, 5])), 2);
   });
 
   test('rewinds only backwards', () => {

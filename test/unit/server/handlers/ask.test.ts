@@ -33,6 +33,7 @@ const PARAMS: AskParams = {
   options: {
     device: 'auto',
     attention: 'auto',
+    quality: 'balanced',
     maxAnswerTokens: 20,
     sampling: { temperature: 0, topP: 1, topK: 0, stop: [] },
   },

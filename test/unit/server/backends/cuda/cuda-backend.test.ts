@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import path from 'node:path';
 import type { LoadProgress, LoadRequest } from '../../../../../server/backends/backend';
 import { CudaBackend } from '../../../../../server/backends/cuda/cuda-backend';
+import { SELECTIONS } from '../../../../../server/engine/attention-policy';
 import { CancelledError, LongviewError } from '../../../../../server/errors';
 import { DEVICE, FakeEngine, fakeAddon } from './fake-addon';
 
@@ -53,11 +54,11 @@ suite('CUDA backend', () => {
       {
         backend: 'cuda',
         device: 'NVIDIA Fake',
-        attention: 'dense',
         contextTokens: 1000,
         vocabSize: 96,
         maxSequences: 4,
-        prefillChunkTokens: 1000,
+        prefillChunkTokens: 8192,
+        sampleUnavailable: 'its kernels are not in this build',
         notices: [],
       },
     );
@@ -146,8 +147,26 @@ suite('CUDA backend', () => {
     assert.match(ended.join(), /The GPU failed: .*illegal memory access/);
   });
 
+  test('hands a selection on, and plans room for it and longer chunks for long contexts', async () => {
+    const { prefillChunkTokens } = await load({ contextTokens: 100_000 });
+    assert.equal(prefillChunkTokens, 16_384);
+    assert.equal(engine.loaded?.chunkTokens, 16_384);
+    const sequence = await backend.openSequence(OPEN);
+    const sparse = { selection: SELECTIONS.fast, denseFromToken: 128 };
+    const { blocks } = await backend.prefillChunk({
+      sequence,
+      tokens: new Int32Array(256),
+      sample: false,
+      sparse,
+    });
+    assert.deepEqual(engine.sparse, sparse);
+    assert.deepEqual(blocks, { kept: 3, visible: 6 });
+    const finest = Math.min(...Object.values(SELECTIONS).map(({ pooledKeys }) => pooledKeys));
+    assert.equal(engine.loaded.pooledKeys, finest, 'the averages that the policy needs');
+  });
+
   test('refuses sample attention, and calls without a model', async () => {
-    await rejectsWith(load({ attention: 'sample' }), 'attentionUnavailable', /dense attention only/, /dense/);
+    await rejectsWith(load({ attention: 'sample' }), 'attentionUnavailable', /not in this build/, /dense/);
     await rejectsWith(backend.openSequence(OPEN), 'engineFailed', /No model/, /Load a model/);
   });
 
