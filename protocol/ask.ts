@@ -1,4 +1,4 @@
-import type { AttentionChoice, DeviceChoice, TtftRecord } from './metrics';
+import type { AttentionChoice, DeviceChoice, Quality, TtftRecord } from './metrics';
 import { request, type StreamParams } from './spec';
 
 /** One earlier message of the conversation. */
@@ -28,6 +28,8 @@ export interface AskOptions {
   model?: string;
   device: DeviceChoice;
   attention: AttentionChoice;
+  /** What SampleAttention aims at where it is used. */
+  quality: Quality;
   /** Prompt and answer together; absent: the model's default on the device. */
   contextTokens?: number;
   maxAnswerTokens: number;

@@ -74,9 +74,10 @@ export function cacheText({ promptTokens, cachedTokens, cacheSource, cacheMiss }
   return cacheMiss === undefined ? reused : `${reused}; ${cacheMiss}`;
 }
 
-/** `CPU (2 threads), onnx, dense attention`. */
-export function engineText({ device, backend, attention }: TtftRecord): string {
-  return `${device}, ${backend}, ${attention} attention`;
+/** `CPU (2 threads), onnx, dense attention`; `NVIDIA H200, cuda, sample attention (balanced, 6.9% of the keys)`. */
+export function engineText({ device, backend, attention, sparse }: TtftRecord): string {
+  const how = sparse ? ` (${sparse.quality}, ${(sparse.density * 100).toFixed(1)}% of the keys)` : '';
+  return `${device}, ${backend}, ${attention} attention${how}`;
 }
 
 const EXCLUSION_WORDS: Record<ExclusionReason, string> = {

@@ -22,6 +22,15 @@ export interface StagesMs {
   firstToken: number;
 }
 
+/** How SampleAttention read the prompt. */
+export interface SparseFigures {
+  /** How the key blocks were chosen. */
+  strategy: string;
+  quality: Quality;
+  /** Share of the key blocks that dense attention would have read, over the part that was computed; 0 to 1. */
+  density: number;
+}
+
 /** What one answer cost: the record behind the status bar, the tooltip and `--json`. */
 export interface TtftRecord {
   /** From the arrival of the question at the server to the first token, in ms. */
@@ -46,6 +55,8 @@ export interface TtftRecord {
   /** The device in words, such as `CPU (2 threads)`. */
   device: string;
   attention: Exclude<AttentionChoice, 'auto'>;
+  /** With `sample` attention. */
+  sparse?: SparseFigures;
   /** Everything that was done in a lesser way than asked or possible, in words; empty when nothing was. */
   notices: string[];
 }

@@ -10,6 +10,8 @@ export interface ModelInfo {
   bytes: number;
   /** Longest context that the model was trained for. */
   trainedContextTokens: number;
+  /** Longest context that it may have: more than the trained one where the publisher says that YaRN reaches further. */
+  longestContextTokens: number;
   /** Context used on a CPU unless another is asked for. */
   cpuContextTokens: number;
   state: ModelState;

@@ -15,6 +15,7 @@ export interface Settings {
   model?: string;
   device: 'auto' | 'cpu' | 'cuda';
   attention: 'auto' | 'dense' | 'sample';
+  quality: 'fast' | 'balanced';
   /** Prompt and answer together; 0: the model's default on the device. */
   contextTokens: number;
   maxAnswerTokens: number;
@@ -66,6 +67,7 @@ export const SETTINGS = {
     expected: 'auto, dense or sample',
     fallback: 'auto',
   },
+  quality: { schema: z.enum(['fast', 'balanced']), expected: 'fast or balanced', fallback: 'balanced' },
   contextTokens: {
     schema: z.union([z.literal(0), wholeNumber(512, 1_048_576)]),
     expected: '0 or a whole number from 512 to 1048576',
@@ -116,6 +118,7 @@ export function readSettings(source: SettingsSource): { settings: Settings; prob
     ...(model !== '' && { model }),
     device: read('device'),
     attention: read('attention'),
+    quality: read('quality'),
     contextTokens: read('contextTokens'),
     maxAnswerTokens: read('maxAnswerTokens'),
     temperature: read('temperature'),
@@ -142,6 +145,7 @@ export function askOptionsOf(settings: Settings): AskOptions {
     ...(settings.model !== undefined && { model: settings.model }),
     device: settings.device,
     attention: settings.attention,
+    quality: settings.quality,
     ...(settings.contextTokens > 0 && { contextTokens: settings.contextTokens }),
     maxAnswerTokens: settings.maxAnswerTokens,
     sampling: {

@@ -50,6 +50,7 @@ export async function askOnce(setting: AskSetting): Promise<Answered> {
           model: setting.modelPath,
           device: 'cuda',
           attention: 'dense',
+          quality: 'balanced',
           contextTokens: setting.promptTokens + ANSWER_TOKENS,
           maxAnswerTokens: ANSWER_TOKENS,
           sampling: { temperature: 0, topP: 1, topK: 0, stop: [] },

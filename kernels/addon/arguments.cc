@@ -38,6 +38,27 @@ std::string text_of(const Napi::Object& object, const char* key) {
   return value.As<Napi::String>().Utf8Value();
 }
 
+decoder::RopeSpec rope_spec(const Napi::Object& spec) {
+  decoder::RopeSpec rope{};
+  rope.head_dim = integer_of(spec, "headDim");
+  rope.base = number_of(spec, "ropeBase");
+  if (spec.Get("ropeDivisors").IsArray()) {
+    const Napi::Array divisors = spec.Get("ropeDivisors").As<Napi::Array>();
+    for (uint32_t i = 0; i < divisors.Length(); ++i) {
+      rope.frequency_divisors.push_back(divisors.Get(i).ToNumber().FloatValue());
+    }
+  }
+  if (!spec.Get("yarn").IsObject()) return rope;
+  const Napi::Object yarn = spec.Get("yarn").As<Napi::Object>();
+  rope.scaling = decoder::RopeScaling::kYarn;
+  rope.factor = number_of(yarn, "factor");
+  rope.original_context_tokens = integer_of(yarn, "originalContextTokens");
+  rope.beta_fast = number_of(yarn, "betaFast");
+  rope.beta_slow = number_of(yarn, "betaSlow");
+  rope.attention_factor = number_of(yarn, "attentionFactor");
+  return rope;
+}
+
 }  // namespace
 
 decoder::ModelSpec model_spec(const Napi::Object& spec) {
@@ -56,8 +77,7 @@ decoder::ModelSpec model_spec(const Napi::Object& spec) {
   result.qk_norm = flag_of(spec, "qkNorm");
   result.rope_pairs = flag_of(spec, "interleavedRope") ? decoder::RopePairs::kInterleaved
                                                        : decoder::RopePairs::kHalves;
-  result.rope.head_dim = result.head_dim;
-  result.rope.base = number_of(spec, "ropeBase");
+  result.rope = rope_spec(spec);
   return result;
 }
 

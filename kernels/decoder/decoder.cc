@@ -31,10 +31,10 @@ int pool_positions(int context_tokens) { return kv_blocks(context_tokens) * KV_B
 Decoder::Prepared Decoder::prepare(const ModelSpec& spec, const TensorTable& tensors,
                                    const DecoderOptions& options) {
   validate(spec);
-  if (options.context_tokens < 1 || options.context_tokens > spec.trained_context_tokens) {
+  if (options.context_tokens < 1 || options.context_tokens > longest_context_tokens(spec)) {
     throw ContextError("a context of " + std::to_string(options.context_tokens) +
-                       " tokens; the model was trained for " +
-                       std::to_string(spec.trained_context_tokens));
+                       " tokens; the model reaches " +
+                       std::to_string(longest_context_tokens(spec)));
   }
   if (options.chunk_tokens < 1) throw std::invalid_argument("a chunk without tokens");
   WeightLayout bf16 = lay_out_weights(spec, tensors, WeightForm::kBf16);

@@ -1,5 +1,6 @@
 #include "decoder/model_spec.h"
 
+#include <algorithm>
 #include <string>
 
 #include "decoder/errors.h"
@@ -26,6 +27,13 @@ void require_size(int size, const char* name) {
 }
 
 }  // namespace
+
+int longest_context_tokens(const ModelSpec& spec) {
+  if (spec.rope.scaling != RopeScaling::kYarn) return spec.trained_context_tokens;
+  const double stretched = spec.rope.original_context_tokens * spec.rope.factor;
+  return std::max(spec.trained_context_tokens,
+                  static_cast<int>(std::min<double>(stretched, kMaxContextTokens)));
+}
 
 void validate(const ModelSpec& spec) {
   require(spec.layers > 0 && spec.layers <= kMaxLayers,

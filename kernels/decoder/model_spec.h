@@ -33,6 +33,9 @@ struct ModelSpec {
   int64_t kv_token_bytes() const { return int64_t{4} * layers * kv_size(); }
 };
 
+/// What the model was trained for, or more where its positions are stretched by YaRN.
+int longest_context_tokens(const ModelSpec& spec);
+
 /// @throws ModelError for a shape that the kernels do not compute, naming it.
 void validate(const ModelSpec& spec);
 

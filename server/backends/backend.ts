@@ -80,9 +80,12 @@ export interface LoadRequest {
   /** Where converted weights may be kept; absolute. */
   cacheDir: string;
   device: DeviceChoice;
+  /** What was asked for: a device that lacks it refuses before it loads anything. What runs is told chunk by chunk. */
   attention: AttentionChoice;
   /** Longest sequence, prompt and answer together. */
   contextTokens: number;
+  /** How many times longer than the trained context YaRN may make it, where `contextTokens` needs that. */
+  yarnFactor?: number;
   cpuThreads: number;
   /** MatMul accuracy of the CPU backend: 0 keeps activations in fp32, 4 rounds them to int8 blocks. */
   matmulAccuracy?: 0 | 4;
@@ -93,7 +96,8 @@ export type LoadProgress = { stage: 'convert' | 'load'; fraction: number };
 export interface LoadedModel {
   backend: BackendKind;
   device: string;
-  attention: Exclude<AttentionChoice, 'auto'>;
+  /** Why chunks cannot be `sparse` here, in words; absent where they can. */
+  sampleUnavailable?: string;
   contextTokens: number;
   vocabSize: number;
   maxSequences: number;
@@ -115,30 +119,50 @@ export interface OpenSequenceRequest {
   firstUnusedToken: TokenId;
 }
 
-/**
- * How SampleAttention chooses, for every tile of query rows and every head, the key blocks that the tile attends
- * to. Its parts are explained in docs/sample-attention.md.
- */
-export interface BlockSelection {
-  strategy: SelectionStrategy;
-  /** Share of the estimated softmax mass that the chosen blocks hold, from 0 to 1; 1 keeps every block. */
-  alpha: number;
-  /** Query rows of a tile that are sampled. */
-  rowsPerTile: number;
-  /** Neighbouring keys that are averaged before they are scored; 1 scores every key. */
-  keyPooling: number;
-  /** Keys before each row that are always kept, in whole blocks. */
-  windowTokens: number;
-  /** First keys of the sequence that are always kept, in whole blocks. */
-  sinkTokens: number;
+/** SampleAttention for a prefill chunk. */
+export interface SparsePrefill {
+  selection: BlockSelection;
+  /** Rows from this position of the sequence on read every key. */
+  denseFromToken: number;
 }
 
-/** `tileBlocks`: sampled rows of each tile score pooled keys. `window`: nothing but window and sink. */
-export type SelectionStrategy = 'tileBlocks' | 'window';
+/**
+ * How SampleAttention chooses, for every tile of 128 query rows and every head, the blocks of 64 keys that the tile
+ * attends to, beside its own. docs/sample-attention.md explains each part.
+ */
+export interface BlockSelection {
+  strategy: 'tiles';
+  /** Query rows of a tile that are sampled. */
+  sampledRows: 8 | 16 | 32;
+  /** Neighbouring keys that are averaged before they are scored. */
+  pooledKeys: PooledKeys;
+  /** What the sampled rows of a tile make of their shares of a block. */
+  score: 'mean' | 'maximum';
+  /** Share of the estimated attention mass that the chosen blocks reach: 1 keeps every block, 0 what is kept anyway. */
+  alpha: number;
+  /** Whether the mass of what is kept anyway counts towards `alpha`. */
+  countForcedMass: boolean;
+  /** First blocks of the sequence, always kept. */
+  sinkBlocks: number;
+  /** Keys before a tile, always kept, in whole blocks. */
+  windowTokens: number;
+  /** Least and most blocks of a tile; 0: no bound. */
+  minBlocks: number;
+  maxBlocks: number;
+  /** A tile that would keep more than this share of its visible blocks keeps them all; 1: never. */
+  denseAbove: number;
+}
+
+export type PooledKeys = 4 | 8 | 16;
 
 export interface PrefillChunkRequest {
   sequence: SequenceId;
   tokens: Int32Array;
+  /**
+   * Absent: dense attention. With it the chunk starts at a multiple of 128 tokens, and everything before it was
+   * prefilled with the same selection.
+   */
+  sparse?: SparsePrefill;
   /** True for the last chunk of a prompt: `StepResult.next` is then present. */
   sample: boolean;
 }
@@ -156,6 +180,14 @@ export interface RewindRequest extends OpenSequenceRequest {
 export interface StepResult {
   /** The sampled token, when one was asked for. */
   next?: TokenId;
+  /** Of a sparse chunk. */
+  blocks?: BlockCounts;
   /** Time the device worked, in ms. */
   deviceMs: number;
+}
+
+/** Key blocks summed over all layers, heads and query tiles of a chunk: what was attended to, and what dense would. */
+export interface BlockCounts {
+  kept: number;
+  visible: number;
 }

@@ -40,8 +40,8 @@ export function createBackendSelector(factories: BackendFactories = FACTORIES): 
   const select: BackendSelector['select'] = async ({ device, attention }) => {
     const gpu = device === 'cpu' ? undefined : onGpu();
     if (device === 'cuda' && !gpu) throw cudaUnavailable(cuda());
-    if (attention === 'sample') throw sampleUnavailable();
     if (gpu) return gpu;
+    if (attention === 'sample') throw sampleUnavailable(device === 'cpu' ? undefined : cuda());
     return device === 'auto' && cuda().kind === 'build' ? unbuilt() : onnx();
   };
   const deviceFor: BackendSelector['deviceFor'] = (choice) => {
@@ -83,11 +83,15 @@ function cudaUnavailable(found: CudaAvailability): LongviewError {
   );
 }
 
-function sampleUnavailable(): LongviewError {
+/** @param found what stands in the way of a GPU; absent when the CPU was asked for */
+function sampleUnavailable(found?: CudaAvailability): LongviewError {
+  const reason = found && found.kind !== 'usable' ? `: ${found.reason}` : '';
   return new LongviewError(
     'attentionUnavailable',
-    'Sample attention is not available: its CUDA kernels are not in this build, which has dense attention only.',
-    'Choose the attention "dense" or "auto".',
+    `Sample attention is not available: it runs on the CUDA engine only${reason}.`,
+    found?.kind === 'build'
+      ? `Run \`${BUILD_COMMAND}\`, then restart the engine, or choose the attention "dense" or "auto".`
+      : 'Choose the attention "dense" or "auto".',
     { attention: 'sample' },
   );
 }

@@ -1,5 +1,5 @@
 import type { Quality } from '../../protocol';
-import type { BlockSelection } from '../backends/backend';
+import type { BlockSelection, SparsePrefill } from '../backends/backend';
 
 /** How the prompt of one generation is read. Decoding is always dense. */
 export type AttentionPlan = { kind: 'dense' } | SamplePlan;
@@ -21,8 +21,18 @@ export const SELECTION_GRID_TOKENS = 128;
 /** Names the KV that a plan makes: plans with one key make the same KV of the same tokens. */
 export function attentionKey(plan: AttentionPlan): string {
   if (plan.kind === 'dense') return 'dense';
-  const { strategy, alpha, rowsPerTile, keyPooling, windowTokens, sinkTokens } = plan.selection;
-  return ['sample', strategy, alpha, rowsPerTile, keyPooling, windowTokens, sinkTokens].join('/');
+  const { strategy, ...parameters } = plan.selection;
+  // By name, so that two ways to write one selection down are one key.
+  const named = Object.entries(parameters)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, value]) => `${name}=${value}`);
+  return ['sample', strategy, ...named].join('/');
+}
+
+/** What a prefill call is told of a plan. */
+export function sparsePrefill(plan: AttentionPlan, promptTokens: number): SparsePrefill | undefined {
+  if (plan.kind === 'dense') return undefined;
+  return { selection: plan.selection, denseFromToken: sparseTokensOf(plan, promptTokens) };
 }
 
 /** How many leading tokens of a prompt run sparse under `plan`: whole query tiles. The rest runs dense. */
@@ -49,6 +59,18 @@ export function reusableTokens(plan: AttentionPlan, reuse: Reuse): number {
   const { sharedTokens, keptSparseTokens, promptTokens } = reuse;
   if (plan.kind === 'dense') return Math.min(sharedTokens, promptTokens - 1);
   return onGrid(Math.min(sharedTokens, keptSparseTokens, sparseTokensOf(plan, promptTokens)));
+}
+
+/**
+ * The beginning of prompts that are longer by a question: what of it is worth computing before they come, and how, so
+ * that they find it as they would make it themselves.
+ */
+export function beginningOf(
+  plan: AttentionPlan,
+  tokens: Int32Array,
+): { attention: AttentionPlan; tokens: Int32Array } {
+  if (plan.kind === 'dense') return { attention: plan, tokens };
+  return { attention: { ...plan, denseTailTokens: 0 }, tokens: tokens.subarray(0, onGrid(tokens.length)) };
 }
 
 function onGrid(tokens: number): number {

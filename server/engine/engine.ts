@@ -1,6 +1,8 @@
 import type { Device, DeviceChoice, EngineStatus, WarmStatus } from '../../protocol';
 import type { LoadedModel } from '../backends/backend';
 import { CancelledError, LongviewError, messageOf, throwIfCancelled } from '../errors';
+import { type AttentionPlan, beginningOf } from './attention-plan';
+import { planAttention } from './attention-policy';
 import type { BackendProvider } from './backend-provider';
 import { EngineStatusBoard } from './engine-status';
 import type {
@@ -91,13 +93,14 @@ export class Engine {
     });
 
     try {
-      const [packed, text, loaded] = await untilAborted(
+      const [packed, text, loaded, wish] = await untilAborted(
         signal,
         Promise.all([prompt, request.text, model, request.settings]),
       );
       const room = roomForAnswer(packed.tokenIds.length, loaded.contextTokens);
       const maxAnswerTokens = Math.min(request.maxAnswerTokens, room);
-      return await this.run({ ...request, maxAnswerTokens }, packed, text, onEvent, signal);
+      const attention = planAttention(wish, packed.tokenIds.length, loaded.sampleUnavailable);
+      return await this.run({ ...request, maxAnswerTokens }, { ...packed, attention, text }, onEvent, signal);
     } finally {
       this.giveBack(ticket, model);
     }
@@ -118,9 +121,9 @@ export class Engine {
     const ending = AbortSignal.any([signal, ticket.preempted]);
     try {
       await untilAborted(signal, ticket.granted);
-      await this.load(request.settings, () => undefined, ending);
+      const loaded = await this.load(request.settings, () => undefined, ending);
       throwIfCancelled(ending);
-      await this.runWarming(request, onProgress, ending);
+      await this.runWarming(request, loaded, onProgress, ending);
     } finally {
       ticket.release();
     }
@@ -132,23 +135,20 @@ export class Engine {
 
   private async runWarming(
     { settings, prompt, breathe }: WarmRequest,
+    loaded: LoadedModel,
     onProgress: (progress: WarmProgress) => void,
     signal: AbortSignal,
   ): Promise<void> {
-    const { tokenIds } = prompt;
     let sequence: Sequence | undefined;
     try {
-      const wanted = {
-        id: prompt.id,
-        tokens: tokenIds,
-        attention: { kind: 'dense' },
-        // The question that follows goes on in the same place.
-        totalTokens: settings.contextTokens,
-      } as const;
+      const plan = planAttention(settings, prompt.tokenIds.length, loaded.sampleUnavailable);
+      const { attention, tokens } = beginningOf(plan, prompt.tokenIds);
+      // The question that follows goes on in the same place.
+      const wanted = { id: prompt.id, tokens, attention, totalTokens: settings.contextTokens };
       if (this.resident.covers(wanted)) return;
       const { backend, model, ...opened } = await this.resident.sequenceFor(wanted, NO_SAMPLING, NO_TEXT);
       sequence = opened.sequence;
-      await warmUp({ backend, model, sequence, prompt: tokenIds, onProgress, breathe, signal });
+      await warmUp({ backend, model, sequence, prompt: tokens, attention, onProgress, breathe, signal });
     } catch (error) {
       if (!(error instanceof CancelledError)) await this.recover(sequence, error);
       throw error;
@@ -181,8 +181,7 @@ export class Engine {
 
   private async run(
     request: GenerationRequest,
-    { id, tokenIds: prompt }: Prompt,
-    text: TokenText,
+    { id, tokenIds: prompt, attention, text }: PlannedPrompt,
     onEvent: (event: GenerationEvent) => void,
     signal: AbortSignal,
   ): Promise<GenerationResult> {
@@ -191,7 +190,7 @@ export class Engine {
     let sequence: Sequence | undefined;
     try {
       const totalTokens = prompt.length + maxAnswerTokens;
-      const wanted = { id, tokens: prompt, attention: { kind: 'dense' }, totalTokens } as const;
+      const wanted = { id, tokens: prompt, attention, totalTokens };
       const { backend, model, pace, cache, ...opened } = await this.resident.sequenceFor(
         wanted,
         sampling,
@@ -202,6 +201,7 @@ export class Engine {
         backend,
         sequence,
         prompt,
+        attention,
         text,
         chunkTokens: model.prefillChunkTokens,
         stop: sampling.stop,
@@ -212,7 +212,7 @@ export class Engine {
         signal,
       });
       this.board.moveTo('ready');
-      return { ...result, promptTokens: prompt.length, cache, model };
+      return { ...result, promptTokens: prompt.length, cache, model, attention };
     } catch (error) {
       if (error instanceof CancelledError) this.board.moveTo('ready');
       else await this.recover(sequence, error);
@@ -250,6 +250,12 @@ export class Engine {
 /** Nothing is sampled while a prompt is warmed; the question sets its own when it goes on. */
 const NO_SAMPLING = { temperature: 0, topP: 1, topK: 0, stop: [] };
 const NO_TEXT = { firstUnusedToken: 1 };
+
+/** A prompt, and how it is read. */
+interface PlannedPrompt extends Prompt {
+  attention: AttentionPlan;
+  text: TokenText;
+}
 
 function roomForAnswer(promptTokens: number, contextTokens: number): number {
   if (promptTokens > 0 && promptTokens < contextTokens) return contextTokens - promptTokens;

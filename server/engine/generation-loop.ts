@@ -1,7 +1,8 @@
 import type { StopReason } from '../../protocol';
-import type { Backend, StepResult } from '../backends/backend';
+import type { Backend, BlockCounts, StepResult } from '../backends/backend';
 import { CancelledError, LongviewError } from '../errors';
 import type { TokenId } from '../tokenizer/tokenizer';
+import { type AttentionPlan, sparsePrefill } from './attention-plan';
 import type { GenerationEvent, TokenText } from './generation';
 import { interruptible } from './interruptible';
 import { type PrefillPace, planPrefill } from './prefill-schedule';
@@ -14,6 +15,7 @@ export interface LoopInput {
   /** Holds the first tokens of `prompt`, and nothing else. */
   sequence: Sequence;
   prompt: Int32Array;
+  attention: AttentionPlan;
   chunkTokens: number;
   text: TokenText;
   stop: readonly string[];
@@ -28,6 +30,8 @@ export interface LoopResult {
   answer: string;
   answerTokens: number;
   stopReason: StopReason;
+  /** Under `sample`. */
+  blocks?: BlockCounts;
 }
 
 /**
@@ -37,12 +41,13 @@ export interface LoopResult {
  * @throws CancelledError when `signal` is aborted before there is any text; later the text so far is the answer.
  */
 export async function runGeneration(input: LoopInput): Promise<LoopResult> {
-  const first = await prefill(input);
+  const { first, blocks } = await prefill(input);
   input.clock.mark('prefilled');
-  return decode(input, first);
+  const result = await decode(input, first);
+  return { ...result, ...(blocks && { blocks }) };
 }
 
-async function prefill(input: LoopInput): Promise<TokenId> {
+async function prefill(input: LoopInput): Promise<{ first: TokenId; blocks: BlockCounts | undefined }> {
   const { backend, sequence, prompt, pace, clock } = input;
   const cached = sequence.lengthTokens;
   const startedMs = clock.elapsedMs;
@@ -62,19 +67,28 @@ async function prefill(input: LoopInput): Promise<TokenId> {
   };
 
   report();
+  const sparse = sparsePrefill(input.attention, prompt.length);
   let last: StepResult | undefined;
+  let blocks: BlockCounts | undefined;
   for (const { start, end } of planPrefill(prompt.length, cached, input.chunkTokens)) {
     if (input.signal.aborted) throw new CancelledError();
     const tokens = prompt.slice(start, end);
     const chunkStartedMs = clock.elapsedMs;
-    const chunk = { sequence: sequence.id, tokens, sample: end === prompt.length };
+    const sample = end === prompt.length;
+    const chunk = { sequence: sequence.id, tokens, sample, ...(sparse && { sparse }) };
     last = await interruptible(backend, input.signal, () => backend.prefillChunk(chunk));
+    blocks = sum(blocks, last.blocks);
     sequence.append(tokens);
     pace.observe(tokens.length, clock.elapsedMs - chunkStartedMs);
     report();
   }
   if (input.signal.aborted) throw new CancelledError();
-  return sampled(last);
+  return { first: sampled(last), blocks };
+}
+
+function sum(a: BlockCounts | undefined, b: BlockCounts | undefined): BlockCounts | undefined {
+  if (!a || !b) return a ?? b;
+  return { kept: a.kept + b.kept, visible: a.visible + b.visible };
 }
 
 async function decode(input: LoopInput, first: TokenId): Promise<LoopResult> {

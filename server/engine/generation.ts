@@ -1,18 +1,21 @@
-import type { AttentionChoice, DeviceChoice, SamplingOptions, StopReason } from '../../protocol';
-import type { LoadedModel, LoadProgress } from '../backends/backend';
+import type { DeviceChoice, SamplingOptions, StopReason } from '../../protocol';
+import type { BlockCounts, LoadedModel, LoadProgress } from '../backends/backend';
 import type { StreamDecoder, TokenId } from '../tokenizer/tokenizer';
+import type { AttentionPlan } from './attention-plan';
+import type { AttentionWish } from './attention-policy';
 import type { CacheReport } from './prefix-cache/cache-report';
 import type { TtftClock } from './ttft-clock';
 
 /** The model and the settings that a generation needs; KV made under others is never reused. */
-export interface EngineSettings {
+export interface EngineSettings extends AttentionWish {
   /** Name for people. */
   modelName: string;
   modelPath: string;
   modelSha256: string;
   device: DeviceChoice;
-  attention: AttentionChoice;
   contextTokens: number;
+  /** As in `LoadRequest`. */
+  yarnFactor?: number;
 }
 
 /** What the engine needs to know of a vocabulary. A `Tokenizer` is one. */
@@ -64,4 +67,7 @@ export interface GenerationResult {
   cache: CacheReport;
   answerTokens: number;
   model: LoadedModel;
+  attention: AttentionPlan;
+  /** Under `sample`: of the chunks that were computed. */
+  blocks?: BlockCounts;
 }

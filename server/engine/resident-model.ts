@@ -114,8 +114,9 @@ export class ResidentModel {
   }
 
   private requestFor(settings: EngineSettings): LoadRequest {
-    const { modelPath, modelSha256, device, attention, contextTokens } = settings;
-    return { modelPath, modelSha256, device, attention, contextTokens, ...this.defaults };
+    const { modelPath, modelSha256, device, attention, contextTokens, yarnFactor } = settings;
+    const extension = yarnFactor === undefined ? {} : { yarnFactor };
+    return { modelPath, modelSha256, device, attention, contextTokens, ...extension, ...this.defaults };
   }
 }
 
@@ -126,7 +127,8 @@ export interface Residence extends OpenedSequence {
   pace: PrefillPace;
 }
 
-/** Everything that the KV depends on: the weights by their hash, not by their path. */
-function keyOf({ modelSha256, device, attention, contextTokens, cpuThreads, matmulAccuracy }: LoadRequest) {
-  return JSON.stringify([modelSha256, device, attention, contextTokens, cpuThreads, matmulAccuracy]);
+/** Everything that a load decides: the weights by their hash, not by their path. Attention is of each prompt. */
+function keyOf(request: LoadRequest): string {
+  const { modelSha256, device, contextTokens, yarnFactor, cpuThreads, matmulAccuracy } = request;
+  return JSON.stringify([modelSha256, device, contextTokens, yarnFactor, cpuThreads, matmulAccuracy]);
 }

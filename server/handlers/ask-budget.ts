@@ -1,5 +1,6 @@
 import type { AskOptions, Device } from '../../protocol';
 import { LongviewError } from '../errors';
+import { checkContext, longestContext } from '../models/context-limit';
 import type { ResolvedModel } from '../models/model-store';
 
 /** How the context is shared out between prompt and answer, in tokens. */
@@ -8,16 +9,10 @@ export interface AskBudget {
   promptTokens: number;
 }
 
-/** @throws LongviewError `contextTooLarge` beyond what the model was trained for; `badRequest` without room for a prompt */
+/** @throws LongviewError `contextTooLarge` beyond what the model reaches; `badRequest` without room for a prompt */
 export function budgetFor(options: AskOptions, model: ResolvedModel, device: Device): AskBudget {
   const contextTokens = options.contextTokens ?? defaultContext(model, device);
-  if (contextTokens > model.trainedContextTokens)
-    throw new LongviewError(
-      'contextTooLarge',
-      `A context of ${contextTokens} tokens was asked for, and ${model.id} was trained for ${model.trainedContextTokens}.`,
-      `Ask for a context of at most ${model.trainedContextTokens} tokens or choose another model.`,
-      { model: model.id, contextTokens, trainedContextTokens: model.trainedContextTokens },
-    );
+  checkContext(contextTokens, model.id, model);
   const promptTokens = contextTokens - options.maxAnswerTokens;
   if (promptTokens < 1)
     throw new LongviewError(
@@ -29,7 +24,12 @@ export function budgetFor(options: AskOptions, model: ResolvedModel, device: Dev
   return { contextTokens, promptTokens };
 }
 
-/** A GPU reads all that the model can; a CPU would take minutes for that. */
-function defaultContext({ cpuContextTokens, trainedContextTokens }: ResolvedModel, device: Device): number {
-  return device === 'cuda' ? trainedContextTokens : Math.min(cpuContextTokens, trainedContextTokens);
+/**
+ * A GPU reads all that the model can, with YaRN where that is allowed; a CPU would take minutes for that. One context
+ * for every question: positions are turned one way or the other for a whole load, and KV is not reused across.
+ */
+function defaultContext(model: ResolvedModel, device: Device): number {
+  return device === 'cuda'
+    ? longestContext(model)
+    : Math.min(model.cpuContextTokens, model.trainedContextTokens);
 }

@@ -11,6 +11,8 @@ export function engineSettings(options: AskOptions, model: ResolvedModel, budget
     modelSha256: model.sha256,
     device: options.device,
     attention: options.attention,
+    quality: options.quality,
     contextTokens: budget.contextTokens,
+    ...(model.yarnFactor !== undefined && { yarnFactor: model.yarnFactor }),
   };
 }

@@ -36,6 +36,7 @@ const askOptions: z.ZodType<AskOptions> = z.object({
   model: z.string().min(1).exactOptional(),
   device,
   attention: z.enum(['auto', 'dense', 'sample']),
+  quality: z.enum(['fast', 'balanced']),
   contextTokens: z.int().min(16).exactOptional(),
   maxAnswerTokens: z.int().min(1),
   sampling,

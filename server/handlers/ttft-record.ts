@@ -1,4 +1,4 @@
-import type { StagesMs, TtftRecord } from '../../protocol';
+import { countText, type SparseFigures, type StagesMs, type TtftRecord } from '../../protocol';
 import type { PackedPrompt } from '../context/context-service';
 import type { GenerationResult } from '../engine/generation';
 import type { TtftClock } from '../engine/ttft-clock';
@@ -28,9 +28,25 @@ export function ttftRecord(
     model: modelId,
     backend: result.model.backend,
     device: result.model.device,
-    attention: result.model.attention,
-    notices: [...result.model.notices, ...historyNotice(packed)],
+    attention: result.attention.kind,
+    ...sparseFigures(result),
+    notices: [...result.model.notices, ...readAnew(result), ...historyNotice(packed)],
   };
+}
+
+function sparseFigures({ attention, blocks }: GenerationResult): { sparse?: SparseFigures } {
+  if (attention.kind === 'dense') return {};
+  const { quality, selection } = attention;
+  // A prompt within the dense tail has no chunk to count; every key was read.
+  const density = blocks && blocks.visible > 0 ? blocks.kept / blocks.visible : 1;
+  return {
+    sparse: { strategy: selection.strategy, quality, density: Math.round(density * 1e4) / 1e4 },
+  };
+}
+
+function readAnew({ cache: { tokensReadAnew: count } }: GenerationResult): string[] {
+  if (count === 0) return [];
+  return [`${countText(count)} tokens were read again: the prompt before used another attention.`];
 }
 
 function historyNotice({ inclusion: { droppedTurns, shortenedTurns } }: PackedPrompt): string[] {

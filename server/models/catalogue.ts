@@ -32,6 +32,8 @@ export interface CatalogueModel {
   readonly sha256: string;
   /** Longest context that the model was trained for. */
   readonly trainedContextTokens: number;
+  /** How many times longer YaRN may make that, by the word of the publisher; absent: not at all. */
+  readonly yarnFactor?: number;
   /** Context used on a CPU unless another is asked for. */
   readonly cpuContextTokens: number;
   readonly hub: HubLocation;
@@ -64,6 +66,7 @@ export const CATALOGUE: readonly CatalogueModel[] = [
     bytes: 1_117_320_768,
     sha256: 'cc324af070c2ecbfd324a30884d2f951a7ff756aba85cb811a6ec436933bb046',
     trainedContextTokens: 32_768,
+    yarnFactor: 4,
     cpuContextTokens: CPU_CONTEXT_TOKENS,
     hub: {
       repo: 'Qwen/Qwen2.5-Coder-1.5B-Instruct-GGUF',

@@ -1,3 +1,5 @@
+import type { YarnScaling } from './rope-scaling';
+
 /** Shape of a decoder-only transformer of the Qwen2, Qwen3 or Llama family, read from a GGUF header. */
 export interface ModelSpec {
   architecture: 'qwen2' | 'qwen3' | 'llama';
@@ -11,6 +13,10 @@ export interface ModelSpec {
   vocabSize: number;
   trainedContextTokens: number;
   ropeBase: number;
+  /** Stretches the positions; in the file, or chosen by a load whose context is longer than the trained one. */
+  yarn?: YarnScaling;
+  /** Llama 3: divides the frequency of each pair; `[headDim / 2]`. */
+  ropeDivisors?: readonly number[];
   rmsNormEpsilon: number;
   /** True when there is no `output.weight` and the embedding serves as the head. */
   tiedEmbedding: boolean;

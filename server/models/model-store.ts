@@ -6,6 +6,7 @@ import type { Device, ModelInfo } from '../../protocol';
 import { LongviewError } from '../errors';
 import { type CatalogueModel, CPU_CONTEXT_TOKENS, DEFAULT_MODEL_IDS } from './catalogue';
 import { ChecksumRecord } from './checksum-record';
+import { longestContext } from './context-limit';
 import { type FreeBytes, withDiskSpace } from './disk-space';
 import { DownloadLock } from './download-lock';
 import { openGguf } from './gguf/open-gguf';
@@ -25,6 +26,8 @@ export interface ResolvedModel {
   /** Of the whole file, in hex: the identity of the weights. */
   readonly sha256: string;
   readonly trainedContextTokens: number;
+  /** How many times longer YaRN may make that; absent: not at all. */
+  readonly yarnFactor?: number;
   readonly cpuContextTokens: number;
 }
 
@@ -109,6 +112,7 @@ export class ModelStore {
     const { id, name, licence, bytes, trainedContextTokens, cpuContextTokens } = model;
     return {
       ...{ id, name, licence, bytes, trainedContextTokens, cpuContextTokens },
+      longestContextTokens: longestContext(model),
       state: await this.folderOf(model).state(),
       isDefault: id === DEFAULT_MODEL_IDS[device],
       sources: this.options.sources.map((source) => {
@@ -123,7 +127,10 @@ export class ModelStore {
     const folder = this.folderOf(model);
     if (!(await folder.check(options))) throw notHere(model);
     const { name, sha256, trainedContextTokens, cpuContextTokens } = model;
-    return { id, name, path: folder.modelPath, sha256, trainedContextTokens, cpuContextTokens };
+    return {
+      ...{ id, name, path: folder.modelPath, sha256, trainedContextTokens, cpuContextTokens },
+      ...extensionOf(model),
+    };
   }
 
   private async resolveFile(path: string, options: HashOptions): Promise<ResolvedModel> {
@@ -141,6 +148,7 @@ export class ModelStore {
       name: known?.name ?? spec.name,
       ...{ path, sha256 },
       trainedContextTokens: spec.trainedContextTokens,
+      ...(known && extensionOf(known)),
       cpuContextTokens: known?.cpuContextTokens ?? Math.min(CPU_CONTEXT_TOKENS, spec.trainedContextTokens),
     };
   }
@@ -205,6 +213,10 @@ export class ModelStore {
       { wanted, ids },
     );
   }
+}
+
+function extensionOf({ yarnFactor }: CatalogueModel): Pick<ResolvedModel, 'yarnFactor'> {
+  return yarnFactor === undefined ? {} : { yarnFactor };
 }
 
 /** @throws LongviewError when it is not a GGUF file of a model that Longview runs */

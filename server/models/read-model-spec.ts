@@ -2,10 +2,14 @@ import { basename } from 'node:path';
 import type { GgufFile, GgufTensor, GgufValue } from './gguf/gguf-file';
 import { modelCorrupt, modelUnsupported } from './model-errors';
 import type { ModelSpec } from './model-spec';
+import { type YarnScaling, yarnScaling } from './rope-scaling';
 
 const ARCHITECTURES: readonly ModelSpec['architecture'][] = ['qwen2', 'qwen3', 'llama'];
 const USE_ANOTHER_MODEL = 'Use a model of the Qwen2, Qwen2.5, Qwen3 or Llama family, such as Qwen2.5-Coder.';
 const DEFAULT_ROPE_BASE = 10_000;
+
+/** Where files of Llama 3 keep the scaling of their positions. */
+export const ROPE_DIVISORS = 'rope_freqs.weight';
 
 /**
  * The shape of the model in a GGUF file, checked against its tensors: what this returns can be run.
@@ -17,6 +21,7 @@ export function readModelSpec(gguf: GgufFile): ModelSpec {
   const architecture = readArchitecture(gguf);
   const keys = new ArchitectureKeys(gguf, architecture);
   refuseVariants(gguf, keys);
+  const yarn = yarnOf(gguf, keys);
   const hiddenSize = keys.positiveInteger('embedding_length');
   const headCount = keys.positiveInteger('attention.head_count');
   const spec: ModelSpec = {
@@ -31,6 +36,7 @@ export function readModelSpec(gguf: GgufFile): ModelSpec {
     vocabSize: vocabSizeOf(gguf),
     trainedContextTokens: keys.positiveInteger('context_length'),
     ropeBase: keys.positiveNumber('rope.freq_base', DEFAULT_ROPE_BASE),
+    ...(yarn && { yarn }),
     rmsNormEpsilon: keys.positiveNumber('attention.layer_norm_rms_epsilon'),
     tiedEmbedding: !gguf.tensors.has('output.weight'),
     qkvBias: architecture === 'qwen2' || gguf.tensors.has('blk.0.attn_q.bias'),
@@ -93,11 +99,27 @@ function refuseVariants(gguf: GgufFile, keys: ArchitectureKeys): void {
   if (experts !== undefined && Number(experts) !== 0) {
     throw modelUnsupported(gguf.path, 'it is a mixture of experts', USE_ANOTHER_MODEL);
   }
-  const scaling = keys.raw('rope.scaling.type');
-  if (scaling !== undefined && scaling !== 'none') {
-    const kind = typeof scaling === 'string' ? scaling : 'of an unknown kind';
-    throw modelUnsupported(gguf.path, `its positions are scaled (${kind})`, USE_ANOTHER_MODEL);
+}
+
+/** The YaRN scaling that a file asks for at every length. */
+function yarnOf(gguf: GgufFile, keys: ArchitectureKeys): YarnScaling | undefined {
+  const kind = keys.raw('rope.scaling.type') ?? 'none';
+  if (kind === 'none') return undefined;
+  if (kind !== 'yarn' || keys.raw('rope.scaling.yarn_log_multiplier') !== undefined) {
+    const words = typeof kind === 'string' ? kind : 'of an unknown kind';
+    throw modelUnsupported(gguf.path, `its positions are scaled (${words})`, USE_ANOTHER_MODEL);
   }
+  const factor = keys.positiveNumber('rope.scaling.factor');
+  if (factor < 1) throw modelCorrupt(gguf.path, `its positions are scaled by ${factor}`);
+  const yarn = yarnScaling(
+    factor,
+    keys.positiveInteger('rope.scaling.original_context_length'),
+    keys.positiveNumber('rope.scaling.attn_factor', 1),
+  );
+  const betaFast = keys.positiveNumber('rope.scaling.yarn_beta_fast', yarn.betaFast);
+  const betaSlow = keys.positiveNumber('rope.scaling.yarn_beta_slow', yarn.betaSlow);
+  if (betaSlow < betaFast) return { ...yarn, betaFast, betaSlow };
+  throw modelCorrupt(gguf.path, `YaRN is to keep above ${betaFast} turns and to slow below ${betaSlow}`);
 }
 
 function nameOf(gguf: GgufFile): string {
@@ -130,7 +152,8 @@ function checkHeads(gguf: GgufFile, keys: ArchitectureKeys, spec: ModelSpec): vo
 /** Every tensor that the family computes with is there in the right shape, and no other. */
 function checkTensors(gguf: GgufFile, spec: ModelSpec): void {
   let checked = 0;
-  for (const [name, dims] of expectedTensors(spec)) {
+  const scalesPositions = spec.interleavedRope && gguf.tensors.has(ROPE_DIVISORS);
+  for (const [name, dims] of expectedTensors(spec, scalesPositions)) {
     const tensor = requireTensor(gguf, name);
     if (tensor.dims.length !== dims.length || tensor.dims.some((dim, i) => dim !== dims[i])) {
       const found = tensor.dims.join(' x ');
@@ -139,7 +162,7 @@ function checkTensors(gguf: GgufFile, spec: ModelSpec): void {
     checked++;
   }
   if (checked === gguf.tensors.size) return;
-  const expected = new Map(expectedTensors(spec));
+  const expected = new Map(expectedTensors(spec, scalesPositions));
   const other = [...gguf.tensors.keys()].find((name) => !expected.has(name));
   throw modelUnsupported(
     gguf.path,
@@ -155,12 +178,16 @@ function requireTensor(gguf: GgufFile, name: string): GgufTensor {
 }
 
 /** Names and shapes, fastest dimension first. Lazy, so that an absurd layer count ends at the first gap. */
-function* expectedTensors(spec: ModelSpec): Generator<[name: string, dims: number[]]> {
+function* expectedTensors(
+  spec: ModelSpec,
+  scalesPositions: boolean,
+): Generator<[name: string, dims: number[]]> {
   const { hiddenSize, feedForwardSize, vocabSize } = spec;
   const querySize = spec.headCount * spec.headDim;
   const kvSize = spec.kvHeadCount * spec.headDim;
   yield ['token_embd.weight', [hiddenSize, vocabSize]];
   yield ['output_norm.weight', [hiddenSize]];
+  if (scalesPositions) yield [ROPE_DIVISORS, [spec.headDim / 2]];
   if (!spec.tiedEmbedding) yield ['output.weight', [hiddenSize, vocabSize]];
   for (let layer = 0; layer < spec.layerCount; layer++) {
     const block = `blk.${layer}`;

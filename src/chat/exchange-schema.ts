@@ -83,6 +83,9 @@ const record = z.object({
   backend: z.enum(['onnx', 'cuda']),
   device: z.string(),
   attention: z.enum(['dense', 'sample']),
+  sparse: z.exactOptional(
+    z.object({ strategy: z.string(), quality: z.enum(['fast', 'balanced']), density: z.number() }),
+  ),
   notices: z.array(z.string()),
 }) satisfies z.ZodMiniType<TtftRecord>;
 

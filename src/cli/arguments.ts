@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import type { AskOptions, AttentionChoice, DeviceChoice } from '../../protocol';
+import type { AskOptions, AttentionChoice, DeviceChoice, Quality } from '../../protocol';
 import { askOptionsOf, readSettings } from '../config';
 import { UsageError } from './exit-codes';
 
@@ -26,6 +26,7 @@ const OPTIONS = {
   repo: { type: 'string' },
   model: { type: 'string' },
   attention: { type: 'string' },
+  quality: { type: 'string' },
   device: { type: 'string' },
   context: { type: 'string' },
   'max-tokens': { type: 'string' },
@@ -37,6 +38,7 @@ const OPTIONS = {
 
 const DEVICES: readonly DeviceChoice[] = ['auto', 'cpu', 'cuda'];
 const ATTENTIONS: readonly AttentionChoice[] = ['auto', 'dense', 'sample'];
+const QUALITIES: readonly Quality[] = ['fast', 'balanced'];
 
 /**
  * What the user wants. Relative paths are taken from `cwd`.
@@ -85,6 +87,7 @@ function askCommand(values: Values, words: string[], cwd: string): AskCommand {
       ...(values.attention !== undefined && {
         attention: oneOf('--attention', values.attention, ATTENTIONS),
       }),
+      ...(values.quality !== undefined && { quality: oneOf('--quality', values.quality, QUALITIES) }),
       ...(values.context !== undefined && { contextTokens: tokenCount('--context', values.context) }),
       ...(values['max-tokens'] !== undefined && {
         maxAnswerTokens: tokenCount('--max-tokens', values['max-tokens']),

@@ -10,6 +10,7 @@ Options of ask
   --repo DIR          the repository; default: the current folder
   --model ID|PATH     a model of "longview models", or a GGUF file
   --attention KIND    auto, dense or sample
+  --quality CLASS     fast or balanced: how closely sample attention follows dense
   --device KIND       auto, cpu or cuda
   --context N         tokens of prompt and answer together
   --max-tokens N      tokens of the answer at most

@@ -32,11 +32,14 @@ export async function runModels(
 const STATE_WORDS = { missing: 'not downloaded', partial: 'partly downloaded', ready: 'ready' } as const;
 
 function modelLines(model: ModelInfo): string {
+  const { trainedContextTokens, longestContextTokens } = model;
+  const yarn =
+    longestContextTokens > trainedContextTokens ? `, up to ${countText(longestContextTokens)} with YaRN` : '';
   const sources = model.sources.map(({ name, thirdParty }) => `${name}${thirdParty ? ' (third party)' : ''}`);
   return [
     `${model.id}${model.isDefault ? ' (default)' : ''}: ${STATE_WORDS[model.state]}`,
     `  ${model.name}, ${bytesText(model.bytes)}, ${model.licence}`,
-    `  context ${countText(model.cpuContextTokens)} on a CPU, trained for ${countText(model.trainedContextTokens)}`,
+    `  context ${countText(model.cpuContextTokens)} on a CPU, trained for ${countText(trainedContextTokens)}${yarn}`,
     `  from ${sources.join(', else ')}`,
     '',
   ].join('\n');

@@ -176,6 +176,17 @@ void test_memory_plan() {
         "weights that do not fit are told");
 }
 
+void test_longest_context() {
+  ModelSpec spec = tiny_spec();
+  check(longest_context_tokens(spec) == 4096, "a context as trained");
+  spec.rope.scaling = RopeScaling::kYarn;
+  spec.rope.factor = 4.0;
+  spec.rope.original_context_tokens = 4096;
+  check(longest_context_tokens(spec) == 16384, "a context by YaRN");
+  spec.trained_context_tokens = 32768;
+  check(longest_context_tokens(spec) == 32768, "a file whose context is stretched already");
+}
+
 void test_block_allocator() {
   BlockAllocator allocator(3);
   const int shared = allocator.take();
@@ -203,6 +214,7 @@ int main() {
   test_layout();
   test_bad_tensors();
   test_memory_plan();
+  test_longest_context();
   test_block_allocator();
   std::printf(failures == 0 ? "decoder plan: all checks passed\n" : "decoder plan: %d failed\n",
               failures);

@@ -33,8 +33,9 @@ LAYER_NAMES = {
 }
 
 
-def load(path, dtype=torch.float32):
-    """The model of a GGUF file, its weights dequantised by the `gguf` package."""
+def load(path, dtype=torch.float32, rope=None):
+    """The model of a GGUF file, its weights dequantised by the `gguf` package. `rope`: scaling of its positions, as
+    transformers names it."""
     reader = GGUFReader(path)
     architecture = reader.fields["general.architecture"].contents()
 
@@ -55,13 +56,15 @@ def load(path, dtype=torch.float32):
         num_key_value_heads=kv_heads,
         max_position_embeddings=key("context_length"),
         rms_norm_eps=key("attention.layer_norm_rms_epsilon"),
-        rope_parameters={"rope_type": "default", "rope_theta": key("rope.freq_base")},
+        rope_parameters={"rope_type": "default", "rope_theta": key("rope.freq_base"), **(rope or {})},
         tie_word_embeddings="output.weight" not in tensors,
         attn_implementation="eager",
         **({} if key_length is None else {"head_dim": key_length}),
     )
     state = {}
     for name, tensor in tensors.items():
+        if name == "rope_freqs.weight":
+            continue
         values = dequantize(tensor.data, tensor.tensor_type).astype(np.float32)
         if architecture == "llama" and ".attn_q." in name:
             values = half_split(values, heads)
@@ -76,6 +79,15 @@ def load(path, dtype=torch.float32):
     # Buffers are not in the file: make the table of positions where the weights are.
     model.model.rotary_emb = type(model.model.rotary_emb)(config=config)
     return model.eval()
+
+
+def llama3_divisors(head_dim, rope):
+    """What converters of Llama 3 write as `rope_freqs.weight`: `[head_dim / 2]`."""
+    frequencies = rope["rope_theta"] ** (-np.arange(0, head_dim, 2) / head_dim)
+    turns = rope["original_max_position_embeddings"] * frequencies / (2 * np.pi)
+    low, high = rope["low_freq_factor"], rope["high_freq_factor"]
+    kept = np.clip((turns - low) / (high - low), 0, 1)
+    return (1 / (kept + (1 - kept) / rope["factor"])).astype(np.float32)
 
 
 def half_split(values, heads):

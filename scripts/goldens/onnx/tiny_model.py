@@ -6,15 +6,29 @@ from gguf import GGUFWriter
 from gguf.constants import GGML_QUANT_SIZES
 from gguf.quants import dequantize, quantize
 
-from gguf_to_transformers import interleaved
+from gguf_to_transformers import interleaved, llama3_divisors
 
 
 class TinyModel:
     """Random weights. `head_dim` is `hidden / heads` unless it is given; `formats` maps the last part of a matrix's
-    name to its format, `rest` the others."""
+    name to its format, `rest` the others. `llama3`: scaling of the positions, as transformers names it."""
 
     def __init__(
-        self, name, seed, vocab, arch, hidden, heads, kv, ffn, layers, tied, formats, head_dim=None, context=512
+        self,
+        name,
+        seed,
+        vocab,
+        arch,
+        hidden,
+        heads,
+        kv,
+        ffn,
+        layers,
+        tied,
+        formats,
+        head_dim=None,
+        context=512,
+        llama3=None,
     ):
         self.random = np.random.default_rng(seed)
         self.arch, self.heads, self.kv, self.formats = arch, heads, kv, formats
@@ -38,6 +52,8 @@ class TinyModel:
         if not tied:
             self.matrix("output", vocab, hidden)
         self.norm("output_norm", hidden)
+        if llama3:
+            self.vector("rope_freqs.weight", llama3_divisors(query_size // heads, llama3))
         for layer in range(layers):
             block = f"blk.{layer}."
             self.norm(block + "attn_norm", hidden)

@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { messageOf } from '../../errors';
 import type { ModelSpec } from '../../models/model-spec';
+import type { BlockCounts, PooledKeys, SparsePrefill } from '../backend';
 
 /** The native module of `kernels/addon`. Loading it needs no driver; using it does. */
 export interface CudaAddon {
@@ -41,6 +42,8 @@ export interface CudaLoadRequest {
   tensors: CudaTensor[];
   contextTokens: number;
   chunkTokens: number;
+  /** Fewest keys that a selection averages: decides the room for the averages. Absent: no sparse prefill. */
+  pooledKeys?: PooledKeys;
   /** Absent: bf16 where it fits, else as the file stores them. */
   weights?: CudaWeights;
 }
@@ -74,6 +77,8 @@ export interface CudaSampling {
 
 export interface CudaStep {
   next?: number;
+  /** Of a prefill with a selection. */
+  blocks?: BlockCounts;
   deviceMs: number;
 }
 
@@ -86,6 +91,8 @@ export interface CudaEngine {
     tokens: Int32Array,
     choose: boolean,
     onLayer?: (done: number) => void,
+    /** Absent: dense. */
+    sparse?: SparsePrefill,
   ): Promise<CudaStep>;
   decode(sequence: number, token: number): Promise<CudaStep>;
   rewind(sequence: number, lengthTokens: number, sampling: CudaSampling): Promise<void>;
@@ -96,8 +103,10 @@ export interface CudaEngine {
   exportKv(sequence: number, startToken: number, tokens: number): Promise<Uint8Array>;
   /** Appends what `exportKv` gave. */
   importKv(sequence: number, tokens: number, kv: Uint8Array): Promise<void>;
-  /** Of the last choice; for tests. */
+  /** Of the last choice; for tests and benches. */
   logits(): Promise<Float32Array>;
+  /** Blocks of each list of the last prefill with a selection, [layers, heads, query tiles]; for tests and benches. */
+  blockCounts(): Promise<Int32Array>;
   /** Ends the load or prefill under way, which rejects with `cancelled`. */
   cancel(): void;
   dispose(): Promise<void>;

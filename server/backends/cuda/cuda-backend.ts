@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto';
 import { LongviewError } from '../../errors';
 import { openGguf } from '../../models/gguf/open-gguf';
 import type { ModelSpec } from '../../models/model-spec';
-import { readModelSpec } from '../../models/read-model-spec';
+import { type SpecForLoad, specForLoad } from '../../models/spec-for-load';
 import type {
   DecodeStepRequest,
   DeviceBackend,
@@ -12,6 +12,7 @@ import type {
   LoadProgress,
   LoadRequest,
   OpenSequenceRequest,
+  PooledKeys,
   PrefillChunkRequest,
   RewindRequest,
   SequenceId,
@@ -24,14 +25,26 @@ import { tensorsOf } from './tensors';
 /** Sequences share one pool of KV blocks, which holds one whole context and, where there is memory, some more. */
 const MAX_SEQUENCES = 8;
 
-/** Fills the GPU, and is about a quarter of a second of a large one at a depth of 128K tokens. */
+/** Fills the GPU, and is about a quarter of a second of a large one at a depth of 128K tokens. Whole query tiles. */
 const CHUNK_TOKENS = 8192;
+
+/** Where contexts are long, so are chunks: sparse attention deals more tiles out then, and reads weights less often. */
+const LONG_CHUNK_TOKENS = 16_384;
+const LONG_CONTEXT_TOKENS = 65_536;
+
+/** Until the decoder runs them. */
+const NO_KERNELS = 'its kernels are not in this build';
+
+/** What the quality classes of the engine's policy average, at the least. */
+const POOLED_KEYS = 8;
 
 export interface CudaBackendDependencies {
   addon: CudaAddon;
   device: CudaDevice;
   /** Seeds sequences whose sampling options name no seed. */
   freshSeed: () => number;
+  /** Fewest keys that a selection averages; default: what the product's quality classes need. */
+  pooledKeys?: PooledKeys;
   /** Ends the process: after a fault on the GPU nothing else frees it. */
   endProcess: (reason: string) => void;
 }
@@ -53,7 +66,7 @@ interface Model {
   path: string;
 }
 
-/** Dense attention on an NVIDIA GPU by our own kernels, straight from GGUF weights. */
+/** An NVIDIA GPU by our own kernels, straight from GGUF weights. */
 export class CudaBackend implements DeviceBackend {
   private readonly engine: CudaEngine;
   private model: Model | undefined;
@@ -64,11 +77,12 @@ export class CudaBackend implements DeviceBackend {
   }
 
   async load(request: LoadRequest, onProgress: (progress: LoadProgress) => void): Promise<LoadedModel> {
-    checkAttention(request);
+    if (request.attention === 'sample') throw sampleUnavailable();
     await this.dispose();
     const gguf = await openGguf(request.modelPath);
     try {
-      const spec = readModelSpec(gguf);
+      const prepared = await specForLoad(gguf, request);
+      const { spec } = prepared;
       onProgress({ stage: 'load', fraction: 0 });
       this.model = { spec, path: request.modelPath };
       const plan = await this.run(() =>
@@ -78,13 +92,14 @@ export class CudaBackend implements DeviceBackend {
             spec,
             tensors: tensorsOf(gguf),
             contextTokens: request.contextTokens,
-            chunkTokens: CHUNK_TOKENS,
+            chunkTokens: chunkTokensFor(request),
+            pooledKeys: this.dependencies.pooledKeys ?? POOLED_KEYS,
           },
           (fraction) => onProgress({ stage: 'load', fraction }),
         ),
       );
       onProgress({ stage: 'load', fraction: 1 });
-      return this.describe(spec, request, plan);
+      return this.describe(prepared, request, plan);
     } catch (error) {
       this.model = undefined;
       throw error;
@@ -110,8 +125,8 @@ export class CudaBackend implements DeviceBackend {
     return this.run(() => this.engine.importKv(sequence, tokens, kv));
   }
 
-  prefillChunk({ sequence, tokens, sample }: PrefillChunkRequest): Promise<StepResult> {
-    return this.run(() => this.engine.prefill(sequence, tokens, sample));
+  prefillChunk({ sequence, tokens, sparse, sample }: PrefillChunkRequest): Promise<StepResult> {
+    return this.run(() => this.engine.prefill(sequence, tokens, sample, undefined, sparse));
   }
 
   interrupt(): Promise<void> {
@@ -174,33 +189,44 @@ export class CudaBackend implements DeviceBackend {
     return { temperature, topP, topK, seed, candidates: firstUnusedToken };
   }
 
-  private describe(spec: ModelSpec, { contextTokens }: LoadRequest, plan: CudaMemoryPlan): LoadedModel {
+  private describe(
+    { spec, notices }: SpecForLoad,
+    request: LoadRequest,
+    { weights, description, poolTokens, kvBlockTokens }: CudaMemoryPlan,
+  ): LoadedModel {
+    const { contextTokens } = request;
+    const isShort = weights === 'stored';
     return {
       backend: 'cuda',
       device: this.dependencies.device.name,
-      attention: 'dense',
       contextTokens,
       vocabSize: spec.vocabSize,
       maxSequences: MAX_SEQUENCES,
-      prefillChunkTokens: Math.min(CHUNK_TOKENS, contextTokens),
+      prefillChunkTokens: chunkTokensFor(request),
       // A question ends a chunk under way between two layers.
-      backgroundChunkTokens: Math.min(CHUNK_TOKENS, contextTokens),
-      kvPoolTokens: plan.poolTokens,
-      kvBlockTokens: plan.kvBlockTokens,
-      notices:
-        plan.weights === 'stored'
-          ? [`GPU memory is short: the weights stay quantised, which slows prefill (${plan.description}).`]
-          : [],
+      backgroundChunkTokens: chunkTokensFor(request),
+      kvPoolTokens: poolTokens,
+      kvBlockTokens,
+      sampleUnavailable: NO_KERNELS,
+      notices: [
+        ...notices,
+        ...(isShort
+          ? [`GPU memory is short: the weights stay quantised, which slows prefill (${description}).`]
+          : []),
+      ],
     };
   }
 }
 
-function checkAttention({ attention }: LoadRequest): void {
-  if (attention !== 'sample') return;
-  throw new LongviewError(
+function chunkTokensFor({ contextTokens }: LoadRequest): number {
+  return contextTokens < LONG_CONTEXT_TOKENS ? CHUNK_TOKENS : LONG_CHUNK_TOKENS;
+}
+
+function sampleUnavailable(): LongviewError {
+  return new LongviewError(
     'attentionUnavailable',
-    'Sample attention is not available: the CUDA engine has dense attention only.',
+    `Sample attention is not available: ${NO_KERNELS}.`,
     'Choose the attention "dense" or "auto".',
-    { attention },
+    { attention: 'sample' },
   );
 }

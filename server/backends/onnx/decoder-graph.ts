@@ -105,7 +105,7 @@ class DecoderGraph {
 
   private positions(): Positions {
     const { graph, spec, options } = this;
-    const rope = ropeTables(options.contextTokens, spec.headDim, spec.ropeBase);
+    const rope = ropeTables(options.contextTokens, spec);
     const tableDims = [options.contextTokens, spec.headDim / 2];
     return {
       lastPosition: graph.input(DECODER_IO.lastPosition, 'int32', [1]),

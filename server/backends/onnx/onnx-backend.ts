@@ -4,7 +4,7 @@ import { LongviewError } from '../../errors';
 import type { GgufFile } from '../../models/gguf/gguf-file';
 import { openGguf } from '../../models/gguf/open-gguf';
 import type { ModelSpec } from '../../models/model-spec';
-import { readModelSpec } from '../../models/read-model-spec';
+import { type SpecForLoad, specForLoad } from '../../models/spec-for-load';
 import type {
   DecodeStepRequest,
   DeviceBackend,
@@ -25,7 +25,13 @@ import { DecoderSession } from './decoder-session';
 import { KvBuffers } from './kv-buffers';
 import { loadOnnxRuntime, type OnnxRuntime } from './onnx-runtime';
 import { prefillChunkSize } from './prefill-chunk-size';
-import { checkFamily, checkLoadRequest, checkTokens, contextTooLarge } from './request-checks';
+import {
+  checkFamily,
+  checkLoadRequest,
+  checkTokens,
+  contextTooLarge,
+  sampleUnavailable,
+} from './request-checks';
 import { Sampler } from './sampler';
 
 /** Sequences share the weights; each has KV of its own, which grows as it is used. */
@@ -73,11 +79,9 @@ export class OnnxBackend implements DeviceBackend {
     const runtime = await this.dependencies.loadRuntime();
     const gguf = await openGguf(request.modelPath);
     try {
-      const spec = readModelSpec(gguf);
+      const prepared = await specForLoad(gguf, request);
+      const { spec } = prepared;
       checkFamily(spec, request.modelPath);
-      if (request.contextTokens > spec.trainedContextTokens) {
-        throw contextTooLarge(request.contextTokens, spec.trainedContextTokens, spec.name);
-      }
       const weights = await convertedWeights(request, gguf, onProgress);
       onProgress({ stage: 'load', fraction: 0 });
       const session = await DecoderSession.load(runtime, {
@@ -90,7 +94,7 @@ export class OnnxBackend implements DeviceBackend {
       });
       this.model = { spec, session, contextTokens: request.contextTokens };
       onProgress({ stage: 'load', fraction: 1 });
-      return describeModel(spec, request, weights);
+      return describeModel(prepared, request, weights);
     } finally {
       await gguf.close();
     }
@@ -139,7 +143,8 @@ export class OnnxBackend implements DeviceBackend {
     });
   }
 
-  async prefillChunk({ sequence, tokens, sample }: PrefillChunkRequest): Promise<StepResult> {
+  async prefillChunk({ sequence, tokens, sparse, sample }: PrefillChunkRequest): Promise<StepResult> {
+    if (sparse) throw sampleUnavailable();
     return this.step(sequence, tokens, sample);
   }
 
@@ -225,13 +230,17 @@ function convertedWeights(
   });
 }
 
-function describeModel(spec: ModelSpec, request: LoadRequest, weights: ConvertedWeights): LoadedModel {
+function describeModel(
+  { spec, notices }: SpecForLoad,
+  request: LoadRequest,
+  weights: ConvertedWeights,
+): LoadedModel {
   const { cpuThreads, contextTokens } = request;
   const prefillChunkTokens = prefillChunkSize(spec, contextTokens, cpuThreads);
   return {
     backend: 'onnx',
     device: `CPU (${cpuThreads} ${cpuThreads === 1 ? 'thread' : 'threads'})`,
-    attention: 'dense',
+    sampleUnavailable: 'it runs on the CUDA engine only',
     contextTokens,
     vocabSize: spec.vocabSize,
     maxSequences: MAX_SEQUENCES,
@@ -239,10 +248,12 @@ function describeModel(spec: ModelSpec, request: LoadRequest, weights: Converted
     backgroundChunkTokens: Math.max(1, Math.floor(prefillChunkTokens * BACKGROUND_SHARE)),
     kvPoolTokens: MAX_SEQUENCES * contextTokens,
     kvBlockTokens: KV_BLOCK_TOKENS,
-    notices:
-      weights.damage === undefined
+    notices: [
+      ...notices,
+      ...(weights.damage === undefined
         ? []
-        : [`The converted weights in the cache were damaged (${weights.damage}) and were made again.`],
+        : [`The converted weights in the cache were damaged (${weights.damage}) and were made again.`]),
+    ],
   };
 }
 

@@ -13,14 +13,7 @@ export function checkLoadRequest(request: LoadRequest): void {
       { device: request.device },
     );
   }
-  if (request.attention === 'sample') {
-    throw new LongviewError(
-      'attentionUnavailable',
-      'SampleAttention is not available on the CPU: its kernels need an NVIDIA GPU.',
-      'Set the attention to dense or auto.',
-      { attention: request.attention },
-    );
-  }
+  if (request.attention === 'sample') throw sampleUnavailable();
   checkPositive(request.contextTokens, 'context length');
   checkPositive(request.cpuThreads, 'number of CPU threads');
 }
@@ -64,5 +57,14 @@ function checkPositive(value: number, what: string): void {
     'badRequest',
     `The ${what} is ${value}.`,
     `Set the ${what} to a whole number above 0.`,
+  );
+}
+
+export function sampleUnavailable(): LongviewError {
+  return new LongviewError(
+    'attentionUnavailable',
+    'SampleAttention is not available on the CPU: its kernels need an NVIDIA GPU.',
+    'Set the attention to dense or auto.',
+    { attention: 'sample' },
   );
 }

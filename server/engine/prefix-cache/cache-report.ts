@@ -18,6 +18,8 @@ export interface CacheReport {
   /** Where the last of them came from: the device, or a copy that was brought back. */
   source: 'device' | 'memory' | 'disk' | 'none';
   reason: MissReason;
+  /** Tokens whose KV is here, but made with another attention: they are not reused. */
+  tokensReadAnew: number;
   /** The prompt that it was compared with: the one that shares most with it, if any shares something. */
   comparedWith?: number;
 }

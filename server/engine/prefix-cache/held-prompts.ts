@@ -88,6 +88,11 @@ export class HeldPrompts {
   }
 }
 
+/** Leading tokens that another prompt could reuse at most. */
+export function reusableOf({ sequence, attention, sparseTokens }: HeldPrompt): number {
+  return attention.kind === 'dense' ? sequence.lengthTokens : Math.min(sparseTokens, sequence.lengthTokens);
+}
+
 export function inBlocks(tokens: number, blockTokens: number): number {
   return Math.ceil(tokens / blockTokens) * blockTokens;
 }

@@ -1,9 +1,16 @@
 import type { Backend, LoadedModel, OpenSequenceRequest } from '../../backends/backend';
-import { attentionKey } from '../attention-plan';
+import { attentionKey, SELECTION_GRID_TOKENS } from '../attention-plan';
 import { Sequence } from '../sequence';
 import type { CacheReport, MissReason } from './cache-report';
 import { EvictedPrompts } from './evicted-prompts';
-import { HeldPrompts, inBlocks, type Match, type PlannedPrompt } from './held-prompts';
+import {
+  type HeldPrompt,
+  HeldPrompts,
+  inBlocks,
+  type Match,
+  type PlannedPrompt,
+  reusableOf,
+} from './held-prompts';
 
 /** Up to this many tokens at the end of a held prompt are given up rather than kept apart: an answer, say. */
 const FORGETTABLE_TOKENS = 512;
@@ -58,6 +65,7 @@ export class PrefixCache {
         cachedTokens: sequence.lengthTokens,
         source: sequence.lengthTokens > 0 ? 'device' : 'none',
         reason,
+        tokensReadAnew: reason === 'attention' ? (match?.sharedTokens ?? 0) : 0,
         ...(match && { comparedWith: match.held.promptId }),
       },
     };
@@ -94,7 +102,7 @@ export class PrefixCache {
   /** True when the matching prompt is worth keeping as it is and the new one fits beside it. */
   private canStayBeside({ held, hitTokens }: Match, prompt: WantedPrompt): boolean {
     const { lengthTokens } = held.sequence;
-    if (hitTokens > 0 && lengthTokens - hitTokens <= FORGETTABLE_TOKENS) return false;
+    if (hitTokens > 0 && reusableOf(held) - hitTokens <= FORGETTABLE_TOKENS) return false;
     const { kvPoolTokens, kvBlockTokens, maxSequences } = this.model;
     const both = inBlocks(lengthTokens, kvBlockTokens) + inBlocks(prompt.totalTokens, kvBlockTokens);
     return maxSequences > 1 && both <= kvPoolTokens;
@@ -105,11 +113,9 @@ export class PrefixCache {
     prompt: WantedPrompt,
     start: OpenSequenceRequest,
   ): Promise<Sequence> {
-    const { sequence, attention } = held;
+    const { sequence } = held;
     await this.evictUntil(() => this.fits(prompt.totalTokens, sequence), sequence);
-    if (sequence.lengthTokens - hitTokens > FORGETTABLE_TOKENS) {
-      this.evicted.note(attentionKey(attention), sequence.tokens);
-    }
+    if (reusableOf(held) - hitTokens > FORGETTABLE_TOKENS) this.noteEvicted(held);
     await this.backend.rewindSequence({ ...start, sequence: sequence.id, lengthTokens: hitTokens });
     sequence.rewind(hitTokens);
     return sequence;
@@ -123,9 +129,14 @@ export class PrefixCache {
 
   private async evictUntil(isEnough: () => boolean, except: Sequence | undefined): Promise<void> {
     for (let oldest = this.held.oldest(except); oldest && !isEnough(); oldest = this.held.oldest(except)) {
-      this.evicted.note(attentionKey(oldest.attention), oldest.sequence.tokens);
+      this.noteEvicted(oldest);
       await this.drop(oldest.sequence);
     }
+  }
+
+  private noteEvicted(held: HeldPrompt): void {
+    const tokens = held.sequence.tokens.subarray(0, reusableOf(held));
+    this.evicted.note(attentionKey(held.attention), tokens);
   }
 
   private fits(tokens: number, inPlaceOf: Sequence | undefined): boolean {
@@ -139,7 +150,8 @@ export class PrefixCache {
     const hitTokens = match?.hitTokens ?? 0;
     if (this.evicted.sharedTokens(attentionKey(prompt.attention), prompt.tokens) > hitTokens)
       return 'evicted';
-    const isSameAttention = !match || attentionKey(match.held.attention) === attentionKey(prompt.attention);
-    return isSameAttention ? 'changed' : 'attention';
+    // What every prompt begins with is no loss worth telling.
+    if (!match || match.sharedTokens < SELECTION_GRID_TOKENS) return 'changed';
+    return attentionKey(match.held.attention) === attentionKey(prompt.attention) ? 'changed' : 'attention';
   }
 }

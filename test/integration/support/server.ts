@@ -83,6 +83,7 @@ export function ask(connection: StdioConnection, question: string, options: Part
         model: FAST_MODEL,
         device: 'auto',
         attention: 'auto',
+        quality: 'balanced',
         contextTokens: 1024,
         maxAnswerTokens: 16,
         sampling: { temperature: 0, topP: 1, topK: 0, stop: [] },

@@ -3,7 +3,7 @@ import type { CudaAddon, CudaEngine, CudaTensor, CudaWeights } from '../../../se
 import { tensorsOf } from '../../../server/backends/cuda/tensors';
 import { openGguf } from '../../../server/models/gguf/open-gguf';
 import type { ModelSpec } from '../../../server/models/model-spec';
-import { readModelSpec } from '../../../server/models/read-model-spec';
+import { specForLoad } from '../../../server/models/spec-for-load';
 
 export interface ModelFile {
   path: string;
@@ -11,10 +11,12 @@ export interface ModelFile {
   tensors: CudaTensor[];
 }
 
-export async function readModelFile(path: string): Promise<ModelFile> {
+/** A model made ready for a context of `contextTokens`, by YaRN where that is longer than the trained one. */
+export async function readModelFile(path: string, contextTokens = 1): Promise<ModelFile> {
   const gguf = await openGguf(path);
   try {
-    return { path, spec: readModelSpec(gguf), tensors: tensorsOf(gguf) };
+    const { spec } = await specForLoad(gguf, { contextTokens, yarnFactor: 4 });
+    return { path, spec, tensors: tensorsOf(gguf) };
   } finally {
     await gguf.close();
   }

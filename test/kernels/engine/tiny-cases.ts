@@ -21,7 +21,7 @@ const HUGE = 2 ** 24;
 
 /** Tiny random models of each family: against transformers, and against themselves. */
 export function tinyCases(addon: CudaAddon, fixtures: string): Case[] {
-  const names = ['llama-tied-q4k-q6k', 'qwen2-tied-mixed', 'qwen3-untied-f16'];
+  const names = ['llama-tied-q4k-q6k', 'qwen2-tied-mixed', 'qwen3-untied-f16', 'llama3-scaled-q8'];
   const open = async (name: string) => ({
     file: await readModelFile(path.join(fixtures, `${name}.gguf`)),
     golden: readJson(path.join(fixtures, `${name}.json`)) as TinyGolden,
@@ -53,6 +53,7 @@ export function tinyCases(addon: CudaAddon, fixtures: string): Case[] {
   cases.push(
     ['shared blocks', async () => sharedBlocks(addon, await open('qwen3-untied-f16'))],
     ['KV out and in', async () => kvOutAndIn(addon, await open('qwen2-tied-mixed'))],
+    ['golden YaRN', async () => yarn(addon, fixtures)],
     ['two sequences', async () => twoSequences(addon, await open(first))],
     ['sampling', async () => sampling(addon, await open(first))],
     ['memory', async () => memory(addon, await open('qwen3-untied-f16'))],
@@ -111,6 +112,14 @@ async function sameBits(engine: CudaEngine, tokens: number[]): Promise<string> {
   assertSameBits(await run(parts, 300, [17]), expected, 'after a rewind');
   assertSameBits(await decoded(parts), expectedNext, 'a decode step after a rewind');
   return checksumOf(expected);
+}
+
+/** Four times the trained context: all positions turn otherwise. */
+async function yarn(addon: CudaAddon, fixtures: string): Promise<string> {
+  const contextTokens = 4 * CONTEXT;
+  const file = await readModelFile(path.join(fixtures, 'qwen2-tied-mixed.gguf'), contextTokens);
+  const golden = readJson(path.join(fixtures, 'qwen2-tied-mixed.yarn.json')) as TinyGolden;
+  return withModel(addon, file, { contextTokens }, (engine) => againstGolden(engine, golden));
 }
 
 /** Blocks of the KV pool hold this many tokens. */

@@ -12,6 +12,7 @@ suite('settings', () => {
     assert.deepEqual(settings, {
       device: 'auto',
       attention: 'auto',
+      quality: 'balanced',
       contextTokens: 0,
       maxAnswerTokens: 512,
       temperature: 0,
@@ -36,6 +37,7 @@ suite('settings', () => {
       model: 'small',
       device: 'cpu',
       attention: 'auto',
+      quality: 'balanced',
       contextTokens: 2048,
       maxAnswerTokens: 512,
       sampling: { temperature: 0.5, topP: 1, topK: 0, seed: 7, stop: [] },
@@ -48,6 +50,7 @@ suite('settings', () => {
     model: [3, 'models/own.gguf'],
     device: ['gpu', ''],
     attention: ['sparse'],
+    quality: ['exact'],
     contextTokens: [100, 1.5, '4096', -1],
     maxAnswerTokens: [0, 'many'],
     temperature: [-1, 3, Number.NaN],

@@ -149,6 +149,10 @@ suite('createBackendSelector', () => {
     assert.equal(await backends.select({ ...LOAD, device: 'cpu' }), cpu);
   });
 
+  test('leaves sample attention to the GPU where there is one', async () => {
+    assert.equal(await selector(usable).select({ ...LOAD, attention: 'sample' }), gpu);
+  });
+
   test('refuses CUDA and sample attention with the reason, and never falls back', async () => {
     await assert.rejects(selector(none).select({ ...LOAD, device: 'cuda' }), {
       code: 'deviceUnavailable',
@@ -161,7 +165,7 @@ suite('createBackendSelector', () => {
     });
     await assert.rejects(selector(none).select({ ...LOAD, attention: 'sample' }), {
       code: 'attentionUnavailable',
-      message: /dense attention only/,
+      message: /CUDA engine only: no NVIDIA driver/,
     });
   });
 });

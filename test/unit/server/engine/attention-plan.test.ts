@@ -12,12 +12,17 @@ const SAMPLE: SamplePlan = {
   kind: 'sample',
   quality: 'balanced',
   selection: {
-    strategy: 'tileBlocks',
+    strategy: 'tiles',
+    sampledRows: 16,
+    pooledKeys: 8,
+    score: 'mean',
     alpha: 0.8,
-    rowsPerTile: 16,
-    keyPooling: 8,
+    countForcedMass: false,
+    sinkBlocks: 1,
     windowTokens: 512,
-    sinkTokens: 64,
+    minBlocks: 0,
+    maxBlocks: 0,
+    denseAbove: 1,
   },
   denseTailTokens: 512,
 };
@@ -25,18 +30,23 @@ const SAMPLE: SamplePlan = {
 suite('Attention plan', () => {
   test('every parameter of the selection changes the key, the class that chose it does not', () => {
     const changes: Partial<SamplePlan['selection']>[] = [
-      { strategy: 'window' },
+      { sampledRows: 8 },
+      { pooledKeys: 16 },
+      { score: 'maximum' },
       { alpha: 0.9 },
-      { rowsPerTile: 8 },
-      { keyPooling: 64 },
+      { countForcedMass: true },
+      { sinkBlocks: 2 },
       { windowTokens: 1024 },
-      { sinkTokens: 128 },
+      { minBlocks: 4 },
+      { maxBlocks: 99 },
+      { denseAbove: 0.5 },
     ];
     const keys = changes.map((change) =>
       attentionKey({ ...SAMPLE, selection: { ...SAMPLE.selection, ...change } }),
     );
     assert.equal(new Set([...keys, attentionKey(SAMPLE), attentionKey(DENSE)]).size, changes.length + 2);
     assert.equal(attentionKey({ ...SAMPLE, quality: 'fast' }), attentionKey(SAMPLE));
+    assert.deepEqual(Object.keys(SAMPLE.selection).length, changes.length + 1, 'every parameter is tried');
   });
 
   test('whole tiles before the dense tail run sparse', () => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { EngineStatus } from '../../../../protocol';
+import { SELECTIONS } from '../../../../server/engine/attention-policy';
 import { Engine } from '../../../../server/engine/engine';
 import type {
   EngineSettings,
@@ -17,6 +18,7 @@ const SETTINGS: EngineSettings = {
   modelSha256: 'a'.repeat(64),
   device: 'auto',
   attention: 'auto',
+  quality: 'balanced',
   contextTokens: 100,
 };
 
@@ -150,8 +152,8 @@ suite('Engine', () => {
 
   for (const [what, change] of [
     ['another model', { modelSha256: 'b'.repeat(64) }],
-    ['another attention', { attention: 'sample' }],
     ['another context', { contextTokens: 50 }],
+    ['positions stretched by YaRN', { yarnFactor: 4 }],
     ['another device', { device: 'cpu' }],
   ] as const) {
     test(`never reuses KV under ${what}`, async () => {
@@ -166,6 +168,62 @@ suite('Engine', () => {
       assert.equal(backend.calls.filter((call) => call === 'load').length, 2);
     });
   }
+
+  suite('with SampleAttention', () => {
+    const LONG = 'abcdefghijklmnop'.repeat(100);
+    const sparseSetup = () =>
+      setup({ chunkTokens: 512, contextTokens: 4000, sampleUnavailable: undefined, answer: 'xyz' });
+    const ask = (engine: Engine, prompt: string, wish: Partial<EngineSettings>) =>
+      engine.generate(
+        request(prompt, { settings: Promise.resolve({ ...SETTINGS, contextTokens: 4000, ...wish }) }),
+        quiet,
+        never,
+      );
+
+    test('runs sparse up to the dense tail and counts the blocks', async () => {
+      const { engine, backend } = sparseSetup();
+      const result = await ask(engine, LONG, { attention: 'sample', quality: 'fast' });
+      assert.equal(result.attention.kind, 'sample');
+      assert.deepEqual(backend.chunkSizes, [512, 512, 512, 64]);
+      assert.deepEqual(new Set(backend.sparse.map((sparse) => sparse?.denseFromToken)), new Set([1024]));
+      assert.equal(backend.sparse[0]?.selection, SELECTIONS.fast);
+      assert.deepEqual(result.blocks, { kept: 4, visible: 16 });
+    });
+
+    test('reuses what ran sparse, in whole tiles; neither the dense tail nor the answer', async () => {
+      const { engine } = sparseSetup();
+      await ask(engine, LONG, { attention: 'sample' });
+      const again = await ask(engine, `${LONG}xyz and more`, { attention: 'sample' });
+      assert.equal(again.cache.cachedTokens, 1024);
+      assert.equal(again.cache.tokensReadAnew, 0);
+    });
+
+    for (const [what, first, second] of [
+      ['dense under sample', { attention: 'dense' }, { attention: 'sample' }],
+      ['sample under dense', { attention: 'sample' }, { attention: 'dense' }],
+      ['balanced under fast', { attention: 'sample' }, { attention: 'sample', quality: 'fast' }],
+    ] as const) {
+      test(`never reuses KV made ${what}, and says so; the model stays`, async () => {
+        const { engine, backend } = sparseSetup();
+        await ask(engine, LONG, first);
+        const result = await ask(engine, LONG, second);
+        assert.equal(result.cache.cachedTokens, 0);
+        assert.equal(result.cache.tokensReadAnew, 1600);
+        assert.equal(backend.calls.filter((call) => call === 'load').length, 1);
+      });
+    }
+
+    test('is refused by name where the loaded device lacks it, before the prompt runs', async () => {
+      const { engine, backend } = setup({ sampleUnavailable: 'it is a fake' });
+      await ask(engine, 'abc', { attention: 'auto' });
+      await assert.rejects(ask(engine, 'abc', { attention: 'sample' }), {
+        code: 'attentionUnavailable',
+        message: /it is a fake/,
+      });
+      assert.equal(backend.calls.filter((call) => call === 'prefill').length, 1);
+      assert.equal((await ask(engine, 'abc', { attention: 'dense' })).answer, 'ok');
+    });
+  });
 
   test('a copy of the same weights under another path is the same model', async () => {
     const { engine, backend } = setup();

@@ -12,6 +12,7 @@ import type {
   PrefillChunkRequest,
   RewindRequest,
   SequenceId,
+  SparsePrefill,
   StepResult,
 } from '../../../../server/backends/backend';
 import type { BackendProvider } from '../../../../server/engine/backend-provider';
@@ -28,6 +29,8 @@ export interface FakeScript {
   contextTokens: number;
   maxSequences: number;
   kvPoolTokens: number;
+  /** Why there is no SampleAttention; undefined: there is. */
+  sampleUnavailable: string | undefined;
   /** Called before each call on the device; may wait, abort a signal or throw. */
   before: (call: string, count: number) => Promise<void> | void;
 }
@@ -39,6 +42,8 @@ export interface FakeScript {
 export class FakeBackend implements DeviceBackend {
   readonly calls: string[] = [];
   readonly chunkSizes: number[] = [];
+  /** What each chunk was told of sparse prefill. */
+  readonly sparse: (SparsePrefill | undefined)[] = [];
   readonly script: FakeScript;
   private readonly sequences = new Map<SequenceId, { kv: number[]; said: number }>();
   private model: LoadedModel | undefined;
@@ -52,6 +57,7 @@ export class FakeBackend implements DeviceBackend {
       contextTokens: 100,
       maxSequences: 1,
       kvPoolTokens: 1000,
+      sampleUnavailable: 'it is a fake',
       before: () => undefined,
       ...script,
     };
@@ -66,10 +72,10 @@ export class FakeBackend implements DeviceBackend {
     return this.call('load', () => {
       this.sequences.clear();
       onProgress({ stage: 'load', fraction: 1 });
+      const { sampleUnavailable } = this.script;
       this.model = {
         backend: 'onnx',
         device: 'fake',
-        attention: 'dense',
         contextTokens: Math.min(request.contextTokens, this.script.contextTokens),
         vocabSize: 1000,
         maxSequences: this.script.maxSequences,
@@ -78,6 +84,7 @@ export class FakeBackend implements DeviceBackend {
         kvPoolTokens: this.script.kvPoolTokens,
         kvBlockTokens: 4,
         notices: [],
+        ...(sampleUnavailable !== undefined && { sampleUnavailable }),
       };
       return this.model;
     });
@@ -97,13 +104,20 @@ export class FakeBackend implements DeviceBackend {
     });
   }
 
-  async prefillChunk({ sequence, tokens, sample }: PrefillChunkRequest): Promise<StepResult> {
+  async prefillChunk({ sequence, tokens, sparse, sample }: PrefillChunkRequest): Promise<StepResult> {
     return this.call('prefill', () => {
       assert.ok(tokens.length > 0 && tokens.length <= this.script.chunkTokens, 'chunk size');
       this.chunkSizes.push(tokens.length);
+      this.sparse.push(sparse);
+      if (sparse)
+        assert.equal(this.stateOf(sequence).kv.length % 128, 0, 'a sparse chunk starts on the grid');
       const state = this.grow(sequence, tokens);
       state.said = 0;
-      return sample ? { next: this.nextToken(state), deviceMs: 1 } : { deviceMs: 1 };
+      return {
+        ...(sample && { next: this.nextToken(state) }),
+        ...(sparse && { blocks: { kept: 1, visible: 4 } }),
+        deviceMs: 1,
+      };
     });
   }
 

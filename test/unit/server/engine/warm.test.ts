@@ -13,6 +13,7 @@ const SETTINGS: EngineSettings = {
   modelSha256: 'a'.repeat(64),
   device: 'auto',
   attention: 'auto',
+  quality: 'balanced',
   contextTokens: 100,
 };
 const ids = (text: string): Int32Array => Int32Array.from(Array.from(text, (char) => char.codePointAt(0)!));

@@ -36,6 +36,7 @@ const PARAMS: AskParams = {
   options: {
     device: 'auto',
     attention: 'auto',
+    quality: 'balanced',
     maxAnswerTokens: 20,
     sampling: { temperature: 0, topP: 1, topK: 0, stop: [] },
   },
@@ -138,6 +139,16 @@ suite('AskHandler', () => {
     );
   });
 
+  test('on a GPU the default context goes as far as YaRN may', async () => {
+    const { ask, context } = setup({}, () => Promise.resolve({ ...MODEL, yarnFactor: 4 }), 'cuda');
+    await ask({ device: 'auto' });
+    await ask({ device: 'cpu' });
+    assert.deepEqual(
+      context.requests.map(({ budgetTokens }) => budgetTokens),
+      [780, 80],
+    );
+  });
+
   test('packs, generates, cites and records', async () => {
     const { ask, context, events } = setup({ answer: 'because' });
     const result = await ask();
@@ -227,6 +238,11 @@ suite('AskHandler', () => {
   test('refuses a context beyond what the model was trained for', async () => {
     const { ask, context } = setup();
     await assert.rejects(ask({ contextTokens: 201 }), { code: 'contextTooLarge', message: /201.*200/ });
+    const extended = setup({}, () => Promise.resolve({ ...MODEL, yarnFactor: 4 }));
+    await assert.rejects(extended.ask({ contextTokens: 801 }), {
+      code: 'contextTooLarge',
+      message: /801.*at most 800 with YaRN/,
+    });
     await assert.rejects(ask({ contextTokens: 20 }), { code: 'badRequest', message: /no room for a prompt/ });
     assert.equal(context.requests.length, 0);
   });

@@ -16,6 +16,7 @@ const report = (cachedTokens: number, reason: CacheReport['reason'] = 'changed')
   cachedTokens,
   source: 'device',
   reason,
+  tokensReadAnew: 0,
 });
 
 suite('why the cache was missed', () => {

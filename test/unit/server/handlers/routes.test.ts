@@ -71,6 +71,7 @@ const ASK = {
   options: {
     device: 'auto',
     attention: 'auto',
+    quality: 'balanced',
     maxAnswerTokens: 5,
     sampling: { temperature: 0, topP: 1, topK: 0, stop: [] },
   },

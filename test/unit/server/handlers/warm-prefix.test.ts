@@ -19,6 +19,7 @@ const MODEL = {
 const OPTIONS: AskOptions = {
   device: 'auto',
   attention: 'auto',
+  quality: 'balanced',
   maxAnswerTokens: 20,
   sampling: { temperature: 0, topP: 1, topK: 0, stop: [] },
 };

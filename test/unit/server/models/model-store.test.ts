@@ -138,6 +138,22 @@ suite('ModelStore.resolve', () => {
     });
   });
 
+  test('says how far YaRN may reach, also for a copy elsewhere', async () => {
+    const model = { ...SMALL_MODEL, yarnFactor: 4 };
+    place(SMALL_MODEL_BYTES);
+    const store = new ModelStore({
+      cacheDir: cacheDir(),
+      catalogue: [model],
+      sources: [],
+      freeBytes: freeBytesIn,
+    });
+    const copy = join(folder(), 'copy.gguf');
+    writeFileSync(copy, SMALL_MODEL_BYTES);
+    assert.equal((await store.resolve('small', 'cpu')).yarnFactor, 4);
+    assert.equal((await store.resolve(copy, 'cpu')).yarnFactor, 4);
+    assert.equal((await store.list('cpu'))[0]?.longestContextTokens, 2048);
+  });
+
   test('takes the default where none is named, and says when it is not here', async () => {
     const error = await rejectsWith(
       storeWith().resolve(undefined, 'cpu'),

@@ -26,6 +26,12 @@ function withKeys(
   return { ...source, metadata: [...kept, ...added] };
 }
 
+const YARN: Record<string, [ScalarType, number | string]> = {
+  'qwen2.rope.scaling.type': ['string', 'yarn'],
+  'qwen2.rope.scaling.factor': ['f32', 4],
+  'qwen2.rope.scaling.original_context_length': ['u32', 128],
+};
+
 suite('readModelSpec', () => {
   test('reads a Qwen2 file', () => {
     assert.deepEqual(specOf(tinyModel('qwen2')), {
@@ -75,7 +81,12 @@ suite('readModelSpec', () => {
     ['experts', withKeys('llama', { 'llama.expert_count': ['u32', 8] }), /mixture of experts/],
     [
       'scaled positions',
-      withKeys('qwen2', { 'qwen2.rope.scaling.type': ['string', 'yarn'] }),
+      withKeys('qwen2', { 'qwen2.rope.scaling.type': ['string', 'linear'] }),
+      /scaled \(linear\)/,
+    ],
+    [
+      'YaRN with a scale of its own',
+      withKeys('qwen2', { ...YARN, 'qwen2.rope.scaling.yarn_log_multiplier': ['f32', 0.1] }),
       /scaled \(yarn\)/,
     ],
     [
@@ -91,8 +102,40 @@ suite('readModelSpec', () => {
 
   test('refuses a tensor that it does not know', async () => {
     const source = tinyModel('llama');
+    source.tensors.push({ name: 'blk.0.attn_sinks.weight', dims: [16], type: 'F32' });
+    await rejectsWith(() => specOf(source), 'modelUnsupported', /attn_sinks\.weight/);
+    const qwen = tinyModel('qwen2');
+    qwen.tensors.push({ name: 'rope_freqs.weight', dims: [16], type: 'F32' });
+    await rejectsWith(() => specOf(qwen), 'modelUnsupported', /rope_freqs\.weight/);
+  });
+
+  test('reads YaRN with the parameters of the paper, or those of the file', () => {
+    const { yarn, trainedContextTokens } = specOf(withKeys('qwen2', YARN));
+    assert.equal(trainedContextTokens, 512);
+    const attentionFactor = 0.1 * Math.log(4) + 1;
+    assert.deepEqual(yarn, {
+      factor: 4,
+      originalContextTokens: 128,
+      betaFast: 32,
+      betaSlow: 1,
+      attentionFactor,
+    });
+    const own = withKeys('qwen2', {
+      ...YARN,
+      'qwen2.rope.scaling.attn_factor': ['f32', 0.5],
+      'qwen2.rope.scaling.yarn_beta_fast': ['f32', 24],
+      'qwen2.rope.scaling.yarn_beta_slow': ['f32', 2],
+    });
+    const read = specOf(own).yarn;
+    assert.deepEqual([read?.betaFast, read?.betaSlow, read?.attentionFactor], [24, 2, attentionFactor / 2]);
+  });
+
+  test('takes the divisors of Llama 3 for one half of a head', async () => {
+    const source = tinyModel('llama');
     source.tensors.push({ name: 'rope_freqs.weight', dims: [16], type: 'F32' });
-    await rejectsWith(() => specOf(source), 'modelUnsupported', /rope_freqs\.weight/);
+    specOf(source);
+    source.tensors.at(-1)!.dims = [32];
+    await rejectsWith(() => specOf(source), 'modelCorrupt', /rope_freqs\.weight has the shape 32 instead/);
   });
 
   for (const key of [
@@ -134,6 +177,21 @@ suite('readModelSpec', () => {
         'qwen2.attention.key_length': ['u32', 32],
       }),
       /3 heads cannot share 2/,
+    ],
+    [
+      'YaRN without a factor',
+      withKeys('qwen2', { ...YARN, 'qwen2.rope.scaling.factor': undefined }),
+      /rope\.scaling\.factor is missing/,
+    ],
+    [
+      'YaRN that shortens',
+      withKeys('qwen2', { ...YARN, 'qwen2.rope.scaling.factor': ['f32', 0.5] }),
+      /scaled by 0\.5/,
+    ],
+    [
+      'YaRN that keeps what it slows',
+      withKeys('qwen2', { ...YARN, 'qwen2.rope.scaling.yarn_beta_slow': ['f32', 33] }),
+      /keep above 32 turns and to slow below 33/,
     ],
     [
       'another width',

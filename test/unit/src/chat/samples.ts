@@ -48,6 +48,7 @@ export const MODEL: ModelInfo = {
   licence: 'Apache-2.0',
   bytes: 397_807_936,
   trainedContextTokens: 32_768,
+  longestContextTokens: 32_768,
   cpuContextTokens: 4096,
   state: 'missing',
   isDefault: true,

@@ -6,6 +6,7 @@ import { type ConnectedServer, ServerSession } from '../../../../src/session/ser
 const OPTIONS: AskOptions = {
   device: 'auto',
   attention: 'auto',
+  quality: 'balanced',
   maxAnswerTokens: 10,
   sampling: { temperature: 0, topP: 1, topK: 0, stop: [] },
 };

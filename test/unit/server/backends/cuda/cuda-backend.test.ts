@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import path from 'node:path';
 import type { LoadProgress, LoadRequest } from '../../../../../server/backends/backend';
 import { CudaBackend } from '../../../../../server/backends/cuda/cuda-backend';
+import { SELECTIONS } from '../../../../../server/engine/attention-policy';
 import { CancelledError, LongviewError } from '../../../../../server/errors';
 import { DEVICE, FakeEngine, fakeAddon } from './fake-addon';
 
@@ -53,14 +54,14 @@ suite('CUDA backend', () => {
       {
         backend: 'cuda',
         device: 'NVIDIA Fake',
-        attention: 'dense',
         contextTokens: 1000,
         vocabSize: 96,
         maxSequences: 8,
-        prefillChunkTokens: 1000,
-        backgroundChunkTokens: 1000,
+        prefillChunkTokens: 8192,
+        backgroundChunkTokens: 8192,
         kvPoolTokens: 8192,
         kvBlockTokens: 640,
+        sampleUnavailable: 'its kernels are not in this build',
         notices: [],
       },
     );
@@ -106,6 +107,14 @@ suite('CUDA backend', () => {
     ]);
   });
 
+  test('reaches beyond the trained context where YaRN is allowed, and says so', async () => {
+    const { notices, contextTokens } = await load({ contextTokens: 4096, yarnFactor: 4 });
+    assert.equal(contextTokens, 4096);
+    assert.match(notices.join(), /YaRN factor 4/);
+    assert.equal(engine.loaded?.spec.yarn?.factor, 4);
+    await rejectsWith(load({ contextTokens: 4096 }), 'contextTooLarge', /trained for 1024/, /at most 1024/);
+  });
+
   test('says when the weights stay quantised for want of memory', async () => {
     engine.plan = { ...engine.plan, weights: 'stored' };
     const { notices } = await load();
@@ -141,8 +150,26 @@ suite('CUDA backend', () => {
     assert.match(ended.join(), /The GPU failed: .*illegal memory access/);
   });
 
+  test('hands a selection on, and plans room for it and longer chunks for long contexts', async () => {
+    const { prefillChunkTokens } = await load({ contextTokens: 100_000 });
+    assert.equal(prefillChunkTokens, 16_384);
+    assert.equal(engine.loaded?.chunkTokens, 16_384);
+    const sequence = await backend.openSequence(OPEN);
+    const sparse = { selection: SELECTIONS.fast, denseFromToken: 128 };
+    const { blocks } = await backend.prefillChunk({
+      sequence,
+      tokens: new Int32Array(256),
+      sample: false,
+      sparse,
+    });
+    assert.deepEqual(engine.sparse, sparse);
+    assert.deepEqual(blocks, { kept: 3, visible: 6 });
+    const finest = Math.min(...Object.values(SELECTIONS).map(({ pooledKeys }) => pooledKeys));
+    assert.equal(engine.loaded.pooledKeys, finest, 'the averages that the policy needs');
+  });
+
   test('refuses sample attention, and calls without a model', async () => {
-    await rejectsWith(load({ attention: 'sample' }), 'attentionUnavailable', /dense attention only/, /dense/);
+    await rejectsWith(load({ attention: 'sample' }), 'attentionUnavailable', /not in this build/, /dense/);
     await rejectsWith(backend.openSequence(OPEN), 'engineFailed', /No model/, /Load a model/);
   });
 

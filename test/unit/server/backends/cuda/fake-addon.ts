@@ -1,3 +1,4 @@
+import type { SparsePrefill } from '../../../../../server/backends/backend';
 import type {
   CudaAddon,
   CudaDevice,
@@ -28,6 +29,8 @@ export class FakeEngine implements CudaEngine {
   readonly samplings: CudaSampling[] = [];
   loaded: CudaLoadRequest | undefined;
   plan = PLAN;
+  /** Of the last prefill. */
+  sparse: SparsePrefill | undefined;
   /** Thrown by the next call. */
   failure: { code: string; message: string; fittingTokens?: number } | undefined;
   private opened = 0;
@@ -45,9 +48,20 @@ export class FakeEngine implements CudaEngine {
     return Promise.resolve(++this.opened);
   }
 
-  async prefill(sequence: number, tokens: Int32Array, choose: boolean): Promise<CudaStep> {
+  async prefill(
+    sequence: number,
+    tokens: Int32Array,
+    choose: boolean,
+    _onLayer?: (done: number) => void,
+    sparse?: SparsePrefill,
+  ): Promise<CudaStep> {
     this.note(`prefill ${sequence} [${tokens.join(' ')}]`);
-    return Promise.resolve({ ...(choose && { next: (tokens.at(-1) ?? 0) + 1 }), deviceMs: 2 });
+    this.sparse = sparse;
+    return Promise.resolve({
+      ...(choose && { next: (tokens.at(-1) ?? 0) + 1 }),
+      ...(sparse && { blocks: { kept: 3, visible: 6 } }),
+      deviceMs: 2,
+    });
   }
 
   async decode(sequence: number, token: number): Promise<CudaStep> {
@@ -84,6 +98,10 @@ export class FakeEngine implements CudaEngine {
 
   async logits(): Promise<Float32Array> {
     return Promise.resolve(new Float32Array());
+  }
+
+  async blockCounts(): Promise<Int32Array> {
+    return Promise.resolve(new Int32Array());
   }
 
   cancel(): void {

@@ -64,7 +64,6 @@ suite('onnx backend', () => {
     assert.deepEqual(model, {
       backend: 'onnx',
       device: 'CPU (1 thread)',
-      attention: 'dense',
       contextTokens: CONTEXT,
       vocabSize,
       maxSequences: 4,
@@ -72,6 +71,7 @@ suite('onnx backend', () => {
       backgroundChunkTokens: 64,
       kvPoolTokens: 4 * CONTEXT,
       kvBlockTokens: 128,
+      sampleUnavailable: 'it runs on the CUDA engine only',
       notices: [],
     });
     const fractions = progress.filter((p) => p.stage === 'convert').map((p) => p.fraction);
@@ -247,6 +247,8 @@ suite('onnx backend', () => {
 
   test('a context beyond the trained one is refused before anything is computed', async () => {
     await assert.rejects(load({ contextTokens: 513 }), isError('contextTooLarge', /513 tokens .* 512/));
+    const { notices } = await load({ contextTokens: 513, yarnFactor: 4 });
+    assert.match(notices.join(), /YaRN factor 4/);
   });
 
   test('cuda and sample attention are refused with the reason, whatever the model', async () => {

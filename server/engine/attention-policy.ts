@@ -1,0 +1,83 @@
+import type { AttentionChoice, Quality } from '../../protocol';
+import type { BlockSelection } from '../backends/backend';
+import { LongviewError } from '../errors';
+import type { AttentionPlan } from './attention-plan';
+
+/** What was asked for, by a setting or on the command line. */
+export interface AttentionWish {
+  attention: AttentionChoice;
+  quality: Quality;
+}
+
+/**
+ * Prompt length from which `auto` reads with SampleAttention: where it begins to pay. Provisional: half of the longest
+ * length at which it must pay, until bench/ttft has measured the length itself.
+ */
+export const BREAK_EVEN_TOKENS = 12_288;
+
+/** Four query tiles: a question with its instruction, and the turns just before it. */
+const DENSE_TAIL_TOKENS = 512;
+
+/** The selection of each quality class: points of the front that bench/quality measures. */
+export const SELECTIONS: Record<Quality, BlockSelection> = {
+  balanced: {
+    strategy: 'tiles',
+    sampledRows: 16,
+    pooledKeys: 8,
+    score: 'mean',
+    alpha: 0.8,
+    countForcedMass: false,
+    sinkBlocks: 1,
+    windowTokens: 512,
+    minBlocks: 0,
+    maxBlocks: 0,
+    denseAbove: 1,
+  },
+  fast: {
+    strategy: 'tiles',
+    sampledRows: 8,
+    pooledKeys: 8,
+    score: 'mean',
+    alpha: 0.6,
+    countForcedMass: false,
+    sinkBlocks: 1,
+    windowTokens: 512,
+    minBlocks: 0,
+    maxBlocks: 0,
+    denseAbove: 1,
+  },
+};
+
+/**
+ * How a prompt of `promptTokens` tokens is read.
+ *
+ * @param sampleUnavailable why the loaded model cannot run SampleAttention; absent where it can
+ * @throws LongviewError `attentionUnavailable` where it was asked for by name and cannot run
+ */
+export function planAttention(
+  { attention, quality }: AttentionWish,
+  promptTokens: number,
+  sampleUnavailable: string | undefined,
+): AttentionPlan {
+  if (attention === 'dense') return { kind: 'dense' };
+  if (sampleUnavailable !== undefined) {
+    if (attention === 'sample') throw sampleRefused(sampleUnavailable);
+    return { kind: 'dense' };
+  }
+  if (attention === 'auto' && promptTokens < BREAK_EVEN_TOKENS) return { kind: 'dense' };
+  return {
+    kind: 'sample',
+    quality,
+    selection: SELECTIONS[quality],
+    denseTailTokens: DENSE_TAIL_TOKENS,
+  };
+}
+
+function sampleRefused(reason: string): LongviewError {
+  return new LongviewError(
+    'attentionUnavailable',
+    `Sample attention is not available: ${reason}.`,
+    'Choose the attention "dense" or "auto".',
+    { attention: 'sample' },
+  );
+}
