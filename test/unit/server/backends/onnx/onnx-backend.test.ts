@@ -64,11 +64,11 @@ suite('onnx backend', () => {
     assert.deepEqual(model, {
       backend: 'onnx',
       device: 'CPU (1 thread)',
-      attention: 'dense',
       contextTokens: CONTEXT,
       vocabSize,
       maxSequences: 4,
       prefillChunkTokens: 256,
+      sampleUnavailable: 'it runs on the CUDA engine only',
       notices: [],
     });
     const fractions = progress.filter((p) => p.stage === 'convert').map((p) => p.fraction);
