@@ -5,6 +5,8 @@ export interface WarmPrefixParams {
   enabled: boolean;
   /** Those of the next question, as far as is known. */
   options: AskOptions;
+  /** For who knows better, such as a bench: neither battery nor load holds it back. */
+  evenWhenBusy?: boolean;
 }
 
 /** Sets whether the server computes the repository ahead of questions, and for which model and settings. */

@@ -21,6 +21,9 @@ constexpr int selection_blocks(int kv_len) {
   return (kv_len + kSelectionBlockKeys - 1) / kSelectionBlockKeys;
 }
 
+/// The longest sequence whose blocks 16 bits can number.
+constexpr int kMaxListedKeys = 65536 * kSelectionBlockKeys;
+
 /// A list's place in BlockLists::blocks: a multiple of 8, so that lists are aligned to 16 bytes.
 constexpr int selection_pitch(int kv_len) { return (selection_blocks(kv_len) + 7) / 8 * 8; }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <numeric>
 #include <vector>
 
 namespace longview::reference {
@@ -26,14 +27,19 @@ size_t kv_row(const AttentionParams& params, int token) {
   return row * params.num_kv_heads * params.head_dim;
 }
 
-/// One query row against the first `visible` keys of the KV head that key and value begin with.
-void attend(const AttentionParams& params, const float* query, const float* key, const float* value,
-            int visible, float* output) {
-  std::vector<double> weights(visible);
+/// One query row of `head` against the keys of `tokens`.
+void attend(const AttentionParams& params, int row, int head, const std::vector<int>& tokens) {
+  const size_t offset = (static_cast<size_t>(row) * params.num_heads + head) * params.head_dim;
+  const int kv_head = head / (params.num_heads / params.num_kv_heads);
+  const float* key = params.key + static_cast<size_t>(kv_head) * params.head_dim;
+  const float* value = params.value + static_cast<size_t>(kv_head) * params.head_dim;
+
+  std::vector<double> weights;
   double maximum = -INFINITY;
-  for (int j = 0; j < visible; ++j) {
-    weights[j] = params.softmax_scale * dot(query, key + kv_row(params, j), params.head_dim);
-    maximum = std::max(maximum, weights[j]);
+  for (const int token : tokens) {
+    weights.push_back(params.softmax_scale *
+                      dot(params.query + offset, key + kv_row(params, token), params.head_dim));
+    maximum = std::max(maximum, weights.back());
   }
   double sum = 0.0;
   for (double& weight : weights) {
@@ -42,22 +48,41 @@ void attend(const AttentionParams& params, const float* query, const float* key,
   }
   for (int d = 0; d < params.head_dim; ++d) {
     double weighted = 0.0;
-    for (int j = 0; j < visible; ++j) weighted += weights[j] * value[kv_row(params, j) + d];
-    output[d] = static_cast<float>(weighted / sum);
+    for (size_t j = 0; j < tokens.size(); ++j) {
+      weighted += weights[j] * value[kv_row(params, tokens[j]) + d];
+    }
+    params.output[offset + d] = static_cast<float>(weighted / sum);
   }
+}
+
+/// Keys that query row `row` may see.
+int visible_keys(const AttentionParams& params, int row) {
+  return params.kv_len - params.q_len + row + 1;
 }
 
 }  // namespace
 
 void dense_causal_attention(const AttentionParams& params) {
-  const int heads_per_kv_head = params.num_heads / params.num_kv_heads;
-  for (int i = 0; i < params.q_len; ++i) {
-    const int visible = params.kv_len - params.q_len + i + 1;
+  for (int row = 0; row < params.q_len; ++row) {
+    std::vector<int> tokens(visible_keys(params, row));
+    std::iota(tokens.begin(), tokens.end(), 0);
+    for (int head = 0; head < params.num_heads; ++head) attend(params, row, head, tokens);
+  }
+}
+
+void sparse_causal_attention(const AttentionParams& params, const AttentionBlocks& blocks) {
+  for (int row = 0; row < params.q_len; ++row) {
+    const int visible = visible_keys(params, row);
     for (int head = 0; head < params.num_heads; ++head) {
-      const size_t row = (static_cast<size_t>(i) * params.num_heads + head) * params.head_dim;
-      const size_t kv_head = static_cast<size_t>(head / heads_per_kv_head) * params.head_dim;
-      attend(params, params.query + row, params.key + kv_head, params.value + kv_head, visible,
-             params.output + row);
+      const size_t place = static_cast<size_t>(head) * blocks.tiles + row / blocks.tile_rows;
+      const uint16_t* list = blocks.blocks + place * blocks.max_blocks;
+      std::vector<int> tokens;
+      for (int i = 0; i < blocks.counts[place]; ++i) {
+        const int first = list[i] * blocks.block_keys;
+        const int end = std::min(first + blocks.block_keys, visible);
+        for (int token = first; token < end; ++token) tokens.push_back(token);
+      }
+      attend(params, row, head, tokens);
     }
   }
 }

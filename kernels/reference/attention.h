@@ -1,5 +1,8 @@
-// CPU oracle of dense causal attention: plain loops, fp32 in and out, double accumulation.
+// CPU oracles of causal attention, dense and block-sparse: plain loops, fp32 in and out, double
+// accumulation.
 #pragma once
+
+#include <cstdint>
 
 namespace longview::reference {
 
@@ -24,5 +27,20 @@ struct AttentionParams {
 };
 
 void dense_causal_attention(const AttentionParams& params);
+
+/// The key blocks that each query tile of each head attends to, in host memory; meanings as
+/// attention::BlockLists. Blocks and tiles count from the sequence's start, so the queries must
+/// begin at a multiple of `tile_rows`.
+struct AttentionBlocks {
+  const uint16_t* blocks;  // [num_heads, tiles, max_blocks]
+  const int32_t* counts;   // [num_heads, tiles]
+  int tiles;
+  int max_blocks;
+  int tile_rows;
+  int block_keys;
+};
+
+/// Causal attention to the keys of listed blocks alone; a row without any becomes NaN.
+void sparse_causal_attention(const AttentionParams& params, const AttentionBlocks& blocks);
 
 }  // namespace longview::reference

@@ -82,6 +82,7 @@ export const overlayParams: z.ZodType<OverlayParams> = z.object({ ...place, text
 export const warmPrefixParams: z.ZodType<WarmPrefixParams> = z.object({
   enabled: z.boolean(),
   options: askOptions,
+  evenWhenBusy: z.boolean().exactOptional(),
 });
 
 export const downloadModelParams: z.ZodType<DownloadModelParams> = z.object({

@@ -83,7 +83,7 @@ export class WarmPrefix {
     const { params, deps } = this;
     if (signal.aborted || !params) return;
     try {
-      const pressure = await deps.pressure();
+      const pressure = await this.pressure();
       if (pressure !== undefined) {
         this.wait(pressure);
         return;
@@ -122,10 +122,14 @@ export class WarmPrefix {
   /** Between two chunks: long enough for others to get their turn, until the machine has time. */
   private async breathe(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      const pressure = await this.deps.pressure();
+      const pressure = await this.pressure();
       if (pressure === undefined) return;
       await delay(this.waits.retry, undefined, { signal }).catch(() => undefined);
     }
+  }
+
+  private async pressure(): Promise<string | undefined> {
+    return this.params?.evenWhenBusy ? undefined : this.deps.pressure();
   }
 
   private wait(reason: string): void {

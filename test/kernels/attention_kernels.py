@@ -156,22 +156,25 @@ def causal_mask(rows, q_len, kv_len):
     return keys[None, :] <= rows[:, None] + (kv_len - q_len)
 
 
-def exact_rows(query, key, value, rows):
-    """Attention of some query rows in fp64: [len(rows), heads, dim]."""
-    mask = causal_mask(rows, query.shape[0], key.shape[0])
+def exact_rows(query, key, value, rows, mask=None):
+    """Attention of some query rows in fp64: [len(rows), heads, dim]. `mask` [heads, len(rows), kv_len]
+    is true where a row may see a key; without, attention is causal."""
+    if mask is None:
+        mask = causal_mask(rows, query.shape[0], key.shape[0]).expand(query.shape[1], -1, -1)
     group = query.shape[1] // key.shape[1]
     out = []
     for head in range(query.shape[1]):
         scores = query[rows, head].double() @ key[:, head // group].double().T
         scores = scores / math.sqrt(query.shape[2])
-        weights = scores.masked_fill_(~mask, -math.inf).softmax(-1)
+        weights = scores.masked_fill_(~mask[head], -math.inf).softmax(-1)
         out.append(weights @ value[:, head // group].double())
     return torch.stack(out, dim=1)
 
 
-def torch_rows(query, key, value, rows):
+def torch_rows(query, key, value, rows, mask=None):
     """The same rows by torch's bf16 attention."""
-    mask = causal_mask(rows, query.shape[0], key.shape[0])
+    if mask is None:
+        mask = causal_mask(rows, query.shape[0], key.shape[0])
     group = query.shape[1] // key.shape[1]
     heads_first = lambda x: x.transpose(0, 1)[None]
     out = torch.nn.functional.scaled_dot_product_attention(

@@ -1,7 +1,7 @@
 """Checks the attention kernels on a GPU: python3 test/kernels/attention_test.py LIBRARY [--only TEXT]
 
-Runs the tests of prefill with the fastest kernel of the device and with the portable one, then those
-of decode. --only takes those whose name, as printed, contains the text.
+Runs the tests of dense and sparse prefill with the fastest kernel of the device and with the portable
+one, and those of decode. --only takes those whose name, as printed, contains the text.
 """
 
 import argparse
@@ -9,7 +9,8 @@ import sys
 
 import attention_decode_test
 import attention_prefill_test
-from attention_kernels import AttentionKernels
+import attention_sparse_test
+from attention_sparse_kernels import SparseKernels
 from attention_testing import run_tests
 
 
@@ -19,9 +20,11 @@ def run_all(library, only=""):
     for module, label, portable in (
         (attention_prefill_test, "prefill", False),
         (attention_prefill_test, "portable prefill", True),
+        (attention_sparse_test, "sparse", False),
+        (attention_sparse_test, "portable sparse", True),
         (attention_decode_test, "decode", False),
     ):
-        kernels = AttentionKernels(library, portable)
+        kernels = SparseKernels(library, portable)
         result = run_tests(module, kernels, label, only)
         kernels.close()
         passed, failed = passed + result[0], failed + result[1]

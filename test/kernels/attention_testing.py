@@ -55,13 +55,14 @@ def in_pool(key, value, spare_blocks=3, seed=1):
     return pools[0], pools[1], table
 
 
-def check_errors(output, query, key, value, rows):
-    """Rows `rows` of the query against what attention may be off; output [len(rows), heads, dim]."""
-    exact = exact_rows(query, key, value, rows)
+def check_errors(output, query, key, value, rows, mask=None):
+    """Rows `rows` of the query against what attention may be off; output [len(rows), heads, dim].
+    `mask` as in exact_rows."""
+    exact = exact_rows(query, key, value, rows, mask)
     errors = (output.double() - exact).abs()
     errors = errors.nan_to_num(nan=math.inf)
     ours = errors.max().item()
-    torchs = (torch_rows(query, key, value, rows).double() - exact).abs().max().item()
+    torchs = (torch_rows(query, key, value, rows, mask).double() - exact).abs().max().item()
     rounding = (exact.bfloat16().double() - exact).abs().max().item()
     worst = [int(i) for i in torch.unravel_index(errors.argmax(), errors.shape)]
     shape = f"query {[*query.shape]}, key {[*key.shape]}"

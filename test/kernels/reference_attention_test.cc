@@ -7,6 +7,7 @@
 #include "reference/attention.h"
 
 using longview::reference::dense_causal_attention;
+using longview::reference::sparse_causal_attention;
 
 namespace {
 
@@ -104,6 +105,34 @@ void test_a_block_table_is_followed() {
   expect_near(output[0], (0 + 1 + 4 + 9 + 16) / 5.f, "block table", 0, 0);
 }
 
+/// Equal scores over blocks of two keys and tiles of three rows: the mean of
+/// the listed keys that are visible.
+void test_only_listed_blocks_count() {
+  const Shape shape{5, 8, 2, 1};                           // positions 3 to 7
+  const uint16_t blocks[] = {0, 1, 2,  99, 3, 99, 99, 99,  // head 0
+                             1, 2, 99, 99, 0, 3,  99, 99}; // head 1
+  const int32_t counts[] = {3, 1, 2, 2};
+  const float expected[][2] = {{1.5f, 2.5f},      // keys 0 to 3 and 2, 3
+                               {2.f, 3.f},        // 0 to 4 and 2 to 4
+                               {2.5f, 3.5f},      // 0 to 5 and 2 to 5
+                               {6.f, 7.f / 3},    // 6 and 0, 1, 6
+                               {6.5f, 14.f / 4}}; // 6, 7 and 0, 1, 6, 7
+  const std::vector<float> query(shape.q_len * shape.num_heads * kHeadDim, 0.f);
+  const std::vector<float> key(shape.kv_len * kHeadDim, 1.f);
+  const std::vector<float> value = numbered_values(shape);
+  std::vector<float> output(query.size(), NAN);
+  sparse_causal_attention({query.data(), key.data(), value.data(),
+                           output.data(), shape.q_len, shape.kv_len,
+                           shape.num_heads, shape.num_kv_heads, kHeadDim, 0.5f},
+                          {blocks, counts, 2, 4, 3, 2});
+  for (int i = 0; i < shape.q_len; ++i) {
+    for (int head = 0; head < shape.num_heads; ++head) {
+      expect_near(output[(i * shape.num_heads + head) * kHeadDim],
+                  expected[i][head], "listed blocks", i, head);
+    }
+  }
+}
+
 } // namespace
 
 int main() {
@@ -113,6 +142,7 @@ int main() {
   test_equal_scores_give_the_causal_mean({0, 4, 2, 1});
   test_a_dominant_key_is_copied();
   test_a_block_table_is_followed();
+  test_only_listed_blocks_count();
   std::printf(failures == 0 ? "oracle: ok\n" : "oracle: %d wrong\n", failures);
   return failures == 0 ? 0 : 1;
 }

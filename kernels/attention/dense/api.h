@@ -13,6 +13,11 @@ namespace longview::attention {
 /// Which kernel a DensePrefill runs. Tests run the portable one where a faster one exists, too.
 enum class PrefillKernel { kFastest, kPortable };
 
+/// What the kernels for sm_90a need of the current device; none where the portable ones run.
+/// @throws CudaError where there is no usable device.
+/// @throws std::runtime_error where the device's compute capability is below 8.0.
+std::optional<sm90::PrefillDevice> hopper_device(PrefillKernel kernel);
+
 /// Runs dense prefill attention on the device that was current when it was made: with the kernel
 /// for sm_90a on Hopper, with the portable one elsewhere. Calls on one instance must follow one
 /// another: one stream at a time.

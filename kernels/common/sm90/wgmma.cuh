@@ -69,8 +69,8 @@ struct Wgmma;
 #define LONGVIEW_ACC_32(d) LONGVIEW_ACC_16(d, 0), LONGVIEW_ACC_16(d, 16)
 #define LONGVIEW_ACC_64(d) LONGVIEW_ACC_32(d), LONGVIEW_ACC_16(d, 32), LONGVIEW_ACC_16(d, 48)
 #define LONGVIEW_ACC_80(d) LONGVIEW_ACC_64(d), LONGVIEW_ACC_16(d, 64)
-#define LONGVIEW_ACC_128(d) \
-  LONGVIEW_ACC_80(d), LONGVIEW_ACC_16(d, 80), LONGVIEW_ACC_16(d, 96), LONGVIEW_ACC_16(d, 112)
+#define LONGVIEW_ACC_96(d) LONGVIEW_ACC_80(d), LONGVIEW_ACC_16(d, 80)
+#define LONGVIEW_ACC_128(d) LONGVIEW_ACC_96(d), LONGVIEW_ACC_16(d, 96), LONGVIEW_ACC_16(d, 112)
 
 #define LONGVIEW_REGS_32 \
   "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15" ", " \
@@ -80,8 +80,9 @@ struct Wgmma;
   "%48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63"
 #define LONGVIEW_REGS_80 LONGVIEW_REGS_64 ", " \
   "%64, %65, %66, %67, %68, %69, %70, %71, %72, %73, %74, %75, %76, %77, %78, %79"
-#define LONGVIEW_REGS_128 LONGVIEW_REGS_80 ", " \
-  "%80, %81, %82, %83, %84, %85, %86, %87, %88, %89, %90, %91, %92, %93, %94, %95" ", " \
+#define LONGVIEW_REGS_96 LONGVIEW_REGS_80 ", " \
+  "%80, %81, %82, %83, %84, %85, %86, %87, %88, %89, %90, %91, %92, %93, %94, %95"
+#define LONGVIEW_REGS_128 LONGVIEW_REGS_96 ", " \
   "%96, %97, %98, %99, %100, %101, %102, %103, %104, %105, %106, %107, %108, %109, %110, %111" ", " \
   "%112, %113, %114, %115, %116, %117, %118, %119, %120, %121, %122, %123, %124, %125, %126, %127"
 
@@ -115,6 +116,7 @@ struct Wgmma;
 LONGVIEW_WGMMA(64, 32, "%32", "%33", "%34", "%35", "%36", "%37")
 LONGVIEW_WGMMA(128, 64, "%64", "%65", "%66", "%67", "%68", "%69")
 LONGVIEW_WGMMA(160, 80, "%80", "%81", "%82", "%83", "%84", "%85")
+LONGVIEW_WGMMA(192, 96, "%96", "%97", "%98", "%99", "%100", "%101")
 LONGVIEW_WGMMA(256, 128, "%128", "%129", "%130", "%131", "%132", "%133")
 
 #undef LONGVIEW_WGMMA
@@ -123,10 +125,12 @@ LONGVIEW_WGMMA(256, 128, "%128", "%129", "%130", "%131", "%132", "%133")
 #undef LONGVIEW_ACC_32
 #undef LONGVIEW_ACC_64
 #undef LONGVIEW_ACC_80
+#undef LONGVIEW_ACC_96
 #undef LONGVIEW_ACC_128
 #undef LONGVIEW_REGS_32
 #undef LONGVIEW_REGS_64
 #undef LONGVIEW_REGS_80
+#undef LONGVIEW_REGS_96
 #undef LONGVIEW_REGS_128
 // clang-format on
 

@@ -7,13 +7,17 @@
 
 #include "attention/decode/api.h"
 #include "attention/dense/api.h"
+#include "attention/sparse/api.h"
 #include "reference/attention.h"
 
+using longview::attention::BlockLists;
 using longview::attention::DecodeParams;
 using longview::attention::DecodeShape;
 using longview::attention::DensePrefill;
 using longview::attention::DensePrefillParams;
 using longview::attention::PrefillKernel;
+using longview::attention::SparsePrefill;
+using longview::reference::AttentionBlocks;
 using longview::reference::AttentionParams;
 
 #define LONGVIEW_EXPORT extern "C" __attribute__((visibility("default")))
@@ -59,6 +63,31 @@ LONGVIEW_EXPORT int longview_dense_prefill_run(const DensePrefill *prefill,
   });
 }
 
+/// `portable` is 0 or 1.
+LONGVIEW_EXPORT int longview_sparse_prefill_create(SparsePrefill **prefill,
+                                                   int max_query_tiles,
+                                                   int portable, char *message,
+                                                   int message_size) {
+  return guarded(message, message_size, [&] {
+    const auto kernel =
+        portable ? PrefillKernel::kPortable : PrefillKernel::kFastest;
+    *prefill =
+        std::make_unique<SparsePrefill>(max_query_tiles, kernel).release();
+  });
+}
+
+LONGVIEW_EXPORT void longview_sparse_prefill_destroy(SparsePrefill *prefill) {
+  delete prefill;
+}
+
+LONGVIEW_EXPORT int longview_sparse_prefill_run(
+    const SparsePrefill *prefill, const DensePrefillParams *params,
+    const BlockLists *lists, void *stream, char *message, int message_size) {
+  return guarded(message, message_size, [&] {
+    prefill->run(*params, *lists, static_cast<cudaStream_t>(stream));
+  });
+}
+
 LONGVIEW_EXPORT int longview_decode_workspace_bytes(const DecodeShape *shape,
                                                     size_t *bytes,
                                                     char *message,
@@ -80,4 +109,10 @@ LONGVIEW_EXPORT int longview_flash_decode(const DecodeParams *params,
 LONGVIEW_EXPORT void
 longview_reference_attention(const AttentionParams *params) {
   longview::reference::dense_causal_attention(*params);
+}
+
+LONGVIEW_EXPORT void
+longview_reference_sparse_attention(const AttentionParams *params,
+                                    const AttentionBlocks *blocks) {
+  longview::reference::sparse_causal_attention(*params, *blocks);
 }

@@ -20,7 +20,9 @@ using ::longview::sm90::Mbarrier;
 ///   kWaitMidway   where a step waits for the values of the tile before: between the exponentials
 ///   of
 ///                 a thread's two rows, or where the assembler likes it
-template <int kHeadDim_, int kConsumers_, int kTileN_, int kStages_, bool kWaitMidway_>
+///   kLoaderRegisters   of each thread of the loading warpgroup
+template <int kHeadDim_, int kConsumers_, int kTileN_, int kStages_, bool kWaitMidway_,
+          int kLoaderRegisters_ = kConsumers_ == 2 ? 24 : 32>
 struct PrefillConfig {
   static constexpr int kHeadDim = kHeadDim_;
   static constexpr int kConsumers = kConsumers_;
@@ -35,8 +37,10 @@ struct PrefillConfig {
   // Registers change hands within what the block was launched with: 384 x 168 or 512 x 128. To ask
   // for one register more than the loading warpgroup gave up is to wait for ever.
   static constexpr int kLaunchRegisters = kConsumers == 2 ? 168 : 128;
-  static constexpr int kLoaderRegisters = kConsumers == 2 ? 24 : 32;
-  static constexpr int kConsumerRegisters = kConsumers == 2 ? 240 : 160;
+  static constexpr int kLoaderRegisters = kLoaderRegisters_;
+  static constexpr int kConsumerRegisters =
+      ((kConsumers + 1) * kLaunchRegisters - kLoaderRegisters) / kConsumers;
+  static_assert(kLoaderRegisters % 8 == 0 && kConsumerRegisters % 8 == 0);
   static_assert(kLoaderRegisters + kConsumers * kConsumerRegisters ==
                 (kConsumers + 1) * kLaunchRegisters);
 
@@ -53,8 +57,10 @@ struct PrefillConfig {
   static_assert(kConsumers == 2 || kConsumers == 3);
 };
 
-/// Shared memory of one block. Tiles are in the 128-byte swizzle, rows of 128 bytes.
-template <class Config>
+/// Shared memory of one block. Tiles are in the 128-byte swizzle, rows of 128 bytes. `Ticket` is
+/// what the loader tells the consumers of a query tile; its member `tile` is kNoTile when the work
+/// is done.
+template <class Config, class Ticket>
 struct alignas(1024) SharedStorage {
   uint8_t query[Config::kColumnBlocks * Config::kQueryColumnBlockBytes];
   uint8_t key[Config::kStages][Config::kKvTileBytes];
@@ -65,7 +71,7 @@ struct alignas(1024) SharedStorage {
   Mbarrier key_empty[Config::kStages];
   Mbarrier value_full[Config::kStages];
   Mbarrier value_empty[Config::kStages];
-  int tile;  // the query tile that `query` belongs to, or kNoTile when the work is done
+  Ticket ticket;  // of the query tile that `query` belongs to
 };
 
 constexpr int kNoTile = -1;

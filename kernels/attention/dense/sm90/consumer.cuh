@@ -7,8 +7,6 @@
 #pragma once
 
 #include "attention/dense/sm90/config.h"
-#include "attention/dense/sm90/epilogue.cuh"
-#include "attention/dense/sm90/kv_tiles.cuh"
 #include "attention/softmax.cuh"
 #include "common/sm90/wgmma.cuh"
 
@@ -25,12 +23,16 @@ using ::longview::sm90::wgmma_commit;
 using ::longview::sm90::wgmma_fence;
 using ::longview::sm90::wgmma_wait;
 
-template <class Config>
+/// `Work` is a query tile with its K/V tiles, see kv_tiles.cuh.
+template <class Config, class Work>
 class Consumer {
  public:
+  using Params = typename Work::Params;
+  using Ticket = typename Work::Ticket;
+  using Shared = SharedStorage<Config, Ticket>;
+
   /// `warpgroup` counts the computing warpgroups from 0.
-  __device__ __forceinline__ Consumer(const PrefillKernelParams& params,
-                                      SharedStorage<Config>& shared, int warpgroup)
+  __device__ __forceinline__ Consumer(const Params& params, Shared& shared, int warpgroup)
       : params_(params),
         shared_(shared),
         warpgroup_(warpgroup),
@@ -42,9 +44,9 @@ class Consumer {
     if (warpgroup_ == Config::kConsumers - 1) pass_turn();  // the first warpgroup begins
     for (uint32_t query_parity = 0;; query_parity ^= 1) {
       shared_.query_full.wait(query_parity);
-      const int index = shared_.tile;
-      if (index == kNoTile) return;
-      run_tile(query_tile(params_, index));
+      const Ticket ticket = shared_.ticket;
+      if (ticket.tile == kNoTile) return;
+      run_tile(Work(params_, ticket));
     }
   }
 
@@ -61,39 +63,37 @@ class Consumer {
     RowSoftmax softmax;
   };
 
-  __device__ __forceinline__ void run_tile(const QueryTile& tile) {
-    const CausalKvTiles<Config::kTileN> tiles(params_, tile);
+  __device__ __forceinline__ void run_tile(const Work& work) {
     const int first_row = warpgroup_ * kRows + row_in_warpgroup();
 #pragma unroll
-    for (int row = 0; row < 2; ++row) {
-      const int position = tile.first_position + (first_row + 8 * row) / params_.tile_heads;
-      row_limit_[row] = params_.kv_offset + position;
-    }
+    for (int row = 0; row < 2; ++row) row_limit_[row] = work.last_visible(first_row + 8 * row);
 
     Accumulators acc;
 #pragma unroll
     for (int i = 0; i < Config::kHeadDim / 2; ++i) acc.output[i] = 0.f;
-    first_scores(acc, tiles.start(0));
-    if (tiles.count > 1) wait_key();
+    first_scores(acc, work.starts(0));
+    if (work.count > 1) wait_key();
     int i = 1;
-    for (; i < tiles.masked; ++i) step<true>(acc, tiles.start(i), i + 1 == tiles.count);
-    for (; i < tiles.count; ++i) step<false>(acc, tiles.start(i), i + 1 == tiles.count);
+    for (; i < work.masked; ++i) step<true>(acc, work, i);
+    for (; i < work.unmasked_end; ++i) step<false>(acc, work, i);
+    if (i < work.count) step<true>(acc, work, i);
     release_query();
     last_values(acc);
 
 #pragma unroll
     for (int row = 0; row < 2; ++row) scale_row(acc, row, 1.f / acc.softmax.sum(row));
-    store_rows<Config::kHeadDim>(params_, tile, first_row, acc.output);
+    work.store(first_row, acc.output);
   }
 
   /// Scores and probabilities of the first tile; there are no earlier values to overlap with.
-  __device__ __forceinline__ void first_scores(Accumulators& acc, int start) {
+  __device__ __forceinline__ void first_scores(Accumulators& acc,
+                                               const typename Work::Starts& starts) {
     wait_key();
     issue_scores(acc);
     wgmma_wait<0>();
     pin_registers(acc.scores);
     release(shared_.key_empty, key_ring_);
-    apply_mask(acc, start);
+    apply_mask(acc, starts);
 #pragma unroll
     for (int row = 0; row < 2; ++row) {
       acc.softmax.template find_maximum<true>(row, acc.scores, params_.scale_log2);
@@ -103,9 +103,10 @@ class Consumer {
   }
 
   /// Scores and probabilities of one tile, while the values of the tile before are added up. The
-  /// tile's keys are there already; on return those of the next one are too, unless this is `last`.
+  /// tile's keys are there already; on return those of the next one are too, if there is one.
   template <bool kMasked>
-  __device__ __forceinline__ void step(Accumulators& acc, int start, bool last) {
+  __device__ __forceinline__ void step(Accumulators& acc, const Work& work, int i) {
+    const bool last = i + 1 == work.count;
     wait_turn();
     issue_scores(acc);
     shared_.value_full[value_ring_.stage].wait(value_ring_.parity);
@@ -115,7 +116,7 @@ class Consumer {
     wgmma_wait<1>();
     pin_registers(acc.scores);
     release(shared_.key_empty, key_ring_);
-    if constexpr (kMasked) apply_mask(acc, start);
+    if constexpr (kMasked) apply_mask(acc, work.starts(i));
     acc.softmax.template find_maximum<kMasked>(0, acc.scores, params_.scale_log2);
     acc.softmax.template find_maximum<kMasked>(1, acc.scores, params_.scale_log2);
     acc.softmax.exponentiate(0, acc.scores, params_.scale_log2);
@@ -197,12 +198,14 @@ class Consumer {
     }
   }
 
-  __device__ __forceinline__ void apply_mask(Accumulators& acc, int start) const {
-    const int first_column = start + lane_index() % 4 * 2;
+  __device__ __forceinline__ void apply_mask(Accumulators& acc,
+                                             const typename Work::Starts& starts) const {
+    const int lane_column = lane_index() % 4 * 2;
 #pragma unroll
     for (int i = 0; i < Config::kTileN / 2; ++i) {
-      const int column = first_column + i / 4 * 8 + i % 2;
-      if (column > row_limit_[i / 2 % 2]) acc.scores[i] = -INFINITY;
+      const int column = i / 4 * 8 + i % 2;
+      const int key = starts(column / 64) + lane_column + column % 64;
+      if (key > row_limit_[i / 2 % 2]) acc.scores[i] = -INFINITY;
     }
   }
 
@@ -240,8 +243,8 @@ class Consumer {
     ::longview::sm90::named_barrier_arrive(kFirstTurnBarrier + next, 2 * kWarpgroupSize);
   }
 
-  const PrefillKernelParams& params_;
-  SharedStorage<Config>& shared_;
+  const Params& params_;
+  Shared& shared_;
   const int warpgroup_;
   const uint64_t
       query_;  // descriptors of this warpgroup's rows, the first K stage, the first V stage

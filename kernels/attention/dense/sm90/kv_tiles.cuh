@@ -1,11 +1,16 @@
-// Which K/V tiles a query tile visits. The kernel knows a list of tiles by these members alone:
-//   count      tiles to visit, at least 1
-//   masked     how many of the first tiles need the causal mask
-//   start(i)   first key of the i-th tile
-// Tiles come latest first, so that those on the diagonal lead. Lists that leave tiles out keep this
-// shape: `start` then reads the i-th entry of a per-head list.
+// One query tile, and which K/V tiles it visits. The consumers know a query tile by these members
+// alone, so that other choices of keys are other types (attention/sparse/sm90):
+//   Params, Ticket     what the kernel is launched with, and what comes with each query
+//   count              K/V tiles to visit, at least 1
+//   masked             how many of the first need the mask
+//   unmasked_end       the tiles from here on, one at most, need the mask again
+//   starts(i)(group)   of a masked tile: first key of its columns 64 * group and up
+//   last_visible(row)  the last key that a row of the tile may see
+//   store(row, ...)    writes two rows of output
+// Tiles come latest first, so that those on the diagonal lead.
 #pragma once
 
+#include "attention/dense/sm90/epilogue.cuh"
 #include "attention/dense/sm90/tile_schedule.cuh"
 
 namespace longview::attention::sm90 {
@@ -26,6 +31,51 @@ struct CausalKvTiles {
   }
 
   __device__ __forceinline__ int start(int i) const { return (count - 1 - i) * kTileN; }
+};
+
+struct DenseTicket {
+  int tile;
+};
+
+/// The work of dense prefill: a query tile against all keys up to the diagonal.
+template <class Config>
+class DenseWork {
+ public:
+  using Params = PrefillKernelParams;
+  using Ticket = DenseTicket;
+
+  __device__ __forceinline__ DenseWork(const Params& params, const Ticket& ticket)
+      : params_(params),
+        tile_(query_tile(params, ticket.tile)),
+        tiles_(params, tile_),
+        count(tiles_.count),
+        masked(tiles_.masked),
+        unmasked_end(tiles_.count) {}
+
+  struct Starts {
+    int first;
+    __device__ __forceinline__ int operator()(int group) const { return first + 64 * group; }
+  };
+  __device__ __forceinline__ Starts starts(int i) const { return {tiles_.start(i)}; }
+
+  __device__ __forceinline__ int last_visible(int row) const {
+    return params_.kv_offset + tile_.first_position + row / params_.tile_heads;
+  }
+
+  __device__ __forceinline__ void store(int first_row,
+                                        const float (&output)[Config::kHeadDim / 2]) const {
+    store_rows<Config::kHeadDim>(params_, tile_, first_row, output);
+  }
+
+ private:
+  const Params& params_;
+  const QueryTile tile_;
+  const CausalKvTiles<Config::kTileN> tiles_;
+
+ public:
+  const int count;
+  const int masked;
+  const int unmasked_end;
 };
 
 }  // namespace longview::attention::sm90

@@ -6,50 +6,10 @@
 
 #include "attention/dense/sm90/launch.h"
 #include "attention/dense/sm90/prefill_kernel.cuh"
+#include "attention/dense/sm90/tensor_maps.h"
 #include "common/cuda_error.h"
-#include "common/kv_block.h"
 
 namespace longview::attention::sm90 {
-
-constexpr uint64_t kBf16Bytes = 2;
-
-/// [q_len, num_heads, head_dim] as [column blocks, q_len, num_heads, 64].
-template <class Config>
-CUtensorMap query_map(const DensePrefillParams& params, const PrefillKernelParams& kernel,
-                      const TensorMapEncoder& encoder) {
-  const uint64_t head_bytes = Config::kHeadDim * kBf16Bytes;
-  return encoder.encode({params.query,
-                         {Config::kColumnBlock, static_cast<uint64_t>(params.num_heads),
-                          static_cast<uint64_t>(params.q_len), Config::kColumnBlocks},
-                         {head_bytes, head_bytes * params.num_heads, Config::kRowBytes},
-                         {Config::kColumnBlock, static_cast<uint32_t>(kernel.tile_heads),
-                          static_cast<uint32_t>(kernel.tile_positions), 1}});
-}
-
-/// Rows of [num_kv_heads, head_dim] as [blocks, num_kv_heads, column blocks, tokens, 64], in which
-/// the first `block_tokens` of each block exist.
-template <class Config>
-CUtensorMap kv_map(const void* data, const DensePrefillParams& params, int blocks,
-                   uint64_t block_tokens, const TensorMapEncoder& encoder) {
-  const uint64_t head_bytes = Config::kHeadDim * kBf16Bytes;
-  const uint64_t row_bytes = head_bytes * params.num_kv_heads;
-  return encoder.encode(
-      {data,
-       {Config::kColumnBlock, block_tokens, Config::kColumnBlocks,
-        static_cast<uint64_t>(params.num_kv_heads), static_cast<uint64_t>(blocks)},
-       {row_bytes, Config::kRowBytes, head_bytes, row_bytes * KV_BLOCK_TOKENS},
-       {Config::kColumnBlock, Config::kTileN, Config::kColumnBlocks, 1, 1}});
-}
-
-template <class Config>
-KvMaps kv_maps(const void* data, const DensePrefillParams& params,
-               const TensorMapEncoder& encoder) {
-  const int used_blocks = kv_blocks(params.kv_len);
-  const int blocks = params.block_table == nullptr ? used_blocks : params.pool_blocks;
-  const int last_tokens = params.kv_len - (used_blocks - 1) * KV_BLOCK_TOKENS;
-  return {kv_map<Config>(data, params, blocks, KV_BLOCK_TOKENS, encoder),
-          kv_map<Config>(data, params, blocks, last_tokens, encoder)};
-}
 
 /// Rows of a tile. Heads of a KV head are packed into one tile when there are too few positions to
 /// fill tiles without; otherwise packing only costs rows, for 128 is no multiple of 6 or 7.
@@ -81,7 +41,8 @@ void plan_order(const DensePrefillParams& params, int l2_bytes, PrefillKernelPar
 
 template <class Config>
 void launch(const DensePrefillParams& params, const PrefillDevice& device, cudaStream_t stream) {
-  static_assert(sizeof(SharedStorage<Config>) <= kMaxSharedBytes);
+  constexpr int kSharedBytes = sizeof(SharedStorage<Config, DenseTicket>);
+  static_assert(kSharedBytes <= kMaxSharedBytes);
   PrefillKernelParams kernel{};
   kernel.output = static_cast<uint16_t*>(params.output);
   kernel.q_len = params.q_len;
@@ -91,17 +52,18 @@ void launch(const DensePrefillParams& params, const PrefillDevice& device, cudaS
   kernel.next_tile = device.next_tile.data();
   plan_rows<Config>(params, kernel);
   plan_order<Config>(params, device.l2_bytes, kernel);
-  kernel.query = query_map<Config>(params, kernel, device.encoder);
-  kernel.key = kv_maps<Config>(params.key, params, device.encoder);
-  kernel.value = kv_maps<Config>(params.value, params, device.encoder);
+  const KvBox box{Config::kTileN, Config::kColumnBlocks};
+  kernel.query = query_map(params, kernel.tile_positions, kernel.tile_heads, device.encoder);
+  kernel.key = kv_maps(params.key, params, box, device.encoder);
+  kernel.value = kv_maps(params.value, params, box, device.encoder);
   kernel.block_table = params.block_table;
   kernel.last_block = kv_blocks(params.kv_len) - 1;
 
   const auto entry = dense_prefill_kernel<Config>;
-  LONGVIEW_CUDA(cudaFuncSetAttribute(entry, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                     sizeof(SharedStorage<Config>)));
+  LONGVIEW_CUDA(
+      cudaFuncSetAttribute(entry, cudaFuncAttributeMaxDynamicSharedMemorySize, kSharedBytes));
   const int blocks = std::min(kernel.num_tiles, device.multiprocessors);
-  entry<<<blocks, Config::kThreads, sizeof(SharedStorage<Config>), stream>>>(kernel);
+  entry<<<blocks, Config::kThreads, kSharedBytes, stream>>>(kernel);
   LONGVIEW_CUDA(cudaGetLastError());
 }
 

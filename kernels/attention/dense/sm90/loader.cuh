@@ -16,8 +16,10 @@ using ::longview::sm90::RingPosition;
 template <class Config>
 class Loader {
  public:
-  __device__ __forceinline__ Loader(const PrefillKernelParams& params,
-                                    SharedStorage<Config>& shared)
+  static constexpr int kThreads = 1;
+  using Shared = SharedStorage<Config, DenseTicket>;
+
+  __device__ __forceinline__ Loader(const PrefillKernelParams& params, Shared& shared)
       : params_(params), shared_(shared) {}
 
   __device__ __forceinline__ void run() {
@@ -28,7 +30,7 @@ class Loader {
       query_parity ^= 1;
     }
     shared_.query_empty.wait(query_parity ^ 1);
-    shared_.tile = kNoTile;
+    shared_.ticket.tile = kNoTile;
     shared_.query_full.arrive();
   }
 
@@ -51,7 +53,7 @@ class Loader {
 
   /// The tile's index travels with its query: the consumers read both after `query_full`.
   __device__ __forceinline__ void load_query(const QueryTile& tile, int index) {
-    shared_.tile = index;
+    shared_.ticket.tile = index;
     shared_.query_full.arrive_and_expect(params_.tile_heads * params_.tile_positions *
                                          Config::kHeadDim * 2);
     for (int block = 0; block < Config::kColumnBlocks; ++block) {
@@ -93,7 +95,7 @@ class Loader {
   }
 
   const PrefillKernelParams& params_;
-  SharedStorage<Config>& shared_;
+  Shared& shared_;
   Ring key_ring_;
   Ring value_ring_;
 };

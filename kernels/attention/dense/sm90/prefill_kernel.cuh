@@ -7,8 +7,8 @@
 
 namespace longview::attention::sm90 {
 
-template <class Config>
-__device__ __forceinline__ void init_barriers(SharedStorage<Config>& shared) {
+template <class Config, class Ticket>
+__device__ __forceinline__ void init_barriers(SharedStorage<Config, Ticket>& shared) {
   shared.query_full.init(1);
   shared.query_empty.init(Config::kConsumerWarps);
   for (int stage = 0; stage < Config::kStages; ++stage) {
@@ -20,12 +20,12 @@ __device__ __forceinline__ void init_barriers(SharedStorage<Config>& shared) {
   ::longview::sm90::fence_barrier_init();
 }
 
-/// Blocks stay until all query tiles are done.
-template <class Config>
-__global__ void __launch_bounds__(Config::kThreads, 1)
-    dense_prefill_kernel(const __grid_constant__ PrefillKernelParams params) {
+/// One block: its first threads load, the other warpgroups compute. It stays until all query tiles
+/// are done.
+template <class Config, class Work, class Loader>
+__device__ __forceinline__ void run_block(const typename Work::Params& params) {
   extern __shared__ __align__(1024) uint8_t shared_bytes[];
-  auto& shared = *reinterpret_cast<SharedStorage<Config>*>(shared_bytes);
+  auto& shared = *reinterpret_cast<typename Loader::Shared*>(shared_bytes);
   const int warpgroup = ::longview::sm90::warpgroup_index();
 
   if (threadIdx.x == 0) {
@@ -40,11 +40,17 @@ __global__ void __launch_bounds__(Config::kThreads, 1)
 
   if (warpgroup == 0) {
     ::longview::sm90::release_registers<Config::kLoaderRegisters>();
-    if (threadIdx.x == 0) Loader<Config>(params, shared).run();
+    if (threadIdx.x < Loader::kThreads) Loader(params, shared).run();
   } else {
     ::longview::sm90::acquire_registers<Config::kConsumerRegisters>();
-    Consumer<Config>(params, shared, warpgroup - 1).run();
+    Consumer<Config, Work>(params, shared, warpgroup - 1).run();
   }
+}
+
+template <class Config>
+__global__ void __launch_bounds__(Config::kThreads, 1)
+    dense_prefill_kernel(const __grid_constant__ PrefillKernelParams params) {
+  run_block<Config, DenseWork<Config>, Loader<Config>>(params);
 }
 
 }  // namespace longview::attention::sm90

@@ -107,6 +107,10 @@ suite('WarmPrefix', () => {
     await until(() => statuses.at(-1)?.state === 'waiting');
     assert.equal(statuses.at(-1)?.reason, 'the machine runs on battery');
     assert.deepEqual(requests, []);
+    warm.configure({ enabled: true, options: OPTIONS, evenWhenBusy: true });
+    await until(() => statuses.at(-1)?.state === 'warm');
+    warm.configure({ enabled: true, options: { ...OPTIONS, maxAnswerTokens: 21 } });
+    await until(() => statuses.at(-1)?.state === 'waiting');
     reason = undefined;
     await until(() => statuses.at(-1)?.state === 'warm');
   });

@@ -1,0 +1,18 @@
+// One call of a sparse prefill kernel.
+#pragma once
+
+#include <cstdint>
+
+#include "attention/block_lists.h"
+#include "attention/dense/params.h"
+
+namespace longview::attention {
+
+/// Validated, with q_len > 0.
+struct SparseCall {
+  DensePrefillParams params;
+  BlockLists lists;
+  const int32_t* order;  // [num_heads * lists.tiles] in device memory, see tile_order.h
+};
+
+}  // namespace longview::attention

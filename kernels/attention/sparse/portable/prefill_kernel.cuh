@@ -1,0 +1,87 @@
+// Sparse prefill for compute capability 8.0 and newer: which rows and keys a block works on.
+#pragma once
+
+#include "attention/block_lists.h"
+#include "attention/dense/portable/prefill_block.cuh"
+
+namespace longview::attention::portable {
+
+struct SparseKernelParams {
+  const uint16_t* query;  // [q_len, num_heads, head_dim] bf16
+  const uint16_t* key;    // pool or contiguous, see DensePrefillParams
+  const uint16_t* value;
+  uint16_t* output;            // as query
+  const int32_t* block_table;  // or null
+  BlockLists lists;
+  const int32_t* order;  // [blocks of the grid] places of tiles in `lists`
+  int q_len;
+  int kv_len;
+  int num_heads;
+  int num_kv_heads;
+  float scale_log2;  // softmax scale * log2(e)
+};
+
+/// A query tile of one head against the blocks of its list, one at a time, from the last.
+template <class Config>
+class SparseWork {
+ public:
+  static_assert(Config::kTileRows == kSelectionTileRows);
+  static_assert(Config::kTileKeys == kSelectionBlockKeys);
+
+  __device__ __forceinline__ explicit SparseWork(const SparseKernelParams& params)
+      : params_(params) {
+    const int place = params.order[blockIdx.x];
+    head_ = place / params.lists.tiles;
+    first_position_ = (place - head_ * params.lists.tiles) * kSelectionTileRows;
+    kv_head_ = head_ / (params.num_heads / params.num_kv_heads);
+    count = params.lists.counts[place];
+    masked = min(kSelectionTileRows / kSelectionBlockKeys, count);
+    last_ = params.lists.blocks + int64_t{place} * params.lists.max_blocks + count - 1;
+  }
+
+  __device__ __forceinline__ const uint16_t* query() const { return params_.query; }
+  __device__ __forceinline__ uint16_t* output() const { return params_.output; }
+  __device__ __forceinline__ KvRows keys() const { return kv_rows(params_.key); }
+  __device__ __forceinline__ KvRows values() const { return kv_rows(params_.value); }
+  __device__ __forceinline__ int kv_len() const { return params_.kv_len; }
+
+  __device__ __forceinline__ int start(int i) const { return last_[-i] * kSelectionBlockKeys; }
+
+  __device__ __forceinline__ bool exists(int row) const {
+    return first_position_ + row < params_.q_len;
+  }
+
+  __device__ __forceinline__ int last_visible(int row) const {
+    return params_.kv_len - params_.q_len + first_position_ + row;
+  }
+
+  __device__ __forceinline__ int64_t offset(int row) const {
+    return (int64_t{first_position_ + row} * params_.num_heads + head_) * Config::kHeadDim;
+  }
+
+  int count;
+  int masked;
+
+ private:
+  __device__ __forceinline__ KvRows kv_rows(const uint16_t* first) const {
+    return {first + kv_head_ * Config::kHeadDim, params_.num_kv_heads * Config::kHeadDim,
+            params_.block_table};
+  }
+
+  const SparseKernelParams& params_;
+  int head_;
+  int kv_head_;
+  int first_position_;
+  const uint16_t* last_;  // of the list
+};
+
+template <class Config>
+__global__ void __launch_bounds__(Config::kThreads, Config::kBlocksPerMultiprocessor)
+    sparse_prefill_kernel(const __grid_constant__ SparseKernelParams params) {
+  extern __shared__ __align__(1024) uint8_t shared[];
+  const SparseWork<Config> work(params);
+  PrefillBlock<Config, SparseWork<Config>>(work, params.scale_log2, sm80::shared_address(shared))
+      .run();
+}
+
+}  // namespace longview::attention::portable

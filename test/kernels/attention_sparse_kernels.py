@@ -1,0 +1,110 @@
+"""Sparse prefill and its CPU oracle, called on torch tensors through the C interface, and the lists
+of key blocks that it takes."""
+
+import ctypes
+import math
+
+import torch
+
+from attention_kernels import AttentionKernels, _prefill_params, _stream
+
+TILE_ROWS = 128
+BLOCK_KEYS = 64
+MAX_QUERY_TILES = 1 << 16
+
+
+class _Lists(ctypes.Structure):
+    """BlockLists; AttentionBlocks of the oracle begins the same."""
+
+    _fields_ = [
+        ("blocks", ctypes.c_void_p),
+        ("counts", ctypes.c_void_p),
+        ("tiles", ctypes.c_int),
+        ("max_blocks", ctypes.c_int),
+        ("tile_rows", ctypes.c_int),
+        ("block_keys", ctypes.c_int),
+    ]
+
+
+class Lists:
+    """BlockLists of a mask [heads, tiles, blocks], true where a tile attends to a block. Entries
+    behind the end of a list are numbers that must not be followed."""
+
+    def __init__(self, mask):
+        self.mask = mask
+        heads, tiles, blocks = mask.shape
+        pitch = math.ceil(blocks / 8) * 8
+        numbers = torch.arange(blocks, device=mask.device, dtype=torch.int32)
+        ascending = torch.where(mask, numbers, 65535).sort(-1).values
+        padded = torch.full((heads, tiles, pitch), 65535, device=mask.device, dtype=torch.int32)
+        padded[:, :, :blocks] = ascending
+        self.blocks = padded.to(torch.uint16)
+        self.counts = mask.sum(-1, dtype=torch.int32)
+
+    def tiles(self, begin, end, blocks):
+        """The lists of some tiles, over the first `blocks` blocks alone."""
+        return Lists(self.mask[:, begin:end, :blocks])
+
+    def cpu(self):
+        return Lists(self.mask.cpu())
+
+    def params(self, **overrides):
+        fields = {
+            "blocks": self.blocks.data_ptr(),
+            "counts": self.counts.data_ptr(),
+            "tiles": self.mask.shape[1],
+            "max_blocks": self.blocks.shape[2],
+            "tile_rows": TILE_ROWS,
+            "block_keys": BLOCK_KEYS,
+        }
+        return _Lists(**{**fields, **overrides})
+
+
+def visible_blocks(q_len, kv_len, device="cuda"):
+    """[tiles, blocks] twice: what a tile may see, and what lies beside its own positions."""
+    tiles, blocks = math.ceil(q_len / TILE_ROWS), math.ceil(kv_len / BLOCK_KEYS)
+    first = kv_len - q_len + torch.arange(tiles, device=device)[:, None] * TILE_ROWS
+    start = torch.arange(blocks, device=device)[None, :] * BLOCK_KEYS
+    seen = start < first + TILE_ROWS
+    return seen, seen & (start >= first)
+
+
+class SparseKernels(AttentionKernels):
+    """Owns one SparsePrefill, and a DensePrefill beside it."""
+
+    def __init__(self, path, portable=False, max_query_tiles=MAX_QUERY_TILES):
+        super().__init__(path, portable)
+        self.path = path
+        self._library.longview_sparse_prefill_destroy.argtypes = [ctypes.c_void_p]
+        self._sparse = ctypes.c_void_p()
+        self._call(
+            "longview_sparse_prefill_create",
+            ctypes.byref(self._sparse),
+            max_query_tiles,
+            int(portable),
+        )
+
+    def close(self):
+        super().close()
+        self._library.longview_sparse_prefill_destroy(self._sparse)
+
+    def sparse_prefill(self, query, key, value, output, lists, block_table=None, /, **overrides):
+        """As dense_prefill, over the blocks of `lists`: Lists, or its params()."""
+        params = _prefill_params(query, key, value, output, block_table, **overrides)
+        lists = lists.params() if isinstance(lists, Lists) else lists
+        self._call(
+            "longview_sparse_prefill_run",
+            self._sparse,
+            ctypes.byref(params),
+            ctypes.byref(lists),
+            _stream(),
+        )
+        return output
+
+    def sparse_reference(self, query, key, value, lists):
+        """The oracle: fp32 tensors and Lists on the CPU."""
+        output = torch.full_like(query, math.nan)
+        params = _prefill_params(query, key, value, output, None)
+        lists = lists.params()
+        self._library.longview_reference_sparse_attention(ctypes.byref(params), ctypes.byref(lists))
+        return output
