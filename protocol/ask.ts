@@ -83,6 +83,11 @@ export interface InclusionReport {
   /** Tokens the prompt may have at most. */
   budgetTokens: number;
   promptTokens: number;
+  /**
+   * Files that were edited since the repository was read by the model: their text now stands behind it, marked as the
+   * one that holds, until it is read again.
+   */
+  newerVersions: string[];
   /** Tokens of earlier turns. */
   historyTokens: number;
   /** Earlier turns that no longer fit and were left out. */

@@ -3,8 +3,10 @@ import type { Base } from '../prompt/base';
 
 /** Models and context sizes that people go back and forth between. */
 const KEPT = 4;
+/** Bases of each: those on the device, and some that were edited before they came there. */
+const BASES_KEPT = 8;
 
-/** The bases that prompts were packed with: the next one keeps their files, so that its tokens stay the same. */
+/** The bases that prompts were packed with: the next one keeps their files, or goes on from one of them. */
 export class BaseMemory {
   private readonly entries = new LRUCache<string, RememberedBases>({ max: KEPT });
 
@@ -21,12 +23,28 @@ export class BaseMemory {
 
 class RememberedBases {
   private last: Base | undefined;
+  /** The one used last at the end. */
+  private bases: Base[] = [];
 
+  /** Files of the last one. */
   get paths(): ReadonlySet<string> {
     return new Set(this.last?.files.map(({ path }) => path));
   }
 
-  keep(base: Base): void {
-    if (base.isUsual) this.last = base;
+  get all(): readonly Base[] {
+    return this.bases;
   }
+
+  /** @param used the one that the prompt started with */
+  keep(base: Base, used: Base): void {
+    if (!base.isUsual) return;
+    this.last = base;
+    const same = contentOf(used);
+    this.bases = [...this.bases.filter((each) => contentOf(each) !== same), used].slice(-BASES_KEPT);
+  }
+}
+
+/** Equal for bases of the same tokens. */
+function contentOf({ outline, files }: Base): string {
+  return JSON.stringify([outline, files.map(({ path, hash }) => [path, hash])]);
 }

@@ -92,7 +92,7 @@ export class ContextServiceImpl implements ContextService {
     const breather = new Breather(signal);
     const usablePaths = [...new Set([...view.usable, ...attached.paths])];
     const bases = this.bases.for(model.identity, request.budgetTokens);
-    const { tokenIds, spans, inclusion, packed, base } = await packPrompt({
+    const { tokenIds, spans, inclusion, packed, base, usedBase } = await packPrompt({
       budgetTokens: request.budgetTokens,
       question: request.question,
       history: request.history,
@@ -104,6 +104,8 @@ export class ContextServiceImpl implements ContextService {
       unusable: view.unusable,
       rankBase: () => rankBase(usablePaths),
       earlierBase: bases.paths,
+      earlierBases: bases.all,
+      held: request.held ?? [],
       rank: () => this.repository.rank(request.question, questionsIn(request)),
       loadFile: async (path) => {
         await breather.breathe();
@@ -113,7 +115,7 @@ export class ContextServiceImpl implements ContextService {
       frame: model.frame,
       signal,
     });
-    bases.keep(base);
+    bases.keep(base, usedBase);
     const packId = ++this.lastPackId;
     return { packId, tokenIds, spans, inclusion, packed, tokenizeMs: encoder.spentMs };
   }

@@ -68,6 +68,8 @@ export interface PackRequest {
   attachments: Attachment[];
   /** Display path of the file in front of the user, if one is. */
   openEditor?: string;
+  /** Tokens of the prompts whose KV the device holds: a prompt that goes on from one of them is sooner answered. */
+  held?: Int32Array[];
   /** GGUF file whose tokenizer and chat template are used. */
   modelPath: string;
   /** Tokens that the prompt may have at most. */

@@ -15,7 +15,7 @@ import { ttftRecord } from './ttft-record';
 export interface AskDependencies {
   models: Pick<ModelStore, 'resolve'>;
   context: ContextService;
-  engine: Pick<Engine, 'generate' | 'deviceFor'>;
+  engine: Pick<Engine, 'generate' | 'deviceFor' | 'heldTokens'>;
   /** The text of a model's tokens; may be called for every question. */
   tokenText: (model: ResolvedModel) => Promise<TokenText>;
   prompts: PromptMemory;
@@ -93,6 +93,7 @@ class Answering {
         history,
         attachments,
         ...(openEditor !== undefined && { openEditor }),
+        held: this.deps.engine.heldTokens(engineSettings(this.params.options, model, budget)),
         modelPath: model.path,
         budgetTokens: budget.promptTokens,
       },

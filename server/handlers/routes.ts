@@ -29,7 +29,7 @@ import type { WarmPrefix as WarmKeeper } from './warm-prefix';
 
 export interface RouteDependencies extends AskDependencies {
   models: Pick<ModelStore, 'resolve' | 'list' | 'download' | 'importFile'>;
-  engine: Pick<Engine, 'generate' | 'deviceFor' | 'status'>;
+  engine: Pick<Engine, 'generate' | 'deviceFor' | 'heldTokens' | 'status'>;
   warm: Pick<WarmKeeper, 'configure' | 'noteChange'>;
   options: InitializationOptions;
   version: string;

@@ -30,7 +30,12 @@ export function ttftRecord(
     device: result.model.device,
     attention: result.attention.kind,
     ...sparseFigures(result),
-    notices: [...result.model.notices, ...readAnew(result), ...historyNotice(packed)],
+    notices: [
+      ...result.model.notices,
+      ...readAnew(result),
+      ...historyNotice(packed),
+      ...newerVersions(packed),
+    ],
   };
 }
 
@@ -56,6 +61,15 @@ function historyNotice({ inclusion: { droppedTurns, shortenedTurns } }: PackedPr
     ...(shortenedTurns > 0 ? [`${messages(shortenedTurns)} shortened`] : []),
   ];
   return lost.length > 0 ? [`${lost.join(' and ')}: no room in the context.`] : [];
+}
+
+function newerVersions({ inclusion: { newerVersions: paths } }: PackedPrompt): string[] {
+  if (paths.length === 0) return [];
+  const [first = '', ...others] = paths;
+  const files = others.length === 0 ? first : `${first} and ${others.length} more`;
+  return [
+    `Edited since the repository was read, and added at its end: ${files}. It is read again when idle.`,
+  ];
 }
 
 function perSecond(tokens: number, ms: number): number {

@@ -2,7 +2,7 @@ import type { Attachment, Turn } from '../../protocol';
 import type { ChatFrame, EncodedMessage } from './chat-frame';
 import { fileFence } from './format';
 import { historyWithin, type KeptHistory } from './history';
-import { NO_CHANGES, orderMessages, type PromptParts } from './order';
+import { type Changes, NO_CHANGES, orderMessages, type PromptParts } from './order';
 import { countTokens, type PromptPart } from './parts';
 import { openEditorText } from './prompt-text';
 
@@ -50,6 +50,11 @@ export class Layout {
 
   parts(chosen: Chosen): PromptPart[] {
     return this.assemble(chosen, this.attachments, this.input.question);
+  }
+
+  /** What newer versions of files add to a prompt. */
+  changeTokens(changes: Changes): number {
+    return countTokens(this.parts({ changes })) - this.ownTokens;
   }
 
   historyWithin(roomTokens: number): KeptHistory {

@@ -5,8 +5,10 @@ import type { FileBlock } from './file-block';
 import type { KeptHistory } from './history';
 import { reportInclusion } from './inclusion';
 import { Layout, type LayoutInput, selectionText } from './layout';
+import { type Changes, NO_CHANGES } from './order';
 import type { PackedText } from './packed-text';
 import { countTokens, idsOf, type PromptSpan, spansOf } from './parts';
+import { heldTokensOf, supersede } from './superseding';
 
 export interface PackInput extends BaseInput, LayoutInput {
   /** Files in the manifest, usable or not. */
@@ -14,6 +16,10 @@ export interface PackInput extends BaseInput, LayoutInput {
   unusable: readonly ExcludedFile[];
   /** Usable paths, best for the question first; asked for only when not everything fits. */
   rank: () => readonly string[];
+  /** Bases of earlier prompts. */
+  earlierBases: readonly Base[];
+  /** Tokens of the prompts whose KV the device holds. */
+  held: readonly Int32Array[];
 }
 
 export interface PackedResult {
@@ -22,19 +28,26 @@ export interface PackedResult {
   inclusion: InclusionReport;
   /** What the model sees of files, for citations. */
   packed: PackedText[];
+  /** How things are now. */
   base: Base;
+  /** The base that the prompt starts with: `base`, or an earlier one that newer versions of files supersede. */
+  usedBase: Base;
 }
 
 /** When not everything fits: of what the base leaves, earlier turns may take this share from ranked files. */
 const HISTORY_SHARE = 0.5;
 /** With less of the budget left, no more files are read to see whether they fit. */
 const NEGLIGIBLE_SHARE = 0.01;
+/** An earlier base is used only when that spares this share of the tokens to compute, and so many of them. */
+const SPARED_SHARE = 0.5;
+const SPARED_TOKENS = 256;
 
 /**
  * Chooses what goes into the prompt and makes its token ids: the base, which is the same for every question, then
  * earlier turns and, when the base is not the whole repository, the files that rank best for the question, each
- * whole: one that does not fit is passed over for the next. The result never exceeds the budget, because every
- * count is of the ids sent.
+ * whole: one that does not fit is passed over for the next. Where files were edited since an earlier base was
+ * computed, and that base with their newer versions behind it is much less to compute, it is used instead. The
+ * result never exceeds the budget, because every count is of the ids sent.
  *
  * @throws LongviewError `promptTooLong` when question and attachments alone exceed the budget
  * @throws CancelledError
@@ -46,30 +59,90 @@ export async function packPrompt(input: PackInput): Promise<PackedResult> {
   if (room < 0) throw tooLong(input, ownTokens);
 
   const { base, attached } = await baseWithAttached(input, layout, room);
-  const forFiles = room - base.tokens - tokensOf(attached);
+  const canonical = await complete(input, layout, { base, changes: NO_CHANGES, attached }, room);
+  if (!canonical) throw new Error(`a base of ${base.tokens} tokens was chosen for a room of ${room}`);
+  const cheaper = await cheaperPrompt(input, layout, { base, attached, canonical }, room);
+  return resultOf(input, base, cheaper ?? canonical);
+}
+
+/** What a prompt starts with, and files that belong to this question. */
+interface Stem {
+  base: Base;
+  changes: Changes;
+  attached: readonly FileBlock[];
+}
+
+interface Complete extends Stem {
+  tokenIds: Int32Array;
+  spans: PromptSpan[];
+  /** Attached files and those that rank best, the best one last. */
+  questionFiles: FileBlock[];
+  history: KeptHistory;
+}
+
+/** A whole prompt on this stem; undefined when the stem alone is too long. */
+async function complete(
+  input: PackInput,
+  layout: Layout,
+  stem: Stem,
+  room: number,
+): Promise<Complete | undefined> {
+  const { base, changes, attached } = stem;
+  const forFiles = room - base.tokens - layout.changeTokens(changes) - countTokens(attached);
+  if (forFiles < 0) return undefined;
   const reserved = base.all ? forFiles : forFiles * HISTORY_SHARE;
   const ranked = base.all
     ? { files: [], tokens: 0 }
-    : await takeRanked(input, base, attached, forFiles - layout.historyWithin(reserved).tokens);
+    : await takeRanked(input, stem, forFiles - layout.historyWithin(reserved).tokens);
   const history = layout.historyWithin(forFiles - ranked.tokens);
-
   const questionFiles = [...ranked.files.reverse(), ...[...attached].reverse()];
   const parts = layout.parts({
     outline: base.outline,
     base: base.files,
+    changes,
     history: history.messages,
     ranked: questionFiles,
   });
-  const promptTokens = countTokens(parts);
-  if (promptTokens > input.budgetTokens) {
-    throw new Error(`packed ${promptTokens} tokens into a budget of ${input.budgetTokens}`);
+  return { ...stem, tokenIds: idsOf(parts), spans: spansOf(parts), questionFiles, history };
+}
+
+/** The prompt on an earlier base that is there, where that spares much; the least to compute of all. */
+async function cheaperPrompt(
+  input: PackInput,
+  layout: Layout,
+  { base, attached, canonical }: { base: Base; attached: readonly FileBlock[]; canonical: Complete },
+  room: number,
+): Promise<Complete | undefined> {
+  const toCompute = ({ tokenIds }: Complete): number => tokenIds.length - heldTokensOf(tokenIds, input.held);
+  const canonicalTokens = toCompute(canonical);
+  let least = Math.min(canonicalTokens * SPARED_SHARE, canonicalTokens - SPARED_TOKENS);
+  let best: Complete | undefined;
+  if (least <= 0 || input.held.length === 0) return undefined;
+  for (const earlier of input.earlierBases) {
+    const { changes, added } = await supersede(earlier, base, input);
+    const stem = { base: earlier, changes, attached: [...added, ...attached] };
+    const prompt = await complete(input, layout, stem, room);
+    if (!prompt || toCompute(prompt) > least) continue;
+    least = toCompute(prompt);
+    best = prompt;
   }
+  return best;
+}
+
+function resultOf(input: PackInput, base: Base, prompt: Complete): PackedResult {
+  const { tokenIds, spans, changes, questionFiles } = prompt;
+  if (tokenIds.length > input.budgetTokens) {
+    throw new Error(`packed ${tokenIds.length} tokens into a budget of ${input.budgetTokens}`);
+  }
+  const outdated = new Set([...changes.removed, ...changes.newer.map(({ path }) => path)]);
+  const current = prompt.base.files.filter(({ path }) => !outdated.has(path));
   return {
-    tokenIds: idsOf(parts),
-    spans: spansOf(parts),
+    tokenIds,
+    spans,
     base,
-    inclusion: inclusionOf(input, base, questionFiles, history, promptTokens),
-    packed: packedTexts(input, [...base.files, ...questionFiles]),
+    usedBase: prompt.base,
+    inclusion: inclusionOf(input, prompt),
+    packed: packedTexts(input, [...current, ...changes.newer, ...questionFiles]),
   };
 }
 
@@ -82,9 +155,9 @@ async function baseWithAttached(input: PackInput, layout: Layout, room: number) 
     input,
     input.attachedPaths.filter((path) => !inBase.has(path)),
   );
-  if (base.tokens + tokensOf(attached) <= room) return { base, attached };
+  if (base.tokens + countTokens(attached) <= room) return { base, attached };
   const all = await load(input, input.attachedPaths);
-  const left = room - tokensOf(all);
+  const left = room - countTokens(all);
   if (left < 0) throw attachmentTooLong(all, room);
   return {
     base: await chooseBase(input, fixedTokens, left, new Set(input.attachedPaths)),
@@ -98,7 +171,7 @@ async function load(input: PackInput, paths: readonly string[]): Promise<FileBlo
 }
 
 /** The files that rank best among those that are not there yet. */
-async function takeRanked(input: PackInput, base: Base, attached: readonly FileBlock[], room: number) {
+async function takeRanked(input: PackInput, { base, attached }: Stem, room: number) {
   const taken = new Set([...base.files, ...attached].map(({ path }) => path));
   const files: FileBlock[] = [];
   let tokens = 0;
@@ -114,29 +187,23 @@ async function takeRanked(input: PackInput, base: Base, attached: readonly FileB
   return { files, tokens };
 }
 
-function tokensOf(files: readonly FileBlock[]): number {
-  return countTokens(files);
-}
-
-function inclusionOf(
-  input: PackInput,
-  base: Base,
-  questionFiles: readonly FileBlock[],
-  history: KeptHistory,
-  promptTokens: number,
-): InclusionReport {
+function inclusionOf(input: PackInput, prompt: Complete): InclusionReport {
+  const { base, changes, questionFiles, history, tokenIds } = prompt;
   const entry = (reason: IncludedFile['reason']) => (file: FileBlock) => entryOf(file, input, reason);
+  const ofBase = base.all ? 'all' : 'base';
   return reportInclusion({
     totalFiles: input.totalFiles,
     included: [
-      ...base.files.map(entry(base.all ? 'all' : 'base')),
-      ...questionFiles.map(entry('ranked')),
+      ...base.files.filter(({ path }) => !changes.removed.includes(path)).map(entry(ofBase)),
+      ...changes.newer.map(entry(ofBase)),
+      ...questionFiles.map(entry(base.all ? 'all' : 'ranked')),
       ...selectionEntries(input),
     ],
     unusable: [...input.unusable, ...base.lost],
     usablePaths: input.usablePaths,
     budgetTokens: input.budgetTokens,
-    promptTokens,
+    promptTokens: tokenIds.length,
+    newerVersions: changes.newer.map(({ path }) => path),
     historyTokens: history.tokens,
     droppedTurns: history.droppedTurns,
     shortenedTurns: history.shortenedTurns,
@@ -178,7 +245,7 @@ function tooLong(input: PackInput, fixedTokens: number): LongviewError {
 }
 
 function attachmentTooLong(files: readonly FileBlock[], roomTokens: number): LongviewError {
-  const fileTokens = tokensOf(files);
+  const fileTokens = countTokens(files);
   const paths = files.map(({ path }) => path);
   const subject = paths.length === 1 ? `file ${paths[0]} takes` : `files ${paths.join(', ')} take`;
   return new LongviewError(

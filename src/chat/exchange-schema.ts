@@ -55,6 +55,7 @@ const inclusion = z.object({
   budgetTokens: z.number(),
   promptTokens: z.number(),
   // Absent in what an older version stored.
+  newerVersions: z._default(z.array(z.string()), []),
   historyTokens: z._default(z.number(), 0),
   droppedTurns: z.number(),
   shortenedTurns: z._default(z.number(), 0),

@@ -15,6 +15,7 @@ const INCLUSION: InclusionReport = {
   fileTokens: 3,
   budgetTokens: 80,
   promptTokens: 8,
+  newerVersions: [],
   historyTokens: 0,
   droppedTurns: 2,
   shortenedTurns: 0,

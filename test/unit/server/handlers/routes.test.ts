@@ -50,6 +50,7 @@ function routesWith(more: Partial<RouteDependencies> = {}): Route[] {
     } as Partial<ContextService> as ContextService,
     engine: {
       generate: unused,
+      heldTokens: () => [],
       deviceFor: () => Promise.resolve('cpu' as const),
       status: { state: 'idle', queued: 0 },
     },

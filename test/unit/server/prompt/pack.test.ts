@@ -35,6 +35,8 @@ suite('pack', () => {
       unusable: [],
       rankBase: () => Object.keys(files).sort(),
       earlierBase: new Set(),
+      earlierBases: [],
+      held: [],
       rank: () => Object.keys(files),
       loadFile: (path) => {
         const text = files[path]!;

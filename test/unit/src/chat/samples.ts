@@ -29,6 +29,7 @@ export const INCLUSION: InclusionReport = {
   fileTokens: 3420,
   budgetTokens: 4000,
   promptTokens: 3912,
+  newerVersions: [],
   historyTokens: 0,
   droppedTurns: 0,
   shortenedTurns: 0,

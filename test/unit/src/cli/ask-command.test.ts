@@ -24,6 +24,7 @@ const RESULT: AskResult = {
     fileTokens: 3912,
     budgetTokens: 4000,
     promptTokens: 3990,
+    newerVersions: [],
     historyTokens: 0,
     droppedTurns: 0,
     shortenedTurns: 0,
