@@ -1,6 +1,7 @@
 // Runs every attention kernel on small hostile shapes against the oracle,
 // without PyTorch, so that compute-sanitizer can watch it in seconds:
 //   compute-sanitizer --tool memcheck longview_attention_device_test
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
@@ -11,6 +12,7 @@
 
 #include "attention/decode/api.h"
 #include "attention/dense/api.h"
+#include "attention/sparse/api.h"
 #include "common/cuda_error.h"
 #include "common/device_buffer.h"
 #include "common/kv_block.h"
@@ -20,11 +22,15 @@
 using longview::DeviceBuffer;
 using longview::KV_BLOCK_TOKENS;
 using longview::Stream;
+using longview::attention::BlockLists;
 using longview::attention::DecodeParams;
 using longview::attention::DecodeShape;
 using longview::attention::DensePrefill;
 using longview::attention::DensePrefillParams;
+using longview::attention::kSelectionBlockKeys;
+using longview::attention::kSelectionTileRows;
 using longview::attention::PrefillKernel;
+using longview::attention::SparsePrefill;
 using longview::reference::AttentionParams;
 
 namespace {
@@ -112,7 +118,38 @@ struct Inputs {
   int pool_blocks;
 };
 
-std::vector<float> expected_output(const Shape &shape, const Inputs &inputs) {
+/// Lists of every third block or so, and of the tiles' own; entries behind the
+/// end of a list must not be followed.
+struct HostLists {
+  explicit HostLists(const Shape &shape)
+      : tiles(longview::attention::selection_tiles(shape.q_len)),
+        max_blocks(longview::attention::selection_pitch(shape.kv_len)),
+        blocks(size_t{1} * shape.num_heads * tiles * max_blocks, 0xffff) {
+    const std::vector<uint16_t> dice = random_bf16(blocks.size(), 4);
+    for (int place = 0; place < shape.num_heads * tiles; ++place) {
+      const int first =
+          shape.kv_len - shape.q_len + place % tiles * kSelectionTileRows;
+      const int end = std::min(first + kSelectionTileRows, shape.kv_len);
+      int count = 0;
+      for (int block = 0; block * kSelectionBlockKeys < end; ++block) {
+        const size_t at = size_t{1} * place * max_blocks;
+        const bool own = block * kSelectionBlockKeys >= first;
+        if (own || to_float(dice[at + block]) > 0.3f)
+          blocks[at + count++] = static_cast<uint16_t>(block);
+      }
+      counts.push_back(count);
+    }
+  }
+
+  int tiles;
+  int max_blocks;
+  std::vector<uint16_t> blocks;
+  std::vector<int32_t> counts;
+};
+
+/// With `lists`, over their blocks alone.
+std::vector<float> expected_output(const Shape &shape, const Inputs &inputs,
+                                   const HostLists *lists = nullptr) {
   const std::vector<float> query = to_floats(inputs.query);
   const std::vector<float> key = to_floats(inputs.key);
   const std::vector<float> value = to_floats(inputs.value);
@@ -129,7 +166,13 @@ std::vector<float> expected_output(const Shape &shape, const Inputs &inputs) {
                          softmax_scale(shape),
                          inputs.block_table.data(),
                          KV_BLOCK_TOKENS};
-  longview::reference::dense_causal_attention(params);
+  if (lists == nullptr) {
+    longview::reference::dense_causal_attention(params);
+  } else {
+    longview::reference::sparse_causal_attention(
+        params, {lists->blocks.data(), lists->counts.data(), lists->tiles,
+                 lists->max_blocks, kSelectionTileRows, kSelectionBlockKeys});
+  }
   return output;
 }
 
@@ -167,6 +210,26 @@ std::vector<float> prefill(const DensePrefill &kernel, const Shape &shape,
   });
 }
 
+std::vector<float> sparse(const SparsePrefill &kernel, const Shape &shape,
+                          const Inputs &inputs, const HostLists &lists) {
+  const auto blocks = on_device(lists.blocks);
+  const auto counts = on_device(lists.counts);
+  return device_output(inputs, [&](auto *query, auto *key, auto *value,
+                                   auto *table, auto *output,
+                                   cudaStream_t stream) {
+    DensePrefillParams params{query,           key,
+                              value,           output,
+                              shape.q_len,     shape.kv_len,
+                              shape.num_heads, shape.num_kv_heads,
+                              shape.head_dim,  softmax_scale(shape),
+                              table,           inputs.pool_blocks};
+    kernel.run(
+        params,
+        BlockLists{blocks.data(), counts.data(), lists.tiles, lists.max_blocks},
+        stream);
+  });
+}
+
 std::vector<float> decode(const Shape &shape, const Inputs &inputs) {
   const DecodeShape decode_shape{shape.kv_len + 1000, shape.num_heads,
                                  shape.num_kv_heads, shape.head_dim};
@@ -199,6 +262,29 @@ int check(const char *kernel, const Shape &shape,
   return 0;
 }
 
+int run_sparse() {
+  constexpr int kMaxQueryTiles = 64;
+  const SparsePrefill fastest(kMaxQueryTiles);
+  const SparsePrefill portable(kMaxQueryTiles, PrefillKernel::kPortable);
+  int failures = 0;
+  for (const int head_dim : {64, 128}) {
+    for (const Shape &shape :
+         {Shape{1, 1, 3, 1, head_dim}, Shape{1, 641, 12, 2, head_dim},
+          Shape{65, 65, 9, 3, head_dim}, Shape{130, 258, 4, 4, head_dim},
+          Shape{200, 1480, 14, 2, head_dim}}) {
+      const Inputs inputs(shape);
+      const HostLists lists(shape);
+      const std::vector<float> expected =
+          expected_output(shape, inputs, &lists);
+      failures += check("sparse", shape, sparse(fastest, shape, inputs, lists),
+                        expected);
+      failures += check("portable sparse", shape,
+                        sparse(portable, shape, inputs, lists), expected);
+    }
+  }
+  return failures;
+}
+
 int run_all() {
   const DensePrefill fastest;
   const DensePrefill portable(PrefillKernel::kPortable);
@@ -225,7 +311,7 @@ int run_all() {
 
 int main() {
   try {
-    const int failures = run_all();
+    const int failures = run_all() + run_sparse();
     std::printf(failures == 0 ? "attention: ok\n" : "attention: %d wrong\n",
                 failures);
     return failures == 0 ? 0 : 1;

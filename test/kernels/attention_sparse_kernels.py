@@ -26,6 +26,33 @@ class _Lists(ctypes.Structure):
     ]
 
 
+class _Positions(ctypes.Structure):
+    _fields_ = [
+        ("positions", ctypes.c_void_p),
+        ("counts", ctypes.c_void_p),
+        ("capacity", ctypes.c_int),
+    ]
+
+
+class _Buffers(ctypes.Structure):
+    _fields_ = [
+        ("key", ctypes.c_void_p),
+        ("value", ctypes.c_void_p),
+        ("visible", ctypes.c_void_p),
+    ]
+
+
+class Columns(ctypes.Structure):
+    """GatheredColumns."""
+
+    _fields_ = [
+        ("key", ctypes.c_void_p),
+        ("value", ctypes.c_void_p),
+        ("visible", ctypes.c_void_p),
+        ("capacity", ctypes.c_int),
+    ]
+
+
 class Lists:
     """BlockLists of a mask [heads, tiles, blocks], true where a tile attends to a block. Entries
     behind the end of a list are numbers that must not be followed."""
@@ -88,8 +115,10 @@ class SparseKernels(AttentionKernels):
         super().close()
         self._library.longview_sparse_prefill_destroy(self._sparse)
 
-    def sparse_prefill(self, query, key, value, output, lists, block_table=None, /, **overrides):
-        """As dense_prefill, over the blocks of `lists`: Lists, or its params()."""
+    def sparse_prefill(
+        self, query, key, value, output, lists, block_table=None, columns=None, /, **overrides
+    ):
+        """As dense_prefill, over the blocks of `lists`, Lists or its params(), and over `columns`."""
         params = _prefill_params(query, key, value, output, block_table, **overrides)
         lists = lists.params() if isinstance(lists, Lists) else lists
         self._call(
@@ -97,9 +126,35 @@ class SparseKernels(AttentionKernels):
             self._sparse,
             ctypes.byref(params),
             ctypes.byref(lists),
+            ctypes.byref(columns or Columns()),
             _stream(),
         )
         return output
+
+    def gather_columns(self, query, key, value, lists, positions, block_table=None, /, **overrides):
+        """Columns of `positions`, a list of ascending int32 tensors, one for each head; and the
+        tensors that hold them: key, value [heads, capacity, dim], visible [heads, tiles]."""
+        heads, dim = query.shape[1:]
+        counts = torch.tensor([len(each) for each in positions], device="cuda", dtype=torch.int32)
+        capacity = max(math.ceil(max(map(len, positions)) / BLOCK_KEYS), 1) * BLOCK_KEYS
+        padded = torch.full((heads, capacity), 2**30, device="cuda", dtype=torch.int32)
+        for head, each in enumerate(positions):
+            padded[head, : len(each)] = each
+        poison = lambda: torch.full((heads, capacity, dim), math.nan, device="cuda").bfloat16()
+        gathered, visible = (poison(), poison()), torch.full_like(lists.counts, -1)
+        columns = Columns()
+        params = _prefill_params(query, key, value, query, block_table, **overrides)
+        self._call(
+            "longview_gather_columns",
+            ctypes.byref(params),
+            ctypes.byref(lists.params()),
+            ctypes.byref(_Positions(padded.data_ptr(), counts.data_ptr(), capacity)),
+            ctypes.byref(_Buffers(*(x.data_ptr() for x in (*gathered, visible)))),
+            ctypes.byref(columns),
+            _stream(),
+        )
+        torch.cuda.synchronize()  # the positions are not kept
+        return columns, (*gathered, visible)
 
     def sparse_reference(self, query, key, value, lists):
         """The oracle: fp32 tensors and Lists on the CPU."""

@@ -7,6 +7,7 @@ one, and those of decode. --only takes those whose name, as printed, contains th
 import argparse
 import sys
 
+import attention_columns_test
 import attention_decode_test
 import attention_prefill_test
 import attention_sparse_test
@@ -22,6 +23,8 @@ def run_all(library, only=""):
         (attention_prefill_test, "portable prefill", True),
         (attention_sparse_test, "sparse", False),
         (attention_sparse_test, "portable sparse", True),
+        (attention_columns_test, "columns", False),
+        (attention_columns_test, "portable columns", True),
         (attention_decode_test, "decode", False),
     ):
         kernels = SparseKernels(library, portable)

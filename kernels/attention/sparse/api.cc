@@ -43,18 +43,28 @@ void check_lists(const DensePrefillParams& params, const BlockLists& lists,
   kChecks.require_pointer(lists.counts, "counts", sizeof(int32_t));
 }
 
+void check_columns(const GatheredColumns& columns) {
+  kChecks.require(columns.capacity > 0 && columns.capacity % kSelectionBlockKeys == 0,
+                  "a capacity of " + std::to_string(columns.capacity) +
+                      " columns is not a multiple of " + std::to_string(kSelectionBlockKeys));
+  kChecks.require_pointer(columns.key, "gathered key");
+  kChecks.require_pointer(columns.value, "gathered value");
+  kChecks.require_aligned(columns.visible, "visible", sizeof(int32_t));
+}
+
 }  // namespace
 
 SparsePrefill::SparsePrefill(int max_query_tiles, PrefillKernel kernel)
     : hopper_(hopper_device(kernel)), order_(checked_query_tiles(max_query_tiles)) {}
 
 void SparsePrefill::run(const DensePrefillParams& params, const BlockLists& lists,
-                        cudaStream_t stream) const {
+                        const GatheredColumns& columns, cudaStream_t stream) const {
   check_prefill(kChecks, params);
   if (params.q_len == 0) return;
   check_lists(params, lists, order_.count());
-  order_tiles(lists, params.num_heads, params.num_kv_heads, order_.data(), stream);
-  const SparseCall call{params, lists, order_.data()};
+  if (columns.visible != nullptr) check_columns(columns);
+  order_tiles(lists, columns.visible, params.num_heads, params.num_kv_heads, order_.data(), stream);
+  const SparseCall call{params, lists, columns, order_.data()};
   if (hopper_) {
     sm90::launch_sparse_prefill(call, *hopper_, stream);
   } else {

@@ -8,6 +8,7 @@
 
 #include "attention/block_lists.h"
 #include "attention/dense/api.h"
+#include "attention/gathered_columns.h"
 #include "common/device_buffer.h"
 
 namespace longview::attention {
@@ -32,7 +33,14 @@ class SparsePrefill {
   /// @throws std::invalid_argument for a shape or pointer outside the limits of DensePrefillParams
   /// and BlockLists; what the lists hold is not checked.
   /// @throws CudaError when the launch fails.
-  void run(const DensePrefillParams& params, const BlockLists& lists, cudaStream_t stream) const;
+  void run(const DensePrefillParams& params, const BlockLists& lists, cudaStream_t stream) const {
+    run(params, lists, GatheredColumns{}, stream);
+  }
+
+  /// The same over the blocks of `lists` and, before them, single keys: see sparse/columns.h. None
+  /// where `columns.visible` is null.
+  void run(const DensePrefillParams& params, const BlockLists& lists,
+           const GatheredColumns& columns, cudaStream_t stream) const;
 
  private:
   std::optional<sm90::PrefillDevice> hopper_;  // none: the portable kernel

@@ -5,6 +5,7 @@
 
 #include "attention/block_lists.h"
 #include "attention/dense/params.h"
+#include "attention/gathered_columns.h"
 
 namespace longview::attention {
 
@@ -12,7 +13,8 @@ namespace longview::attention {
 struct SparseCall {
   DensePrefillParams params;
   BlockLists lists;
-  const int32_t* order;  // [num_heads * lists.tiles] in device memory, see tile_order.h
+  GatheredColumns columns;  // `visible` is null: there are none
+  const int32_t* order;     // [num_heads * lists.tiles] in device memory, see tile_order.h
 };
 
 }  // namespace longview::attention

@@ -9,7 +9,8 @@ constexpr int kThreads = 128;
 
 /// How the tiles of a call are numbered here: as dense prefill hands them out.
 struct Tiles {
-  const int32_t* counts;  // [num_heads, tiles]
+  const int32_t* counts;   // [num_heads, tiles]
+  const int32_t* columns;  // as counts, or null
   int tiles;
   int heads_per_kv_head;
   int count;  // num_heads * tiles
@@ -28,7 +29,9 @@ struct Tiles {
   /// zero where there is no such tile. No two are equal.
   __device__ uint32_t key(int i) const {
     if (i >= count) return 0;
-    const uint32_t blocks = static_cast<uint32_t>(max(counts[place(i)], 1));
+    const int at = place(i);
+    const int gathered = columns == nullptr ? 0 : columns[at] / kSelectionBlockKeys;
+    const uint32_t blocks = static_cast<uint32_t>(max(counts[at] + gathered, 1));
     const uint32_t exponent = 31 - __clz(blocks);
     const uint32_t eighths = (blocks << 3 >> exponent) & 7;
     return ((exponent * 8 + eighths) * kMaxQueryTiles) + (kMaxQueryTiles - 1 - i);
@@ -54,10 +57,10 @@ __global__ void __launch_bounds__(kThreads) order_kernel(Tiles tiles, int32_t* o
 
 }  // namespace
 
-void order_tiles(const BlockLists& lists, int num_heads, int num_kv_heads, int32_t* order,
-                 cudaStream_t stream) {
+void order_tiles(const BlockLists& lists, const int32_t* visible_columns, int num_heads,
+                 int num_kv_heads, int32_t* order, cudaStream_t stream) {
   const int count = num_heads * lists.tiles;
-  const Tiles tiles{lists.counts, lists.tiles, num_heads / num_kv_heads, count};
+  const Tiles tiles{lists.counts, visible_columns, lists.tiles, num_heads / num_kv_heads, count};
   order_kernel<<<(count + kThreads - 1) / kThreads, kThreads, 0, stream>>>(tiles, order);
   LONGVIEW_CUDA(cudaGetLastError());
 }

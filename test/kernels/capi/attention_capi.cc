@@ -8,13 +8,17 @@
 #include "attention/decode/api.h"
 #include "attention/dense/api.h"
 #include "attention/sparse/api.h"
+#include "attention/sparse/columns.h"
 #include "reference/attention.h"
 
 using longview::attention::BlockLists;
+using longview::attention::ColumnBuffers;
+using longview::attention::ColumnPositions;
 using longview::attention::DecodeParams;
 using longview::attention::DecodeShape;
 using longview::attention::DensePrefill;
 using longview::attention::DensePrefillParams;
+using longview::attention::GatheredColumns;
 using longview::attention::PrefillKernel;
 using longview::attention::SparsePrefill;
 using longview::reference::AttentionBlocks;
@@ -82,9 +86,21 @@ LONGVIEW_EXPORT void longview_sparse_prefill_destroy(SparsePrefill *prefill) {
 
 LONGVIEW_EXPORT int longview_sparse_prefill_run(
     const SparsePrefill *prefill, const DensePrefillParams *params,
-    const BlockLists *lists, void *stream, char *message, int message_size) {
+    const BlockLists *lists, const GatheredColumns *columns, void *stream,
+    char *message, int message_size) {
   return guarded(message, message_size, [&] {
-    prefill->run(*params, *lists, static_cast<cudaStream_t>(stream));
+    prefill->run(*params, *lists, *columns, static_cast<cudaStream_t>(stream));
+  });
+}
+
+LONGVIEW_EXPORT int
+longview_gather_columns(const DensePrefillParams *params,
+                        const BlockLists *lists, const ColumnPositions *columns,
+                        const ColumnBuffers *buffers, GatheredColumns *gathered,
+                        void *stream, char *message, int message_size) {
+  return guarded(message, message_size, [&] {
+    *gathered = longview::attention::gather_columns(
+        *params, *lists, *columns, *buffers, static_cast<cudaStream_t>(stream));
   });
 }
 

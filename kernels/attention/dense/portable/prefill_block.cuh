@@ -22,10 +22,10 @@ struct PrefillConfig {
 
 /// kTileRows rows against tiles of keys. `Work` says which:
 ///   query(), output()   where offsets of rows count from
-///   keys(), values()    of the KV head
-///   kv_len()            keys that exist
 ///   count, masked       key tiles to visit, and how many of the first need the mask
-///   start(i)            first key of the i-th tile
+///   unmasked_end        the tiles from here on, one at most, need it again
+///   keys(i), values(i)  what the i-th tile is part of
+///   start(i), end(i)    the tile's first key there, and how many keys there are
 ///   exists(row)         whether the block's row is one of the call
 ///   last_visible(row)   the last key that it may see
 ///   offset(row)         where it lies in query and output
@@ -40,12 +40,13 @@ class PrefillBlock {
       : work_(work), scale_log2_(scale_log2), shared_(shared) {}
 
   __device__ __forceinline__ void run() {
-    fetch(work_.keys(), key_tile(0), 0);
-    fetch(work_.values(), value_tile(0), 0);
+    fetch_keys(0);
+    fetch_values(0);
     load_rows();
     int i = 0;
     for (; i < work_.masked; ++i) step<true>(i);
-    for (; i < work_.count; ++i) step<false>(i);
+    for (; i < work_.unmasked_end; ++i) step<false>(i);
+    if (i < work_.count) step<true>(i);
     store_rows();
   }
 
@@ -58,23 +59,36 @@ class PrefillBlock {
   __device__ __forceinline__ void step(int i) {
     sm80::wait_for_copies<1>();  // the tile's values may be missing
     __syncthreads();
-    fetch(work_.keys(), key_tile(i + 1), i + 1);
+    fetch_keys(i + 1);
     warp_.score(key_tile(i));
-    if constexpr (kMasked) warp_.mask(work_.start(i), last_visible_);
+    if constexpr (kMasked) mask(i);
     warp_.template soften<kMasked>(scale_log2_);
     sm80::wait_for_copies<1>();  // the next keys may be missing
     __syncthreads();
-    fetch(work_.values(), value_tile(i + 1), i + 1);
+    fetch_values(i + 1);
     warp_.accumulate(value_tile(i));
   }
 
+  /// Hides what a row may not see and what is not there.
+  __device__ __forceinline__ void mask(int i) {
+    const int last = work_.end(i) - 1;
+    const int limits[2] = {min(last_visible_[0], last), min(last_visible_[1], last)};
+    warp_.mask(work_.start(i), limits);
+  }
+
   /// Starts copying a tile, as one group; the group is empty where there is no such tile.
-  __device__ __forceinline__ void fetch(const KvRows& rows, Tile destination, int i) const {
-    if (i < work_.count) {
-      copy_rows<kHeadDim, Config::kTileKeys, Config::kThreads>(
-          destination, rows, work_.start(i), work_.kv_len(), static_cast<int>(threadIdx.x));
-    }
+  __device__ __forceinline__ void fetch_keys(int i) const {
+    if (i < work_.count) copy(work_.keys(i), key_tile(i), i);
     sm80::commit_copies();
+  }
+  __device__ __forceinline__ void fetch_values(int i) const {
+    if (i < work_.count) copy(work_.values(i), value_tile(i), i);
+    sm80::commit_copies();
+  }
+
+  __device__ __forceinline__ void copy(const KvRows& rows, Tile destination, int i) const {
+    copy_rows<kHeadDim, Config::kTileKeys, Config::kThreads>(
+        destination, rows, work_.start(i), work_.end(i), static_cast<int>(threadIdx.x));
   }
 
   __device__ __forceinline__ void load_rows() {

@@ -36,15 +36,16 @@ class DenseWork {
     const int last_row = min(Config::kTileRows, rows_ - first_row_) - 1;
     count = last_visible(last_row) / Config::kTileKeys + 1;
     masked = count - (last_visible(0) + 1) / Config::kTileKeys;
+    unmasked_end = count;
   }
 
   __device__ __forceinline__ const uint16_t* query() const { return params_.query; }
   __device__ __forceinline__ uint16_t* output() const { return params_.output; }
-  __device__ __forceinline__ KvRows keys() const { return kv_rows(params_.key); }
-  __device__ __forceinline__ KvRows values() const { return kv_rows(params_.value); }
-  __device__ __forceinline__ int kv_len() const { return params_.kv_len; }
+  __device__ __forceinline__ KvRows keys(int) const { return kv_rows(params_.key); }
+  __device__ __forceinline__ KvRows values(int) const { return kv_rows(params_.value); }
 
   __device__ __forceinline__ int start(int i) const { return (count - 1 - i) * Config::kTileKeys; }
+  __device__ __forceinline__ int end(int) const { return params_.kv_len; }
 
   __device__ __forceinline__ bool exists(int row) const { return first_row_ + row < rows_; }
 
@@ -61,6 +62,7 @@ class DenseWork {
 
   int count;
   int masked;
+  int unmasked_end;
 
  private:
   __device__ __forceinline__ KvRows kv_rows(const uint16_t* first) const {

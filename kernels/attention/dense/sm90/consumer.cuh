@@ -71,7 +71,7 @@ class Consumer {
     Accumulators acc;
 #pragma unroll
     for (int i = 0; i < Config::kHeadDim / 2; ++i) acc.output[i] = 0.f;
-    first_scores(acc, work.starts(0));
+    first_scores(acc, work);
     if (work.count > 1) wait_key();
     int i = 1;
     for (; i < work.masked; ++i) step<true>(acc, work, i);
@@ -86,14 +86,13 @@ class Consumer {
   }
 
   /// Scores and probabilities of the first tile; there are no earlier values to overlap with.
-  __device__ __forceinline__ void first_scores(Accumulators& acc,
-                                               const typename Work::Starts& starts) {
+  __device__ __forceinline__ void first_scores(Accumulators& acc, const Work& work) {
     wait_key();
     issue_scores(acc);
     wgmma_wait<0>();
     pin_registers(acc.scores);
     release(shared_.key_empty, key_ring_);
-    apply_mask(acc, starts);
+    apply_mask(acc, work, 0);
 #pragma unroll
     for (int row = 0; row < 2; ++row) {
       acc.softmax.template find_maximum<true>(row, acc.scores, params_.scale_log2);
@@ -116,7 +115,7 @@ class Consumer {
     wgmma_wait<1>();
     pin_registers(acc.scores);
     release(shared_.key_empty, key_ring_);
-    if constexpr (kMasked) apply_mask(acc, work.starts(i));
+    if constexpr (kMasked) apply_mask(acc, work, i);
     acc.softmax.template find_maximum<kMasked>(0, acc.scores, params_.scale_log2);
     acc.softmax.template find_maximum<kMasked>(1, acc.scores, params_.scale_log2);
     acc.softmax.exponentiate(0, acc.scores, params_.scale_log2);
@@ -198,14 +197,16 @@ class Consumer {
     }
   }
 
-  __device__ __forceinline__ void apply_mask(Accumulators& acc,
-                                             const typename Work::Starts& starts) const {
+  /// Of the scores of tile `tile`, hides what a row may not see and what is not there.
+  __device__ __forceinline__ void apply_mask(Accumulators& acc, const Work& work, int tile) const {
+    const auto starts = work.starts(tile);
     const int lane_column = lane_index() % 4 * 2;
 #pragma unroll
     for (int i = 0; i < Config::kTileN / 2; ++i) {
       const int column = i / 4 * 8 + i % 2;
       const int key = starts(column / 64) + lane_column + column % 64;
-      if (key > row_limit_[i / 2 % 2]) acc.scores[i] = -INFINITY;
+      const bool there = lane_column + column < work.rows(tile);
+      if (key > row_limit_[i / 2 % 2] || !there) acc.scores[i] = -INFINITY;
     }
   }
 

@@ -4,7 +4,8 @@
 //   count              K/V tiles to visit, at least 1
 //   masked             how many of the first need the mask
 //   unmasked_end       the tiles from here on, one at most, need the mask again
-//   starts(i)(group)   of a masked tile: first key of its columns 64 * group and up
+//   rows(i)            of a masked tile: how many of its keys are there, from the first
+//   starts(i)(group)   of a masked tile: number of the first of its keys 64 * group and up
 //   last_visible(row)  the last key that a row of the tile may see
 //   store(row, ...)    writes two rows of output
 // Tiles come latest first, so that those on the diagonal lead.
@@ -51,6 +52,9 @@ class DenseWork {
         count(tiles_.count),
         masked(tiles_.masked),
         unmasked_end(tiles_.count) {}
+
+  /// What is not there lies behind the last key, so that the causal mask covers it.
+  __device__ __forceinline__ static constexpr int rows(int) { return Config::kTileN; }
 
   struct Starts {
     int first;

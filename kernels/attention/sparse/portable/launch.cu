@@ -18,6 +18,10 @@ void launch(const SparseCall& call, cudaStream_t stream) {
   kernel.output = static_cast<uint16_t*>(params.output);
   kernel.block_table = params.block_table;
   kernel.lists = call.lists;
+  kernel.column_key = static_cast<const uint16_t*>(call.columns.key);
+  kernel.column_value = static_cast<const uint16_t*>(call.columns.value);
+  kernel.visible_columns = call.columns.visible;
+  kernel.column_capacity = call.columns.capacity;
   kernel.order = call.order;
   kernel.q_len = params.q_len;
   kernel.kv_len = params.kv_len;

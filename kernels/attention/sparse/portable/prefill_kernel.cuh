@@ -10,9 +10,13 @@ struct SparseKernelParams {
   const uint16_t* query;  // [q_len, num_heads, head_dim] bf16
   const uint16_t* key;    // pool or contiguous, see DensePrefillParams
   const uint16_t* value;
+  const uint16_t* column_key;  // [num_heads, column_capacity, head_dim], see GatheredColumns
+  const uint16_t* column_value;
   uint16_t* output;            // as query
   const int32_t* block_table;  // or null
   BlockLists lists;
+  const int32_t* visible_columns;  // [num_heads, lists.tiles], or null: no columns
+  int column_capacity;
   const int32_t* order;  // [blocks of the grid] places of tiles in `lists`
   int q_len;
   int kv_len;
@@ -21,7 +25,8 @@ struct SparseKernelParams {
   float scale_log2;  // softmax scale * log2(e)
 };
 
-/// A query tile of one head against the blocks of its list, one at a time, from the last.
+/// A query tile of one head against the blocks of its list, one at a time, from the last, and then
+/// against its columns, a block's worth at a time.
 template <class Config>
 class SparseWork {
  public:
@@ -34,18 +39,29 @@ class SparseWork {
     head_ = place / params.lists.tiles;
     first_position_ = (place - head_ * params.lists.tiles) * kSelectionTileRows;
     kv_head_ = head_ / (params.num_heads / params.num_kv_heads);
-    count = params.lists.counts[place];
+    listed_ = params.lists.counts[place];
+    columns_ = params.visible_columns == nullptr ? 0 : params.visible_columns[place];
+    last_ = params.lists.blocks + int64_t{place} * params.lists.max_blocks + listed_ - 1;
+    count = listed_ + (columns_ + kSelectionBlockKeys - 1) / kSelectionBlockKeys;
     masked = min(kSelectionTileRows / kSelectionBlockKeys, count);
-    last_ = params.lists.blocks + int64_t{place} * params.lists.max_blocks + count - 1;
+    unmasked_end = listed_ + columns_ / kSelectionBlockKeys;
   }
 
   __device__ __forceinline__ const uint16_t* query() const { return params_.query; }
   __device__ __forceinline__ uint16_t* output() const { return params_.output; }
-  __device__ __forceinline__ KvRows keys() const { return kv_rows(params_.key); }
-  __device__ __forceinline__ KvRows values() const { return kv_rows(params_.value); }
-  __device__ __forceinline__ int kv_len() const { return params_.kv_len; }
+  __device__ __forceinline__ KvRows keys(int i) const {
+    return i < listed_ ? kv_rows(params_.key) : column_rows(params_.column_key);
+  }
+  __device__ __forceinline__ KvRows values(int i) const {
+    return i < listed_ ? kv_rows(params_.value) : column_rows(params_.column_value);
+  }
 
-  __device__ __forceinline__ int start(int i) const { return last_[-i] * kSelectionBlockKeys; }
+  __device__ __forceinline__ int start(int i) const {
+    return (i < listed_ ? last_[-i] : i - listed_) * kSelectionBlockKeys;
+  }
+  __device__ __forceinline__ int end(int i) const {
+    return i < listed_ ? params_.kv_len : columns_;
+  }
 
   __device__ __forceinline__ bool exists(int row) const {
     return first_position_ + row < params_.q_len;
@@ -61,6 +77,7 @@ class SparseWork {
 
   int count;
   int masked;
+  int unmasked_end;
 
  private:
   __device__ __forceinline__ KvRows kv_rows(const uint16_t* first) const {
@@ -68,7 +85,14 @@ class SparseWork {
             params_.block_table};
   }
 
+  __device__ __forceinline__ KvRows column_rows(const uint16_t* first) const {
+    return {first + int64_t{head_} * params_.column_capacity * Config::kHeadDim, Config::kHeadDim,
+            nullptr};
+  }
+
   const SparseKernelParams& params_;
+  int listed_;
+  int columns_;
   int head_;
   int kv_head_;
   int first_position_;

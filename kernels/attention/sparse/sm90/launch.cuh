@@ -18,6 +18,21 @@ __global__ void __launch_bounds__(Config::kThreads, 1)
   run_block<Config, SparseWork<Config>, SparseLoader<Config>>(params);
 }
 
+/// [num_heads, capacity, head_dim] as [1, num_heads, column blocks, capacity, 64]: one block of a
+/// pool in which every head has keys of its own.
+inline CUtensorMap column_map(const void* data, const SparseCall& call, const KvBox& box,
+                              const TensorMapEncoder& encoder) {
+  const uint64_t num_heads = call.params.num_heads;
+  const uint64_t capacity = call.columns.capacity;
+  const uint64_t row_bytes = call.params.head_dim * kBf16Bytes;
+  return encoder.encode({data,
+                         {kMapColumns, capacity,
+                          static_cast<uint64_t>(call.params.head_dim / kMapColumns), num_heads, 1},
+                         {row_bytes, kMapColumns * kBf16Bytes, row_bytes * capacity,
+                          row_bytes * capacity * num_heads},
+                         {kMapColumns, box.tokens, box.column_blocks, 1, 1}});
+}
+
 template <class Config>
 void launch(const SparseCall& call, const PrefillDevice& device, cudaStream_t stream) {
   constexpr int kSharedBytes = sizeof(typename SparseLoader<Config>::Shared);
@@ -28,6 +43,11 @@ void launch(const SparseCall& call, const PrefillDevice& device, cudaStream_t st
   kernel.query = query_map(params, kSelectionTileRows, 1, device.encoder);
   kernel.key = kv_maps(params.key, params, box, device.encoder);
   kernel.value = kv_maps(params.value, params, box, device.encoder);
+  kernel.visible_columns = call.columns.visible;
+  if (call.columns.visible != nullptr) {
+    kernel.column_key = column_map(call.columns.key, call, box, device.encoder);
+    kernel.column_value = column_map(call.columns.value, call, box, device.encoder);
+  }
   kernel.output = static_cast<uint16_t*>(params.output);
   kernel.block_table = params.block_table;
   kernel.last_block = kv_blocks(params.kv_len) - 1;

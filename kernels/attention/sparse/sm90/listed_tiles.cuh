@@ -1,6 +1,7 @@
-// One query tile of sparse prefill, and the K/V tiles made of its listed blocks. A K/V tile takes
-// as many blocks as fit, from the end of the list: the first has those on the diagonal, the last
-// may have room left, which is masked. Which blocks share a tile depends on the list alone.
+// One query tile of sparse prefill, and the K/V tiles made of its keys. The keys form one row of
+// blocks: the listed ones from the last, so that those on the diagonal lead, then its gathered
+// columns. A K/V tile takes as many blocks as fit; in the last one, what is left is masked. So what
+// a K/V tile holds depends on the list and the columns alone.
 #pragma once
 
 #include "attention/dense/sm90/config.h"
@@ -8,9 +9,6 @@
 #include "attention/sparse/sm90/kernel_params.h"
 
 namespace longview::attention::sm90 {
-
-/// Where a block's keys begin that is not there: behind every key that a row may see.
-constexpr int kBehindEveryKey = 1 << 30;
 
 /// First keys of the blocks that make up a K/V tile.
 template <int kTileBlocks>
@@ -22,7 +20,7 @@ struct BlockStarts {
 template <int kTileBlocks>
 struct SparseTicket {
   int tile;                             // place in the lists: head * lists.tiles + tile
-  int blocks;                           // entries of its list
+  int keys;                             // of all its blocks: 64 of each listed one, and its columns
   BlockStarts<kTileBlocks> first_tile;  // of the first K/V tile
 };
 
@@ -42,21 +40,15 @@ class SparseWork {
         head_(ticket.tile / params.lists.tiles),
         first_position_((ticket.tile - head_ * params.lists.tiles) * kSelectionTileRows),
         first_tile_(ticket.first_tile),
-        in_last_tile_(ticket.blocks % kTileBlocks),
-        count((ticket.blocks + kTileBlocks - 1) / kTileBlocks),
-        unmasked_end(ticket.blocks / kTileBlocks) {}
+        keys_(ticket.keys),
+        count((ticket.keys + Config::kTileN - 1) / Config::kTileN),
+        unmasked_end(ticket.keys / Config::kTileN) {}
 
-  /// The first tile has the diagonal. A later one is masked only where it has room left, and its
-  /// blocks lie before all rows: zero will do.
-  __device__ __forceinline__ Starts starts(int i) const {
-    if (i == 0) return first_tile_;
-    Starts starts;
-#pragma unroll
-    for (int block = 0; block < kTileBlocks; ++block) {
-      starts.first[block] = block < in_last_tile_ ? 0 : kBehindEveryKey;
-    }
-    return starts;
-  }
+  __device__ __forceinline__ int rows(int i) const { return keys_ - i * Config::kTileN; }
+
+  /// The first tile has the diagonal. A later one is masked only for what is not there: all its
+  /// keys lie before all rows, so zero will do.
+  __device__ __forceinline__ Starts starts(int i) const { return i == 0 ? first_tile_ : Starts{}; }
 
   __device__ __forceinline__ int last_visible(int row) const {
     return params_.kv_offset + first_position_ + row;
@@ -79,7 +71,7 @@ class SparseWork {
   const int head_;
   const int first_position_;
   const Starts first_tile_;
-  const int in_last_tile_;  // 0: all
+  const int keys_;
 
  public:
   const int count;

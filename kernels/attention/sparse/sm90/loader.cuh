@@ -48,19 +48,41 @@ class SparseLoader {
   static constexpr int kCopies = kTileBlocks * Config::kColumnBlocks;  // of a K or V tile
   static constexpr int kTilesAtOnce = kWarpSize / kTileBlocks;  // whose blocks the lanes hold
   static constexpr int kBlocksAtOnce = kTilesAtOnce * kTileBlocks;
-  static constexpr int kNoBlock = -1;
   static_assert(KV_BLOCK_TOKENS % kSelectionBlockKeys == 0, "a block would cross blocks");
 
-  /// A block's place in the pool, in one word.
+  /// The keys of a query tile as a row of blocks, see listed_tiles.cuh.
+  struct Row {
+    const uint16_t* list;
+    int listed;
+    int blocks;  // listed ones and those of columns
+  };
+
+  // A block in a word: the number of a listed one, or a flag and the number of one of columns.
+  static constexpr int kNoBlock = -1;
+  static constexpr int kColumnsFlag = 1 << 24;
+
+  /// Where a block lies, in one word: the row in a block of the pool, a flag for the sequence's
+  /// last one, the block of the pool. Or the first row of columns, and a flag.
   struct Place {
+    static constexpr uint32_t kColumnsFlag = 1u << 31;
     static constexpr uint32_t kLastFlag = 1024;
     static constexpr uint32_t kPerBlock = 2048;
     static_assert(KV_BLOCK_TOKENS < kLastFlag);
     uint32_t word;
 
-    __device__ __forceinline__ int row() const { return static_cast<int>(word % kLastFlag); }
+    __device__ __forceinline__ bool in_columns() const { return word & kColumnsFlag; }
     __device__ __forceinline__ bool in_last() const { return word & kLastFlag; }
-    __device__ __forceinline__ int pool_block() const { return static_cast<int>(word / kPerBlock); }
+    __device__ __forceinline__ int row() const {
+      return static_cast<int>(in_columns() ? word ^ kColumnsFlag : word % kLastFlag);
+    }
+    __device__ __forceinline__ int pool_block() const {
+      return static_cast<int>(in_columns() ? 0 : word / kPerBlock);
+    }
+  };
+
+  struct Heads {
+    int query;
+    int kv;
   };
 
   /// Takes the next slot of the order, for lane 0. There are at most as many blocks as tiles, so
@@ -72,45 +94,55 @@ class SparseLoader {
   }
 
   __device__ __forceinline__ void load_tile(int tile, uint32_t query_parity) {
-    const uint16_t* list =
-        params_.lists.blocks + static_cast<int64_t>(tile) * params_.lists.max_blocks;
-    const int blocks = __ldg(params_.lists.counts + tile);
+    const int columns =
+        params_.visible_columns == nullptr ? 0 : __ldg(params_.visible_columns + tile);
+    Row row;
+    row.list = params_.lists.blocks + static_cast<int64_t>(tile) * params_.lists.max_blocks;
+    row.listed = __ldg(params_.lists.counts + tile);
+    row.blocks = row.listed + (columns + kSelectionBlockKeys - 1) / kSelectionBlockKeys;
     const int head = tile / params_.lists.tiles;
-    const int kv_head = head / params_.heads_per_kv_head;
-    int ahead = listed_block(list, blocks, 0);
+    const Heads heads{head, head / params_.heads_per_kv_head};
+
+    int ahead = block_of(row, 0);
     const int first_blocks = ahead;
     Place places{};
     Place values{};
-    int at_once = kTilesAtOnce;  // tiles done of those whose places the lanes hold
+    int at_once = kTilesAtOnce;  // K/V tiles done of those whose places the lanes hold
 #pragma unroll 1
-    for (int i = 0; i < blocks; i += kTileBlocks) {
+    for (int i = 0; i < row.blocks; i += kTileBlocks) {
       if (at_once == kTilesAtOnce) {
         places = place(ahead);
-        ahead = listed_block(list, blocks, i + kBlocksAtOnce);
+        ahead = block_of(row, i + kBlocksAtOnce);
         at_once = 0;
       }
       const int holder = at_once++ * kTileBlocks + copied_block();
       const Place keys{__shfl_sync(kAllLanes, places.word, holder)};
-      load(params_.key, shared_.key, shared_.key_full, shared_.key_empty, key_ring_, kv_head, keys);
+      load_keys(heads, keys);
       if (i == 0) {
-        load_query(tile, head, blocks, first_blocks, query_parity);
+        load_query(tile, head, row.listed * kSelectionBlockKeys + columns, first_blocks,
+                   query_parity);
       } else {
-        load_values(kv_head, values);
+        load_values(heads, values);
       }
       values = keys;
     }
-    load_values(kv_head, values);
+    load_values(heads, values);
   }
 
-  /// The lane's entry, counted from the end of the list; kNoBlock behind its begin.
-  __device__ __forceinline__ static int listed_block(const uint16_t* list, int blocks, int from) {
-    const int entry = blocks - 1 - from - lane_index();
-    return entry < 0 ? kNoBlock : __ldg(list + entry);
+  /// The lane's block of those from `from` on.
+  __device__ __forceinline__ static int block_of(const Row& row, int from) {
+    const int i = from + lane_index();
+    if (i < row.listed) return __ldg(row.list + (row.listed - 1 - i));
+    return i < row.blocks ? kColumnsFlag + i - row.listed : kNoBlock;
   }
 
   /// A block that is not there lies behind the rows of a pool block: TMA fills zeros.
   __device__ __forceinline__ Place place(int block) const {
     if (block == kNoBlock) return {KV_BLOCK_TOKENS};
+    if (block >= kColumnsFlag) {
+      const int row = (block - kColumnsFlag) * kSelectionBlockKeys;
+      return {Place::kColumnsFlag | static_cast<uint32_t>(row)};
+    }
     const int key = block * kSelectionBlockKeys;
     const int holder = key / KV_BLOCK_TOKENS;
     const int pool_block =
@@ -128,23 +160,29 @@ class SparseLoader {
     return lane_index() % Config::kColumnBlocks;
   }
 
-  __device__ __forceinline__ void load_values(int kv_head, const Place& values) {
-    load(params_.value, shared_.value, shared_.value_full, shared_.value_empty, value_ring_,
-         kv_head, values);
+  __device__ __forceinline__ void load_keys(const Heads& heads, const Place& place) {
+    load(params_.key, params_.column_key, shared_.key, shared_.key_full, shared_.key_empty,
+         key_ring_, heads, place);
+  }
+
+  __device__ __forceinline__ void load_values(const Heads& heads, const Place& place) {
+    load(params_.value, params_.column_value, shared_.value, shared_.value_full,
+         shared_.value_empty, value_ring_, heads, place);
   }
 
   /// The ticket travels with the query: the consumers read both after `query_full`.
-  __device__ __forceinline__ void load_query(int tile, int head, int blocks, int first_blocks,
+  __device__ __forceinline__ void load_query(int tile, int head, int keys, int first_blocks,
                                              uint32_t query_parity) {
     shared_.query_empty.wait(query_parity ^ 1);
     if (lane_index() < kTileBlocks) {
+      const bool listed = first_blocks != kNoBlock && first_blocks < kColumnsFlag;
       shared_.ticket.first_tile.first[lane_index()] =
-          first_blocks == kNoBlock ? kBehindEveryKey : first_blocks * kSelectionBlockKeys;
+          listed ? first_blocks * kSelectionBlockKeys : 0;
     }
     __syncwarp();
     if (lane_index() == 0) {
       shared_.ticket.tile = tile;
-      shared_.ticket.blocks = blocks;
+      shared_.ticket.keys = keys;
       shared_.query_full.arrive_and_expect(sizeof(shared_.query));
       const int first_position = (tile - head * params_.lists.tiles) * kSelectionTileRows;
       for (int block = 0; block < Config::kColumnBlocks; ++block) {
@@ -155,13 +193,13 @@ class SparseLoader {
     __syncwarp();
   }
 
-  /// One K or V tile. A barrier may count bytes before they are announced: its phase waits for the
-  /// one arrival.
-  __device__ __forceinline__ void load(const KvMaps& maps,
+  /// One K or V tile, each lane the part at its `place`. A barrier may count bytes before they are
+  /// announced: its phase waits for the one arrival.
+  __device__ __forceinline__ void load(const KvMaps& maps, const CUtensorMap& columns,
                                        uint8_t (&stages)[Config::kStages][Config::kKvTileBytes],
                                        Mbarrier (&full)[Config::kStages],
-                                       Mbarrier (&empty)[Config::kStages], Ring& ring, int kv_head,
-                                       const Place& place) {
+                                       Mbarrier (&empty)[Config::kStages], Ring& ring,
+                                       const Heads& heads, const Place& place) {
     const int stage = ring.stage;
     empty[stage].wait(ring.parity ^ 1);
     if (lane_index() == 0) full[stage].arrive_and_expect(Config::kKvTileBytes);
@@ -169,8 +207,11 @@ class SparseLoader {
       constexpr int kBlockBytes = kSelectionBlockKeys * Config::kRowBytes;
       uint8_t* target = stages[stage] + copied_column_block() * Config::kKvColumnBlockBytes +
                         copied_block() * kBlockBytes;
-      tma_load_5d(target, place.in_last() ? &maps.last_block : &maps.block, &full[stage],
-                  CachePolicy::kEvictLast, 0, place.row(), copied_column_block(), kv_head,
+      const CUtensorMap* map = place.in_columns() ? &columns
+                               : place.in_last()  ? &maps.last_block
+                                                  : &maps.block;
+      tma_load_5d(target, map, &full[stage], CachePolicy::kEvictLast, 0, place.row(),
+                  copied_column_block(), place.in_columns() ? heads.query : heads.kv,
                   place.pool_block());
     }
     __syncwarp();

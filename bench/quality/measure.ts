@@ -1,0 +1,109 @@
+import { attentionKey } from '../../server/engine/attention-plan';
+import { type Agreement, compare, type DensePosition, densePosition } from './agreement';
+import type { Cell } from './cell';
+import { type Configuration, DENSE } from './configurations';
+import type { Task } from './planting';
+import type { PrefixReader } from './reader';
+
+const FREE_ANSWER_TOKENS = 64;
+
+/** What one configuration came to on one cell. */
+export interface Outcome {
+  configuration: string;
+  /** The plan in full. */
+  attention: string;
+  prefillMs: number;
+  /** Share of the key blocks that were read; 1 under dense. */
+  density: number;
+  /** By question; only those that dense gets right are asked of others. */
+  answers: { task: Task; depth: number; right: boolean }[];
+  agreement?: Agreement;
+  /** Tokens of the free answer that are the same as dense's, from the first on, and how many dense has. */
+  sameAnswerTokens?: { same: number; of: number };
+}
+
+export interface CellOutcome {
+  cell: string;
+  language: string;
+  lengthTokens: number;
+  prefixTokens: number;
+  outcomes: Outcome[];
+}
+
+export interface MeasureOptions {
+  lengthTokens: number;
+  /** Next-token agreement and free answers, beside retrieval. */
+  withAgreement: boolean;
+  /** Of the vocabulary without unused rows. */
+  vocabularySize: number;
+}
+
+/** Runs dense and then each configuration on one cell; they are asked what dense answers. */
+export async function measureCell(
+  reader: PrefixReader,
+  cell: Cell,
+  configurations: readonly Configuration[],
+  options: MeasureOptions,
+): Promise<CellOutcome> {
+  const positions: DensePosition[] = [];
+  let denseAnswer: number[] = [];
+  let balancedDensity = 1;
+  let asked = cell.questions;
+  const outcomes: Outcome[] = [];
+  for (const configuration of [DENSE, ...configurations]) {
+    const plan = configuration.plan(cell.prefix.length, balancedDensity);
+    const { deviceMs, blocks } = await reader.read(cell.prefix, plan);
+    const density = blocks ? blocks.kept / blocks.visible : 1;
+    const answers: Outcome['answers'] = [];
+    for (const { task, depth, rest, expected } of asked) {
+      answers.push({ task, depth, right: await reader.isAnswered(rest, expected) });
+    }
+    const outcome: Outcome = {
+      configuration: configuration.name,
+      attention: attentionKey(plan),
+      prefillMs: deviceMs,
+      density,
+      answers,
+    };
+    const isDense = configuration === DENSE;
+    if (isDense) asked = cell.questions.filter((_question, i) => answers[i]?.right);
+    if (configuration.name === 'balanced') balancedDensity = density;
+    if (options.withAgreement) {
+      const agreement: Agreement = { positions: 0, sameTop: 0, klSum: 0 };
+      await reader.force(cell.continuation, (position, logits) => {
+        const dense = positions[position];
+        if (dense) compare(dense, logits, agreement);
+        else positions.push(densePosition(logits, options.vocabularySize));
+      });
+      const answer = await reader.answer(cell.free, FREE_ANSWER_TOKENS);
+      if (isDense) denseAnswer = answer;
+      else {
+        outcome.agreement = agreement;
+        outcome.sameAnswerTokens = { same: commonPrefix(answer, denseAnswer), of: denseAnswer.length };
+      }
+    }
+    outcomes.push(outcome);
+    console.log(lineOf(cell, outcome));
+  }
+  await reader.close();
+  const { name, language, prefix } = cell;
+  return { cell: name, language, lengthTokens: options.lengthTokens, prefixTokens: prefix.length, outcomes };
+}
+
+function commonPrefix(a: readonly number[], b: readonly number[]): number {
+  const end = Math.min(a.length, b.length);
+  let length = 0;
+  while (length < end && a[length] === b[length]) length++;
+  return length;
+}
+
+function lineOf({ name, prefix }: Cell, outcome: Outcome): string {
+  const { configuration, prefillMs, density, answers, agreement } = outcome;
+  const right = answers.filter((answer) => answer.right).length;
+  const top = agreement ? `  top-1 ${(agreement.sameTop / agreement.positions).toFixed(3)}` : '';
+  const kl = agreement ? `  KL ${(agreement.klSum / agreement.positions).toFixed(4)}` : '';
+  return (
+    `${name} ${prefix.length}  ${configuration.padEnd(16)} ${prefillMs.toFixed(0).padStart(5)} ms  ` +
+    `density ${(density * 100).toFixed(1).padStart(5)}%  ${right}/${answers.length}${top}${kl}`
+  );
+}

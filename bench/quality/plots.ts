@@ -1,0 +1,80 @@
+import { densityOf, type Group, keptOf, prefillMsOf, sizeOf } from './rows';
+
+const SIZE = { width: 640, height: 380, left: 60, right: 150, top: 36, bottom: 48 };
+const COLOURS = ['#1f6feb', '#d1242f', '#8250df', '#6e7781', '#1a7f37', '#bf8700'];
+
+/** Answers kept against prefill time, a point for each configuration at one length; dense is the line at 1. */
+export function paretoPlot(groups: readonly Group[], lengthTokens: number, denseMs: number): string {
+  const mostMs = Math.max(denseMs, ...groups.map(prefillMsOf)) * 1.05;
+  const { x, y, frame } = axes(`Answers kept at ${sizeOf(lengthTokens)}`, 'prefill, ms', mostMs, (ms) =>
+    ms.toFixed(0),
+  );
+  const points = groups.map((group, i) => {
+    const { value, low, high } = keptOf(group);
+    const [px, colour] = [x(prefillMsOf(group)), COLOURS[i % COLOURS.length] ?? '#000'];
+    const label = `${group.configuration} (${(densityOf(group) * 100).toFixed(1)}%)`;
+    return [
+      `<line x1="${px}" x2="${px}" y1="${y(low)}" y2="${y(high)}" stroke="${colour}"/>`,
+      `<circle cx="${px}" cy="${y(value)}" r="5" fill="${colour}"/>`,
+      `<text x="${SIZE.width - SIZE.right + 12}" y="${SIZE.top + 20 + 18 * i}" fill="${colour}">${label}</text>`,
+    ].join('\n');
+  });
+  const dense = `<line x1="${x(denseMs)}" x2="${x(denseMs)}" y1="${y(0)}" y2="${y(1)}" stroke="#6e7781" stroke-dasharray="4"/>`;
+  return svg([...frame, dense, ...points]);
+}
+
+const DEPTHS = 5;
+
+/** Answers kept by the depth of what was asked for. */
+export function depthPlot(groups: readonly Group[], lengthTokens: number): string {
+  const { x, y, frame } = axes(`Answers kept by depth at ${sizeOf(lengthTokens)}`, 'depth', 1, (depth) =>
+    depth.toFixed(1),
+  );
+  const lines = groups.map((group, i) => {
+    const colour = COLOURS[i % COLOURS.length] ?? '#000';
+    const points = Array.from({ length: DEPTHS }, (_, bin) => {
+      const answers = group.cells
+        .flatMap(({ outcome }) => outcome.answers)
+        .filter(({ depth }) => Math.min(DEPTHS - 1, Math.floor(depth * DEPTHS)) === bin);
+      const share = answers.filter(({ right }) => right).length / answers.length;
+      return answers.length === 0 ? '' : `${x((bin + 0.5) / DEPTHS)},${y(share)}`;
+    });
+    return [
+      `<polyline points="${points.join(' ')}" fill="none" stroke="${colour}" stroke-width="2"/>`,
+      `<text x="${SIZE.width - SIZE.right + 12}" y="${SIZE.top + 20 + 18 * i}" fill="${colour}">${group.configuration}</text>`,
+    ].join('\n');
+  });
+  return svg([...frame, ...lines]);
+}
+
+function axes(title: string, unit: string, most: number, tick: (value: number) => string) {
+  const { width, height, left, right, top, bottom } = SIZE;
+  const x = (value: number): number => left + (value / most) * (width - left - right);
+  const y = (share: number): number => height - bottom - share * (height - top - bottom);
+  const ticks = [0, 0.25, 0.5, 0.75, 1];
+  const frame = [
+    `<text x="${left}" y="20" font-weight="bold">${title}</text>`,
+    `<text x="${(left + width - right) / 2}" y="${height - 8}" text-anchor="middle">${unit}</text>`,
+    ...ticks.map(
+      (share) =>
+        `<line x1="${left}" x2="${width - right}" y1="${y(share)}" y2="${y(share)}" stroke="#d0d7de"/>` +
+        `<text x="${left - 8}" y="${y(share) + 4}" text-anchor="end">${share.toFixed(2)}</text>`,
+    ),
+    ...ticks.map(
+      (part) =>
+        `<text x="${x(part * most)}" y="${height - bottom + 18}" text-anchor="middle">${tick(part * most)}</text>`,
+    ),
+  ];
+  return { x, y, frame };
+}
+
+function svg(parts: readonly string[]): string {
+  const { width, height } = SIZE;
+  return [
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="12">`,
+    `<rect width="${width}" height="${height}" fill="#fff"/>`,
+    ...parts,
+    '</svg>',
+    '',
+  ].join('\n');
+}

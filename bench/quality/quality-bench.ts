@@ -1,0 +1,100 @@
+// How much of dense attention's answers SampleAttention keeps, on real repositories.
+//   npm run bench -- quality fetch  [--corpus DIR] [--rounds N]
+//   npm run bench -- quality run    --model GGUF --addon FILE [--set reporting|tuning] [--lengths 16,32,64,128]
+//                                   [--rounds N] [--baselines] [--out DIR] [--limit SECONDS]
+//   npm run bench -- quality sweep  --model GGUF --addon FILE [--lengths 32,128] [--out DIR] [--limit SECONDS]
+//   npm run bench -- quality report [--out DIR] [--where h200]
+// The bundle alone runs where there is a GPU and no checkout: `fetch` and `report` work anywhere. What was measured is
+// kept in --out cell by cell, so that a run that was cut off goes on.
+import fs from 'node:fs';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { BASELINES, CLASSES, type Configuration, sweep } from './configurations';
+import { fetchCorpus } from './fetch';
+import { printFront } from './front';
+import { ALL_QUESTIONS } from './planting';
+import { writeReport } from './report';
+import { type CellPlan, runCells } from './run';
+import { plantingsOf, SET_NAMES, type SetName } from './sets';
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    corpus: { type: 'string', default: 'out/bench/quality-corpus' },
+    out: { type: 'string', default: 'out/bench/quality' },
+    model: { type: 'string', default: '' },
+    addon: { type: 'string', default: 'build/cuda/longview-cuda.node' },
+    set: { type: 'string', default: 'reporting' },
+    lengths: { type: 'string', default: '' },
+    rounds: { type: 'string', default: '1' },
+    limit: { type: 'string', default: '600' },
+    where: { type: 'string', default: 'h200' },
+    baselines: { type: 'boolean', default: false },
+  },
+});
+
+/** Questions that a tuning run asks of a cell: about 40 that dense gets right. */
+const SWEEP_QUESTIONS = { needle: 24, multiKey: 2, tracking: 4, function: 6 };
+
+async function main(command: string | undefined): Promise<void> {
+  const rounds = Number(values.rounds);
+  switch (command) {
+    case 'fetch':
+      fetchCorpus(values.corpus, rounds);
+      return;
+    case 'run': {
+      const set = setNamed(values.set);
+      const configurations = [...CLASSES, ...(values.baselines ? BASELINES : [])];
+      await runCells(
+        options(set, configurations, '16,32,64,128', true),
+        plantingsOf(set, rounds),
+        ALL_QUESTIONS,
+      );
+      return;
+    }
+    case 'sweep': {
+      const outcomes = await runCells(
+        options('tuning', sweep(), '32,128', false),
+        plantingsOf('tuning', 1),
+        SWEEP_QUESTIONS,
+      );
+      printFront(outcomes, path.join(values.out, 'front.json'));
+      return;
+    }
+    case 'report':
+      return writeReport(values.out, values.where);
+    default:
+      throw new Error('usage: npm run bench -- quality fetch|run|sweep|report [OPTIONS]');
+  }
+}
+
+function options(
+  set: SetName,
+  configurations: Configuration[],
+  lengths: string,
+  withAgreement: boolean,
+): CellPlan {
+  if (!fs.existsSync(values.model)) throw new Error('name the model with --model GGUF');
+  return {
+    set,
+    configurations,
+    withAgreement,
+    lengths: (values.lengths || lengths).split(',').map((length) => Number(length) * 1000),
+    corpus: values.corpus,
+    out: values.out,
+    modelPath: path.resolve(values.model),
+    addonFile: path.resolve(values.addon),
+    limitMs: Number(values.limit) * 1000,
+  };
+}
+
+function setNamed(name: string): SetName {
+  const set = SET_NAMES.find((candidate) => candidate === name);
+  if (!set) throw new Error(`there is no set "${name}"; there are ${SET_NAMES.join(' and ')}`);
+  return set;
+}
+
+main(positionals[0]).catch((error: unknown) => {
+  console.error(error);
+  process.exitCode = 1;
+});

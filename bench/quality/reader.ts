@@ -1,0 +1,130 @@
+import type { Backend, BlockCounts, LoadedModel, SequenceId } from '../../server/backends/backend';
+import type { CudaEngine } from '../../server/backends/cuda/addon';
+import { type AttentionPlan, sparsePrefill } from '../../server/engine/attention-plan';
+import { planPrefill } from '../../server/engine/prefill-schedule';
+import type { Tokenizer } from '../../server/tokenizer/tokenizer';
+import { judge, judgeEnded } from './answer-check';
+import { FORCED_TOKENS, QUESTION_TOKENS } from './cell';
+
+/** What reading a prefix cost. */
+export interface Reading {
+  deviceMs: number;
+  /** Under a sparse plan. */
+  blocks: BlockCounts | undefined;
+}
+
+const GREEDY = { temperature: 0, topP: 1, topK: 0, stop: [] };
+const LONGEST_ANSWER_TOKENS = 32;
+
+/** One prefix on the device, read once; questions start behind it, one after the other. */
+export class PrefixReader {
+  private sequence: SequenceId | undefined;
+  private prefixTokens = 0;
+
+  constructor(
+    private readonly backend: Backend,
+    /** The engine behind the backend, for its logits. */
+    private readonly engine: CudaEngine,
+    private readonly model: LoadedModel,
+    private readonly tokenizer: Tokenizer,
+  ) {}
+
+  /** Reads `prefix` as the engine reads a prompt that goes on with a question. */
+  async read(prefix: Int32Array, plan: AttentionPlan): Promise<Reading> {
+    await this.close();
+    this.sequence = await this.backend.openSequence(this.start());
+    const sparse = sparsePrefill(plan, prefix.length + QUESTION_TOKENS / 4);
+    let deviceMs = 0;
+    let blocks: BlockCounts | undefined;
+    for (const { start, end } of planPrefill(prefix.length, 0, this.model.prefillChunkTokens)) {
+      const tokens = prefix.slice(start, end);
+      const step = await this.backend.prefillChunk({
+        sequence: this.sequence,
+        tokens,
+        sample: false,
+        ...(sparse && { sparse }),
+      });
+      deviceMs += step.deviceMs;
+      if (step.blocks) {
+        blocks = {
+          kept: (blocks?.kept ?? 0) + step.blocks.kept,
+          visible: (blocks?.visible ?? 0) + step.blocks.visible,
+        };
+      }
+    }
+    this.prefixTokens = prefix.length;
+    return { deviceMs, blocks };
+  }
+
+  /** Asks behind the prefix, the question read densely, and stops as soon as the answer is decided. */
+  async isAnswered(rest: Int32Array, expected: string): Promise<boolean> {
+    const decoder = this.tokenizer.streamDecoder();
+    let answer = '';
+    let token = await this.ask(rest);
+    for (let i = 0; i < LONGEST_ANSWER_TOKENS; i++) {
+      if (this.tokenizer.endTokens.includes(token)) break;
+      answer += decoder.push(token);
+      const verdict = judge(answer, expected);
+      if (verdict !== 'undecided') return verdict === 'right';
+      token = await this.next(token);
+    }
+    return judgeEnded(answer, expected) === 'right';
+  }
+
+  /** The first tokens of a greedy answer. */
+  async answer(rest: Int32Array, tokens: number): Promise<number[]> {
+    const answer: number[] = [];
+    let token = await this.ask(rest);
+    while (answer.length < tokens && !this.tokenizer.endTokens.includes(token)) {
+      answer.push(token);
+      token = await this.next(token);
+    }
+    return answer;
+  }
+
+  /**
+   * Forces `tokens` behind the prefix, one by one, and hands on the logits after each; what `take` does with them runs
+   * beside the device.
+   */
+  async force(tokens: Int32Array, take: (position: number, logits: Float32Array) => void): Promise<void> {
+    await this.rewind();
+    for (const [position, token] of tokens.slice(0, FORCED_TOKENS).entries()) {
+      if (position === 0) await this.prefillTail(Int32Array.of(token));
+      else await this.backend.decodeStep({ sequence: this.opened(), token });
+      take(position, await this.engine.logits());
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.sequence !== undefined) await this.backend.closeSequence(this.sequence);
+    this.sequence = undefined;
+  }
+
+  private async ask(rest: Int32Array): Promise<number> {
+    await this.rewind();
+    return this.prefillTail(rest);
+  }
+
+  private async prefillTail(tokens: Int32Array): Promise<number> {
+    const step = await this.backend.prefillChunk({ sequence: this.opened(), tokens, sample: true });
+    return step.next ?? -1;
+  }
+
+  private async next(token: number): Promise<number> {
+    return (await this.backend.decodeStep({ sequence: this.opened(), token })).next ?? -1;
+  }
+
+  private async rewind(): Promise<void> {
+    const sequence = this.opened();
+    await this.backend.rewindSequence({ ...this.start(), sequence, lengthTokens: this.prefixTokens });
+  }
+
+  private opened(): SequenceId {
+    if (this.sequence === undefined) throw new Error('no prefix was read');
+    return this.sequence;
+  }
+
+  private start() {
+    return { sampling: GREEDY, firstUnusedToken: this.tokenizer.firstUnusedToken };
+  }
+}

@@ -1,0 +1,114 @@
+import type { BenchRow } from '../record';
+import type { CellOutcome, Outcome } from './measure';
+import { TASKS } from './planting';
+import { mean, type Share, wilson } from './statistics';
+
+/** Everything measured with one configuration at one length. */
+export interface Group {
+  configuration: string;
+  lengthTokens: number;
+  cells: { cell: string; outcome: Outcome; dense: Outcome }[];
+}
+
+/** By length, then in the order in which the configurations ran. */
+export function groupsOf(cells: readonly CellOutcome[]): Group[] {
+  const groups = new Map<string, Group>();
+  for (const { cell, lengthTokens, outcomes } of cells.toSorted((a, b) => a.lengthTokens - b.lengthTokens)) {
+    const dense = outcomes[0];
+    for (const outcome of outcomes) {
+      if (!dense || outcome === dense) continue;
+      const { configuration } = outcome;
+      const key = `${lengthTokens}/${configuration}`;
+      const group = groups.get(key) ?? { configuration, lengthTokens, cells: [] };
+      group.cells.push({ cell, outcome, dense });
+      groups.set(key, group);
+    }
+  }
+  return [...groups.values()];
+}
+
+/** Answers kept of those that dense gets right. */
+export function keptOf({ cells }: Group, task?: string): Share {
+  const answers = cells
+    .flatMap(({ outcome }) => outcome.answers)
+    .filter((answer) => task === undefined || answer.task === task);
+  return wilson(answers.filter(({ right }) => right).length, answers.length);
+}
+
+/** Positions at which the likeliest next token is dense's; undefined where none was forced. */
+export function topOf({ cells }: Group): { share: Share; kl: number } | undefined {
+  const agreements = cells.flatMap(({ outcome }) => outcome.agreement ?? []);
+  const positions = agreements.reduce((sum, { positions: count }) => sum + count, 0);
+  if (positions === 0) return undefined;
+  const sameTop = agreements.reduce((sum, agreement) => sum + agreement.sameTop, 0);
+  const klSum = agreements.reduce((sum, agreement) => sum + agreement.klSum, 0);
+  return { share: wilson(sameTop, positions), kl: klSum / positions };
+}
+
+export const densityOf = ({ cells }: Group): number => mean(cells.map(({ outcome }) => outcome.density));
+export const prefillMsOf = ({ cells }: Group): number => mean(cells.map(({ outcome }) => outcome.prefillMs));
+export const denseMsOf = ({ cells }: Group): number => mean(cells.map(({ dense }) => dense.prefillMs));
+
+export const sizeOf = (lengthTokens: number): string => `${lengthTokens / 1000}k`;
+
+/** The record's rows of one group. */
+export function rowsOf(group: Group): BenchRow[] {
+  const { configuration, lengthTokens, cells } = group;
+  const id = (what: string) => `quality.${configuration}.${what}.${sizeOf(lengthTokens)}`;
+  const kept = keptOf(group);
+  const tasks = TASKS.map((task) => {
+    const { right, of } = keptOf(group, task);
+    return `${task} ${right}/${of}`;
+  });
+  const asked = cells.reduce((sum, { dense }) => sum + dense.answers.length, 0);
+  const rows: BenchRow[] = [
+    {
+      id: id('retrieval'),
+      value: kept.value,
+      unit: '',
+      min: kept.low,
+      median: kept.value,
+      max: kept.high,
+      note:
+        `answers kept of the ${kept.of} that dense gets right of ${asked}; min and max are the 95% interval; ` +
+        `${tasks.join(', ')}; ${cells.length} plantings; ${cells[0]?.outcome.attention ?? ''}`,
+    },
+    { id: id('density'), value: densityOf(group), unit: '', note: 'share of the key blocks that are read' },
+    {
+      id: id('prefill'),
+      value: prefillMsOf(group),
+      unit: 'ms',
+      peer: 'dense, same engine',
+      peerValue: denseMsOf(group),
+      ratio: denseMsOf(group) / prefillMsOf(group),
+      note: 'mean device time of reading a prefix, all chunks',
+    },
+  ];
+  const top = topOf(group);
+  if (top) {
+    const { share, kl } = top;
+    rows.push(
+      {
+        id: id('top1'),
+        value: share.value,
+        unit: '',
+        min: share.low,
+        median: share.value,
+        max: share.high,
+        note: `${share.of} forced positions behind the prefix; min and max are the 95% interval`,
+      },
+      { id: id('kl'), value: kl, unit: 'nats', note: `mean KL(dense || this) over ${share.of} positions` },
+    );
+  }
+  const answers = cells.flatMap(({ outcome }) => outcome.sameAnswerTokens ?? []);
+  if (answers.length > 0) {
+    const shares = answers.map(({ same, of }) => (of === 0 ? 1 : same / of));
+    rows.push({
+      id: id('greedyPrefix'),
+      value: mean(shares),
+      unit: '',
+      note: `share of the first 64 tokens of a free greedy answer that are dense's, ${answers.length} answers`,
+    });
+  }
+  return rows;
+}

@@ -1,0 +1,114 @@
+import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import { commitUnderTest } from '../record';
+import { buildCell } from './cell';
+import type { Configuration } from './configurations';
+import { type Device, openDevice } from './device';
+import { readCorpus } from './fetch';
+import { type CellOutcome, measureCell } from './measure';
+import type { QuestionCounts } from './planting';
+import type { Planting, SetName } from './sets';
+
+export interface CellPlan {
+  set: SetName;
+  configurations: Configuration[];
+  withAgreement: boolean;
+  /** In tokens. */
+  lengths: number[];
+  corpus: string;
+  out: string;
+  modelPath: string;
+  addonFile: string;
+  /** No cell is begun after it. */
+  limitMs: number;
+}
+
+/** What one run of cells was measured on: kept beside them for the report. */
+export interface RunFacts {
+  device: string;
+  driver: string;
+  model: string;
+  commit: string;
+}
+
+/** As the model's file allows it without YaRN; longer lengths share one load of the longest context. */
+const TRAINED_TOKENS = 32_768;
+const LONGEST_TOKENS = 131_072;
+
+/** Measures every cell that is not measured yet, length by length. Returns all that are there then. */
+export async function runCells(
+  plan: CellPlan,
+  plantings: readonly Planting[],
+  counts: QuestionCounts,
+): Promise<CellOutcome[]> {
+  const startedMs = performance.now();
+  fs.mkdirSync(plan.out, { recursive: true });
+  const outcomes: CellOutcome[] = [];
+  let device: (Device & { contextTokens: number }) | undefined;
+  for (const lengthTokens of plan.lengths) {
+    const contextTokens = lengthTokens > TRAINED_TOKENS ? LONGEST_TOKENS : TRAINED_TOKENS;
+    for (const planting of plantings) {
+      const file = path.join(plan.out, fileName(plan, planting, lengthTokens));
+      if (fs.existsSync(file)) {
+        outcomes.push(JSON.parse(fs.readFileSync(file, 'utf8')) as CellOutcome);
+        continue;
+      }
+      const elapsedMs = performance.now() - startedMs;
+      if (elapsedMs > plan.limitMs) {
+        console.log(`${file}: left for the next run`);
+        continue;
+      }
+      if (device?.contextTokens !== contextTokens) {
+        await device?.backend.dispose();
+        device = { ...(await openDevice({ ...plan, contextTokens })), contextTokens };
+        writeFacts(plan, device.name);
+        console.log(`${device.name}, context ${contextTokens}, loaded at ${seconds(startedMs)} s`);
+      }
+      const cell = buildCell(
+        device.writer,
+        readCorpus(plan.corpus, planting),
+        planting,
+        lengthTokens,
+        counts,
+      );
+      const outcome = await measureCell(device.reader, cell, plan.configurations, {
+        lengthTokens,
+        withAgreement: plan.withAgreement,
+        vocabularySize: device.writer.tokenizer.firstUnusedToken,
+      });
+      fs.writeFileSync(file, JSON.stringify(outcome));
+      outcomes.push(outcome);
+      console.log(`${cell.name}, ${lengthTokens} tokens, done at ${seconds(startedMs)} s`);
+    }
+  }
+  await device?.backend.dispose();
+  return outcomes;
+}
+
+export const FACTS_FILE = 'facts.json';
+
+function writeFacts({ out, modelPath }: CellPlan, device: string): void {
+  const facts: RunFacts = {
+    device,
+    driver: execFileSync('nvidia-smi', ['--query-gpu=driver_version', '--format=csv,noheader'], {
+      encoding: 'utf8',
+    }).trim(),
+    model: path.basename(modelPath),
+    commit: commitUnderTest(),
+  };
+  fs.writeFileSync(path.join(out, FACTS_FILE), JSON.stringify(facts));
+}
+
+function fileName(
+  { set, withAgreement }: CellPlan,
+  { repository, seed }: Planting,
+  lengthTokens: number,
+): string {
+  const kind = withAgreement ? 'cell' : 'sweep';
+  return `${kind}-${set}-${lengthTokens / 1000}k-${repository.id}-${seed}.json`;
+}
+
+function seconds(startedMs: number): string {
+  return ((performance.now() - startedMs) / 1000).toFixed(1);
+}
