@@ -57,6 +57,8 @@ export async function startHost(options) {
   try {
     const server = await startServer(parts, {
       dataDir: runDir,
+      // A remote window may take what belongs to a machine (the model, the device) from there only.
+      ...(options.settings && { machineSettings: options.settings }),
       settings: { ...TEST_SETTINGS, ...(options.restricted && RESTRICTED), ...options.settings },
       args: [
         ...(options.restricted ? [] : ['--disable-workspace-trust']),
