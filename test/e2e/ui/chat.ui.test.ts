@@ -40,7 +40,12 @@ suite('the chat view', () => {
     const statuses = await recordTexts(window.page.locator('body'), STATUS_ITEM);
     const answers = await recordTexts(window.view.locator('body'), '.exchange[aria-busy="true"] .answer');
     const exchange = await window.ask('What do the services of this repository have in common?');
-    await window.finished(exchange);
+    const finished = window.finished(exchange);
+    // Only for the picture: what is asserted is recorded.
+    const reading = exchange.locator('.activity', { hasText: 'Reading' }).waitFor({ timeout: 0 });
+    await Promise.race([reading, finished]);
+    await window.shot('view-reading');
+    await finished;
 
     const progress = (await percents()).filter((text) => /^\d+%$/.test(text));
     assert.ok(new Set(progress).size >= 2, `progress: ${progress.join(' ')}`);
