@@ -1,5 +1,6 @@
 import {
   type ChatExchange,
+  cacheText,
   countText,
   durationText,
   engineText,
@@ -65,7 +66,7 @@ function row(name: string, value: string): HTMLTableRowElement {
 
 function factsList(record: TtftRecord): HTMLElement {
   const facts = [
-    `${countText(record.cachedTokens)} of ${countText(record.promptTokens)} prompt tokens reused; context ${countText(record.contextTokens)}`,
+    `${cacheText(record)}; context ${countText(record.contextTokens)}`,
     `Prefill ${countText(record.prefillTokensPerSecond)} tokens/s; ${countText(record.answerTokens)} answer tokens at ${record.decodeTokensPerSecond.toFixed(1)}/s`,
     `${record.model} on ${engineText(record)}`,
   ];
