@@ -7,6 +7,7 @@ import type { BackendProvider } from './backend-provider';
 import { EngineStatusBoard } from './engine-status';
 import type { GenerationEvent, GenerationRequest, GenerationResult, TokenText } from './generation';
 import { runGeneration } from './generation-loop';
+import { IdleTimer } from './idle-timer';
 import { type LoadDefaults, ResidentModel } from './resident-model';
 import { Scheduler } from './scheduler';
 
@@ -14,6 +15,8 @@ export interface EngineDependencies {
   backends: BackendProvider;
   defaults: LoadDefaults;
   onStatus: (status: EngineStatus) => void;
+  /** The device is let go, with the model on it, when nothing was asked for so long; absent or 0: never. */
+  idleUnloadMs?: number;
 }
 
 /**
@@ -25,8 +28,10 @@ export class Engine {
   private readonly resident: ResidentModel;
   private readonly board: EngineStatusBoard;
   private readonly backends: BackendProvider;
+  private readonly idle: IdleTimer;
 
-  constructor({ backends, defaults, onStatus }: EngineDependencies) {
+  constructor({ backends, defaults, onStatus, idleUnloadMs = 0 }: EngineDependencies) {
+    this.idle = new IdleTimer(idleUnloadMs, () => void this.unload());
     this.backends = backends;
     this.resident = new ResidentModel(backends, defaults);
     this.board = new EngineStatusBoard(onStatus);
@@ -59,6 +64,7 @@ export class Engine {
     signal: AbortSignal,
   ): Promise<GenerationResult> {
     const { clock } = request;
+    this.idle.begin();
     const ticket = this.scheduler.enqueue((ahead) => onEvent({ kind: 'queued', ahead }));
     this.board.queued(this.scheduler.waiting);
     const model = ticket.granted.then(async () => {
@@ -87,7 +93,21 @@ export class Engine {
   }
 
   async dispose(): Promise<void> {
+    this.idle.dispose();
     await this.backends.dispose();
+  }
+
+  /** In its turn like a question, so that none runs meanwhile; one that comes then starts the device anew. */
+  private async unload(): Promise<void> {
+    const ticket = this.scheduler.enqueue(() => undefined);
+    await ticket.granted;
+    try {
+      await this.resident.release();
+      this.board.holdsNothing();
+      this.board.moveTo('idle');
+    } finally {
+      ticket.release();
+    }
   }
 
   private async load(
@@ -170,6 +190,7 @@ export class Engine {
   private giveBack(ticket: { isGranted: boolean; release(): void }, model: Promise<unknown>): void {
     const release = (): void => {
       ticket.release();
+      this.idle.end();
       this.board.queued(this.scheduler.waiting);
     };
     if (ticket.isGranted) void Promise.allSettled([model]).then(release);

@@ -23,6 +23,7 @@ import { Sequence } from './sequence';
 export interface LoadDefaults {
   cacheDir: string;
   cpuThreads: number;
+  gpu?: number;
 }
 
 /**
@@ -109,6 +110,13 @@ export class ResidentModel {
         { cause: error },
       );
     }
+  }
+
+  /** Lets go of the device with all that is on it; the next load starts anew. */
+  async release(): Promise<void> {
+    this.forget();
+    this.acquired = undefined;
+    await this.backends.release();
   }
 
   private forget(): void {
