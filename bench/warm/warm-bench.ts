@@ -8,7 +8,6 @@ import os from 'node:os';
 import path from 'node:path';
 import type { AskOptions, TtftRecord } from '../../protocol';
 import { type BenchRow, commitUnderTest, cpuDevice, spreadOf, writeRecord } from '../record';
-import { withContext } from '../ttft/long-context-model';
 import { Session } from './session';
 import { writeRepository } from './workload';
 
@@ -68,8 +67,7 @@ async function main(): Promise<void> {
     const rows: BenchRow[] = [];
     let deviceName = '';
     for (const scenario of device === 'cuda' ? CUDA : CPU) {
-      const modelPath = withContext(file, scenario.contextTokens, folder);
-      const run = { scenario, device, modelPath, cacheDir, folder };
+      const run = { scenario, device, modelPath: file, cacheDir, folder };
       const measured = await measure(run).catch((error: unknown) => {
         console.error(`${scenario.id}: ${String(error)}`);
         process.exitCode = 1;

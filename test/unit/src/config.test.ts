@@ -21,6 +21,7 @@ suite('settings', () => {
       topK: 0,
       exclude: [],
       cpuThreads: 0,
+      prefixCacheGb: 4,
       warmPrefix: true,
       idleUnloadMinutes: 15,
       statusBarVisible: true,
@@ -76,6 +77,7 @@ suite('settings', () => {
     gpu: [-1, 0.5, 'first'],
     idleUnloadMinutes: [-1, 2000, 'never'],
     cacheDir: ['relative/dir', 7],
+    prefixCacheGb: [-1, '4', 1001],
     warmPrefix: ['yes', 1],
     'statusBar.visible': ['yes'],
   };
