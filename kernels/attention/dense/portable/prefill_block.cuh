@@ -50,7 +50,7 @@ class PrefillBlock {
     int i = 0;
     for (; i < work_.masked; ++i) step<Keys::kMasked>(i);
     for (; i < work_.unmasked_end; ++i) step<Keys::kAll>(i);
-    if (i < work_.masked_end) step<Keys::kMasked>(i);
+    if (i < work_.masked_end) step<Keys::kMasked>(i++);
     if constexpr (Work::kAverages) {
       for (; i < work_.count; ++i) step<Keys::kAverages>(i);
     }

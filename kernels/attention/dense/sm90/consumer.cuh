@@ -78,7 +78,7 @@ class Consumer {
     int i = 1;
     for (; i < work.masked; ++i) step<Keys::kMasked>(acc, work, i);
     for (; i < work.unmasked_end; ++i) step<Keys::kAll>(acc, work, i);
-    if (i < work.masked_end) step<Keys::kMasked>(acc, work, i);
+    if (i < work.masked_end) step<Keys::kMasked>(acc, work, i++);
     if constexpr (Work::kAverages) {
       for (; i < work.count; ++i) step<Keys::kAverages>(acc, work, i);
     }
