@@ -1,3 +1,5 @@
+import fs from 'node:fs';
+import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import {
   Ask,
@@ -7,6 +9,7 @@ import {
   type EngineStatus,
   ManifestSync,
   PROTOCOL_VERSION,
+  PurgePrefixCache,
   WarmPrefix,
 } from '../../protocol';
 import { StdioConnection } from '../../src/client/stdio-connection';
@@ -18,9 +21,12 @@ export interface SessionSetting {
   cacheDir: string;
   repository: string;
   options: AskOptions;
+  /** 0: nothing is kept on disk. */
+  prefixCacheBytes: number;
 }
 
 const POLL_MS = 20;
+const SETTLED_MS = 1500;
 const WARM_LIMIT_MS = 300_000;
 
 /** A server of its own with one repository, as an editor has it. */
@@ -39,10 +45,10 @@ export class Session {
 
   static async open(setting: SessionSetting): Promise<Session> {
     const log: string[] = [];
-    const { serverPath, cacheDir } = setting;
+    const { serverPath, cacheDir, prefixCacheBytes } = setting;
     const connection = await StdioConnection.start({
       serverPath,
-      initialization: { protocolVersion: PROTOCOL_VERSION, cacheDir, cpuThreads: 0 },
+      initialization: { protocolVersion: PROTOCOL_VERSION, cacheDir, cpuThreads: 0, prefixCacheBytes },
       log: (line) => log.push(line),
     });
     const session = new Session(connection, setting, log);
@@ -95,6 +101,23 @@ export class Session {
       { question, history: [], attachments: [], options: this.setting.options },
       { signal: new AbortController().signal, onEvent: () => undefined },
     );
+  }
+
+  /** Resolves when nothing more is written to disk; returns the bytes there. */
+  async stored(): Promise<number> {
+    const folder = path.join(this.setting.cacheDir, 'kv');
+    let before = -1;
+    for (;;) {
+      const names = fs.existsSync(folder) ? fs.readdirSync(folder) : [];
+      const bytes = names.reduce((sum, name) => sum + fs.statSync(path.join(folder, name)).size, 0);
+      if (bytes > 0 && bytes === before) return bytes;
+      before = bytes;
+      await delay(SETTLED_MS);
+    }
+  }
+
+  async purge(): Promise<void> {
+    await this.connection.request(PurgePrefixCache, {});
   }
 
   async close(): Promise<void> {

@@ -8,7 +8,7 @@ import os from 'node:os';
 import path from 'node:path';
 import type { AskOptions, TtftRecord } from '../../protocol';
 import { type BenchRow, commitUnderTest, cpuDevice, spreadOf, writeRecord } from '../record';
-import { Session } from './session';
+import { Session, type SessionSetting } from './session';
 import { writeRepository } from './workload';
 
 interface Scenario {
@@ -17,9 +17,14 @@ interface Scenario {
   repositoryTokens: number;
   contextTokens: number;
   edits: boolean;
+  /** Also after a restart, from disk. */
+  restart: boolean;
   attention: AskOptions['attention'];
   what: string;
 }
+
+/** More than the longest prompt takes. */
+const DISK_BYTES = 16e9;
 
 const QUESTIONS = [
   'Which parts make up this program?',
@@ -33,6 +38,7 @@ const CPU: Scenario[] = [
     repositoryTokens: 3000,
     contextTokens: 4096,
     edits: true,
+    restart: true,
     attention: 'dense',
     what: 'the whole repository fits into the default context',
   },
@@ -41,6 +47,7 @@ const CPU: Scenario[] = [
     repositoryTokens: 60_000,
     contextTokens: 4096,
     edits: false,
+    restart: false,
     attention: 'dense',
     what: 'the repository does not fit: the base is warm, the files ranked for the question are computed',
   },
@@ -49,7 +56,8 @@ const CUDA: Scenario[] = (['auto', 'dense'] as const).map((attention) => ({
   id: attention === 'auto' ? 'warm.100k' : `warm.100k.${attention}`,
   repositoryTokens: 100_000,
   contextTokens: 116_000,
-  edits: true,
+  edits: attention === 'auto',
+  restart: attention === 'auto',
   attention,
   what: `the whole repository fits, attention ${attention}`,
 }));
@@ -101,6 +109,8 @@ interface Measured {
   cold: TtftRecord;
   warm: TtftRecord[];
   edited: TtftRecord[];
+  restarted: TtftRecord[];
+  storedBytes: number;
   warmingMs: number;
 }
 
@@ -111,6 +121,7 @@ async function measure({ scenario, device, modelPath, cacheDir, folder }: Run): 
     serverPath: path.resolve(process.env.LONGVIEW_SERVER ?? 'out/server.js'),
     cacheDir,
     repository,
+    prefixCacheBytes: 0,
     options: {
       model: modelPath,
       device,
@@ -139,12 +150,29 @@ async function measure({ scenario, device, modelPath, cacheDir, folder }: Run): 
       await session.warm();
       await session.rest();
     }
-    return { cold, warm, edited, warmingMs };
+    const { restarted, storedBytes } = scenario.restart
+      ? await measureRestart(setting)
+      : { restarted: [], storedBytes: 0 };
+    return { cold, warm, edited, restarted, storedBytes, warmingMs };
   } catch (error) {
     throw new Error(session.log.slice(-20).join('\n'), { cause: error });
   } finally {
     await session.close();
   }
+}
+
+/** The first question to a server that finds the repository on disk. */
+async function measureRestart(setting: SessionSetting) {
+  const storing = { ...setting, prefixCacheBytes: DISK_BYTES };
+  const before = await Session.open(storing);
+  await before.warm();
+  const storedBytes = await before.stored();
+  await before.close();
+  const after = await Session.open(storing);
+  const { record } = await after.ask(QUESTIONS[0] ?? '');
+  await after.purge();
+  await after.close();
+  return { restarted: [record], storedBytes };
 }
 
 function edit(file: string): void {
@@ -153,10 +181,11 @@ function edit(file: string): void {
   fs.writeFileSync(file, lines.join('\n'));
 }
 
-function rowsOf(scenario: Scenario, { cold, warm, edited, warmingMs }: Measured): BenchRow[] {
+function rowsOf(scenario: Scenario, measured: Measured): BenchRow[] {
+  const { cold, warm, edited, restarted, storedBytes, warmingMs } = measured;
   const coldMs = cold.ttftMs - cold.stagesMs.load;
   const row = (id: string, records: readonly TtftRecord[], what: string): BenchRow => {
-    const spread = spreadOf(records.map(({ ttftMs }) => ttftMs));
+    const spread = spreadOf(records.map(({ ttftMs, stagesMs }) => ttftMs - stagesMs.load));
     const counts = records.map(({ promptTokens, cachedTokens }) => `${cachedTokens}/${promptTokens}`);
     const stages = records.map(
       ({ stagesMs }) => `${stagesMs.context}+${stagesMs.prefill}+${stagesMs.firstToken}`,
@@ -177,6 +206,15 @@ function rowsOf(scenario: Scenario, { cold, warm, edited, warmingMs }: Measured)
     row(`${scenario.id}.ttft`, warm, `${warm.length} questions`),
     ...(edited.length > 0
       ? [row(`${editId}.ttft`, edited, 'each after an edit of another file in the middle')]
+      : []),
+    ...(restarted.length > 0
+      ? [
+          row(
+            scenario.id.replace('warm', 'restart') + '.ttft',
+            restarted,
+            `first question after a restart, model loaded, ${Math.round(storedBytes / 1e6)} MB from ${restarted[0]?.cacheSource ?? ''}`,
+          ),
+        ]
       : []),
     {
       id: `${scenario.id}.warming`,

@@ -57,6 +57,7 @@ suite('settings', () => {
       cpuThreads: 0,
       gpu: 1,
       idleUnloadMinutes: 0.5,
+      prefixCacheBytes: 4_000_000_000,
     });
     assert.equal('gpu' in initializationOf(read({}).settings), false);
   });
