@@ -11,11 +11,12 @@ namespace longview::addon {
 
 namespace {
 
-/// After a fault in a kernel every call fails with the fault's error, until the process ends.
+/// After a fault in a kernel every call fails with the fault's error, until the process ends. Want of
+/// memory is no fault, even where there is too little to begin with the device at all.
 std::string cuda_code(const CudaError& error) {
   cudaGetLastError();
-  if (cudaDeviceSynchronize() != cudaSuccess) return "cudaFatal";
-  return error.code() == cudaErrorMemoryAllocation ? "outOfMemory" : "cuda";
+  if (error.code() == cudaErrorMemoryAllocation) return "outOfMemory";
+  return cudaDeviceSynchronize() == cudaSuccess ? "cuda" : "cudaFatal";
 }
 
 }  // namespace
