@@ -35,7 +35,9 @@ Failure describe_failure(const std::exception_ptr& failure) {
   } catch (const decoder::NumericError& error) {
     return {"badNumbers", error.what()};
   } catch (const CudaError& error) {
-    return {cuda_code(error), error.what()};
+    const std::string code = cuda_code(error);
+    const std::string what = error.what();
+    return {code, code == "outOfMemory" ? "the GPU has too little free memory: " + what : what};
   } catch (const std::invalid_argument& error) {
     return {"badArgument", error.what()};
   } catch (const std::exception& error) {

@@ -15,6 +15,7 @@ const MEGABYTE = 2 ** 20;
 /** A process that uses a GPU takes at least this much of its memory. */
 const CONTEXT_MEGABYTES = 100;
 const FREED_WITHIN_MS = 5000;
+const SETTLE_MS = 500;
 
 /** The module of test/kernels/fault_addon.cu. */
 export interface FaultAddon {
@@ -63,10 +64,10 @@ async function faultInKernel(setting: HostSetting): Promise<string> {
 
 async function killFreesMemory(setting: HostSetting): Promise<string> {
   return withHost(setting, async ({ supervisor }) => {
-    const free = usedMegabytes();
+    const free = await settledMegabytes();
     const backend = await supervisor.acquire();
     await firstToken(backend, setting);
-    const used = usedMegabytes();
+    const used = await settledMegabytes();
     assert.ok(used > free + CONTEXT_MEGABYTES, `${free} MB before the load, ${used} MB after`);
     const { pid } = backend;
     assert.ok(pid !== undefined);
@@ -161,6 +162,16 @@ async function firstToken(backend: Backend, { fixtures }: HostSetting): Promise<
   const sequence = await backend.openSequence({ sampling: SAMPLING, firstUnusedToken: 96 });
   const tokens = Int32Array.from({ length: 700 }, (_, i) => (i * 7) % 96);
   return (await backend.prefillChunk({ sequence, tokens, sample: true })).next;
+}
+
+/** Once it no longer changes: what an ended process held is given back a little later. */
+async function settledMegabytes(): Promise<number> {
+  for (let before = usedMegabytes(); ; ) {
+    await delay(SETTLE_MS);
+    const now = usedMegabytes();
+    if (now === before) return now;
+    before = now;
+  }
 }
 
 function usedMegabytes(): number {
