@@ -94,11 +94,12 @@ async function measureSize(size: string, setting: Setting): Promise<Measured> {
   const contextTokens = 1000 * Number.parseInt(size, 10) + ANSWER_TOKENS;
   const answers = await withServer(setting, async (server) => {
     const all: Answered[] = [];
-    // The first loads the model.
+    // The first warms up. Each has a context of its own, and so a load of its own: nothing is cached, not even the
+    // instructions that every prompt starts with.
     for (let copy = 0; copy <= REPETITIONS; copy++) {
       const repository = path.join(setting.folder, `repository-${size}-${copy}`);
       await server.open(repository, writeCorpus(setting.corpus, repository, `copy ${copy}`));
-      all.push(await server.ask(questionOf(setting, contextTokens)));
+      all.push(await server.ask(questionOf(setting, contextTokens + copy)));
     }
     return all.slice(1);
   });
