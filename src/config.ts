@@ -2,7 +2,7 @@ import os from 'node:os';
 import path from 'node:path';
 import type * as vscode from 'vscode';
 import * as z from 'zod/mini';
-import type { AskOptions } from '../protocol';
+import { type AskOptions, type InitializationOptions, PROTOCOL_VERSION } from '../protocol';
 
 /** Where one setting comes from: `vscode.WorkspaceConfiguration`, or a test. */
 export interface SettingsSource {
@@ -28,6 +28,10 @@ export interface Settings {
   exclude: string[];
   /** 0: as many as there are cores. */
   cpuThreads: number;
+  /** As the driver counts; absent: the first that can be used. */
+  gpu?: number;
+  /** 0: the model is never let go. */
+  idleUnloadMinutes: number;
   /** Absolute; absent: the cache folder of the user. */
   cacheDir?: string;
   /** Compute the repository before anybody asks. */
@@ -96,6 +100,16 @@ export const SETTINGS = {
   },
   exclude: { schema: z.array(z.string().check(z.minLength(1))), expected: 'a list of globs', fallback: [] },
   cpuThreads: { schema: wholeNumber(0, 256), expected: 'a whole number from 0 to 256', fallback: 0 },
+  gpu: {
+    schema: z.nullable(wholeNumber(0, 63)),
+    expected: 'a whole number from 0 to 63, or null',
+    fallback: null,
+  },
+  idleUnloadMinutes: {
+    schema: z.number().check(z.gte(0), z.lte(1440)),
+    expected: 'a number from 0 to 1440',
+    fallback: 15,
+  },
   cacheDir: { schema: absoluteOrEmpty, expected: 'an absolute path', fallback: '' },
   warmPrefix: { schema: z.boolean(), expected: 'true or false', fallback: true },
   'statusBar.visible': { schema: z.boolean(), expected: 'true or false', fallback: true },
@@ -113,6 +127,7 @@ export function readSettings(source: SettingsSource): { settings: Settings; prob
   };
   const model = read('model');
   const seed = read('seed');
+  const gpu = read('gpu');
   const cacheDir = read('cacheDir');
   const settings: Settings = {
     ...(model !== '' && { model }),
@@ -127,6 +142,8 @@ export function readSettings(source: SettingsSource): { settings: Settings; prob
     ...(seed !== null && { seed }),
     exclude: read('exclude'),
     cpuThreads: read('cpuThreads'),
+    ...(gpu !== null && { gpu }),
+    idleUnloadMinutes: read('idleUnloadMinutes'),
     ...(cacheDir !== '' && { cacheDir }),
     warmPrefix: read('warmPrefix'),
     statusBarVisible: read('statusBar.visible'),
@@ -155,6 +172,18 @@ export function askOptionsOf(settings: Settings): AskOptions {
       ...(settings.seed !== undefined && { seed: settings.seed }),
       stop: [],
     },
+  };
+}
+
+/** What a server is started with. */
+export function initializationOf(settings: Settings): InitializationOptions {
+  const { cpuThreads, gpu, idleUnloadMinutes } = settings;
+  return {
+    protocolVersion: PROTOCOL_VERSION,
+    cacheDir: cacheDirOf(settings),
+    cpuThreads,
+    ...(gpu !== undefined && { gpu }),
+    idleUnloadMinutes,
   };
 }
 
