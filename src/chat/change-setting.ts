@@ -2,7 +2,7 @@ import * as vscode from 'vscode';
 import type { Settings } from '../config';
 
 /** Changes a setting of Longview where it is set now, else for the user. */
-export async function changeSetting<Key extends keyof Settings & string>(
+export async function changeSetting<Key extends keyof Settings>(
   key: Key,
   value: Settings[Key],
 ): Promise<void> {
