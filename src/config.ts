@@ -2,7 +2,12 @@ import os from 'node:os';
 import path from 'node:path';
 import type * as vscode from 'vscode';
 import * as z from 'zod/mini';
-import { type AskOptions, type InitializationOptions, PROTOCOL_VERSION } from '../protocol';
+import {
+  type AskOptions,
+  type InitializationOptions,
+  LEAST_CONTEXT_TOKENS,
+  PROTOCOL_VERSION,
+} from '../protocol';
 
 /** Where one setting comes from: `vscode.WorkspaceConfiguration`, or a test. */
 export interface SettingsSource {
@@ -73,7 +78,7 @@ export const SETTINGS = {
   },
   quality: { schema: z.enum(['fast', 'balanced']), expected: 'fast or balanced', fallback: 'balanced' },
   contextTokens: {
-    schema: z.union([z.literal(0), wholeNumber(512, 1_048_576)]),
+    schema: z.union([z.literal(0), wholeNumber(LEAST_CONTEXT_TOKENS, 1_048_576)]),
     expected: '0 or a whole number from 512 to 1048576',
     fallback: 0,
   },

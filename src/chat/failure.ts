@@ -1,6 +1,11 @@
 import * as z from 'zod/mini';
-import { type ChatAction, type ChatFailure, ERROR_CODES, type ErrorCode } from '../../protocol';
-import { SETTINGS } from '../config';
+import {
+  type ChatAction,
+  type ChatFailure,
+  ERROR_CODES,
+  type ErrorCode,
+  LEAST_CONTEXT_TOKENS,
+} from '../../protocol';
 
 /** The buttons that help with each failure, the most useful one first. */
 const BUTTONS: Record<ErrorCode, ChatAction[]> = {
@@ -62,7 +67,7 @@ function buttonsFor(code: ErrorCode, details: Record<string, unknown>): ChatActi
 
 /** A length that the setting of the context takes. */
 function isContext(tokens: unknown): tokens is number {
-  return typeof tokens === 'number' && SETTINGS.contextTokens.schema.safeParse(tokens).success;
+  return typeof tokens === 'number' && tokens >= LEAST_CONTEXT_TOKENS;
 }
 
 function unnamed(error: unknown): ChatFailure {
