@@ -52,7 +52,10 @@ if (addonBytes === undefined) {
 }
 fs.writeFileSync(
   path.join(root, 'out/THIRD_PARTY_NOTICES.txt'),
-  thirdPartyNotices(results.map(({ metafile }) => metafile)),
+  thirdPartyNotices(
+    results.map(({ metafile }) => metafile),
+    addonBytes !== undefined,
+  ),
 );
 const files = await listFiles({ cwd: root });
 const packagePath = path.join(root, `out/longview-${TARGET}.vsix`);
