@@ -1,6 +1,7 @@
 """Times the linear layers' products in fp8 beside torch._scaled_mm, and a whole layer's beside ours in bf16.
 
     python3 bench/kernels/gemm/bench_fp8_gemm.py --library LIBRARY --commit HASH --out FILE [--only TEXT]
+        [--repeats N]
 
 The tests run first; no figure is written when one fails. The peer scales rows as we do, at the faster of its
 two settings, without an epilogue. The rows `gemm.fp8.layer.*` take a layer's four products with the rounding
@@ -23,7 +24,7 @@ from bench_gemm import OURS, PRODUCTS, TOKENS, row
 from fp8_gemm_kernels import Fp8GemmKernels
 from gemm_kernels import GemmKernels
 from record import checksum_of, write_record
-from timing import measure
+from timing import REPEATS, measure
 
 PEERS = {
     f"torch {torch.__version__} _scaled_mm, {name} sums": fast
@@ -49,7 +50,7 @@ def scaled_mm(is_fast):
     return run
 
 
-def product_row(kernels, length, name, in_features, out_features, epilogue):
+def product_row(kernels, repeats, length, name, in_features, out_features, epilogue):
     tokens = TOKENS[length]
     inputs = fp8_gemm_test.operands(kernels, tokens, in_features, out_features, epilogue)
     output = fp8_gemm_test.run(kernels, inputs, epilogue)
@@ -57,7 +58,7 @@ def product_row(kernels, length, name, in_features, out_features, epilogue):
     def ours(activations, weights, bias, residual):
         kernels.gemm(activations, weights, output, epilogue, bias, residual)
 
-    times = measure({OURS: ours, **{key: scaled_mm(fast) for key, fast in PEERS.items()}}, inputs)
+    times = measure({OURS: ours, **{key: scaled_mm(fast) for key, fast in PEERS.items()}}, inputs, repeats)
     best = min(PEERS, key=lambda key: statistics.median(times[key]))
     flop = 2 * tokens * in_features * out_features
     return row(f"gemm.fp8.{name}.{length}", flop, times, checksum_of(output), best)
@@ -81,7 +82,7 @@ def error_row(kernels, name, in_features, out_features):
     }
 
 
-def layer_row(fp8, bf16, length):
+def layer_row(fp8, bf16, repeats, length):
     """Four products, each with its own activations; in fp8 these are rounded first."""
     tokens = TOKENS[length]
     steps = []
@@ -101,12 +102,12 @@ def layer_row(fp8, bf16, length):
         for inputs, _, _, output, epilogue in steps:
             bf16.gemm(*inputs[:2], output, epilogue, *inputs[2:])
 
-    times = measure({OURS: ours_fp8, OURS_BF16: ours_bf16}, ())
+    times = measure({OURS: ours_fp8, OURS_BF16: ours_bf16}, (), repeats)
     flop = sum(2 * tokens * k * n for _, k, n, _ in PRODUCTS)
     return row(f"gemm.fp8.layer.{length}", flop, times, checksum_of(steps[-1][3]), OURS_BF16)
 
 
-def measured_rows(fp8, bf16, only):
+def measured_rows(fp8, bf16, only, repeats):
     rows = []
 
     def take(name, measure_row, *arguments):
@@ -116,8 +117,8 @@ def measured_rows(fp8, bf16, only):
 
     for length in TOKENS:
         for product in PRODUCTS:
-            take(f"gemm.fp8.{product[0]}.{length}", product_row, fp8, length, *product)
-        take(f"gemm.fp8.layer.{length}", layer_row, fp8, bf16, length)
+            take(f"gemm.fp8.{product[0]}.{length}", product_row, fp8, repeats, length, *product)
+        take(f"gemm.fp8.layer.{length}", layer_row, fp8, bf16, repeats, length)
     for name, in_features, out_features, _ in PRODUCTS:
         take(f"gemm.fp8.error.{name}", error_row, fp8, name, in_features, out_features)
     return rows
@@ -129,12 +130,13 @@ def main():
     parser.add_argument("--commit", required=True)
     parser.add_argument("--out", required=True, type=Path)
     parser.add_argument("--only", default="")
+    parser.add_argument("--repeats", type=int, default=REPEATS)
     options = parser.parse_args()
 
     if fp8_gemm_test.run_all(options.library):
         sys.exit("The kernel fails its tests: no figures.")
     fp8, bf16 = Fp8GemmKernels(options.library), GemmKernels(options.library)
-    rows = measured_rows(fp8, bf16, options.only)
+    rows = measured_rows(fp8, bf16, options.only, options.repeats)
     fp8.close()
     bf16.close()
     write_record(options.out, "gemm-fp8", options.commit, rows)
