@@ -1,6 +1,6 @@
 // Runs the device tests of the kernels and of the whole engine under compute-sanitizer: memcheck, synccheck, initcheck.
 //   node scripts/cuda/sanitize.mjs [--build DIR] [--engine-test FILE] [--fixtures DIR] [--seconds N] [--only TEXT]
-//     --build        with longview_attention_device_test and longview-cuda.node; default: build/cuda
+//     --build        with longview_*_device_test and longview-cuda.node; default: build/cuda
 //     --engine-test  as `node scripts/cuda/test-engine.mjs --bundle` makes it; default: out/test/engine-test.js
 //     --seconds      of each run at most; default: 600
 // Needs a GPU and NVIDIA's compute-sanitizer, of a CUDA toolkit.
@@ -27,6 +27,7 @@ const { values } = parseArgs({
 const built = (name) => path.resolve(values.build, name);
 const PROGRAMS = {
   attention: () => [built('longview_attention_device_test')],
+  gemm: () => [built('longview_gemm_device_test')],
   engine: (tool) => [
     process.execPath,
     path.resolve(values['engine-test']),

@@ -1,6 +1,7 @@
-// Warpgroup matrix products (wgmma) of sm_90a: bf16 operands, fp32 accumulators in registers.
+// Warpgroup matrix products (wgmma) of sm_90a: bf16 or e4m3 operands, fp32 accumulators in registers.
 //
-// A warpgroup multiplies a 64 x 16 slice of A by a 16 x N slice of B per instruction. Accumulator
+// A warpgroup multiplies a 64 x 16 slice of A by a 16 x N slice of B per instruction, with e4m3 64 x 32
+// by 32 x N, the same bytes. Accumulator
 // layout, with lane = 4 * g + t of warp w: element 4 * j + {0, 1} lies at row 16 * w + g, columns
 // 8 * j + 2 * t + {0, 1}; element 4 * j + {2, 3} at row 16 * w + g + 8, the same columns.
 #pragma once
@@ -119,7 +120,32 @@ LONGVIEW_WGMMA(160, 80, "%80", "%81", "%82", "%83", "%84", "%85")
 LONGVIEW_WGMMA(192, 96, "%96", "%97", "%98", "%99", "%100", "%101")
 LONGVIEW_WGMMA(256, 128, "%128", "%129", "%130", "%131", "%132", "%133")
 
+/// Products of e4m3; specialised below for the widths in use. The sums keep fewer bits than fp32 between
+/// the steps (about 14).
+template <int kColumns>
+struct WgmmaE4m3;
+
+#define LONGVIEW_WGMMA_E4M3(N, R, O0, O1, O2)                                                      \
+  template <>                                                                                      \
+  struct WgmmaE4m3<N> {                                                                            \
+    /* d = (accumulate ? d : 0) + A * B^T; A [64, 32] and B [N, 32], both in shared memory. */     \
+    static __device__ __forceinline__ void shared_by_rows(float (&d)[R], uint64_t a, uint64_t b,   \
+                                                          bool accumulate) {                       \
+      asm volatile(                                                                                \
+          "{\n.reg .pred p;\nsetp.ne.b32 p, " O2 ", 0;\n"                                         \
+          "wgmma.mma_async.sync.aligned.m64n" #N "k32.f32.e4m3.e4m3 {" LONGVIEW_REGS_##R "}, "     \
+          O0 ", " O1 ", p, 1, 1;\n}\n"                                                             \
+          : LONGVIEW_ACC_##R(d)                                                                    \
+          : "l"(a), "l"(b), "r"(static_cast<int>(accumulate)));                                    \
+    }                                                                                              \
+  };
+
+LONGVIEW_WGMMA_E4M3(128, 64, "%64", "%65", "%66")
+LONGVIEW_WGMMA_E4M3(192, 96, "%96", "%97", "%98")
+LONGVIEW_WGMMA_E4M3(256, 128, "%128", "%129", "%130")
+
 #undef LONGVIEW_WGMMA
+#undef LONGVIEW_WGMMA_E4M3
 #undef LONGVIEW_ACC_4
 #undef LONGVIEW_ACC_16
 #undef LONGVIEW_ACC_32
