@@ -14,6 +14,35 @@ namespace longview::attention {
 /// fp32 beyond 2^187 times that, and what is below 2^-66 of it vanishes.
 constexpr float kMassExponent = 60.f;
 
+/// 2^score, relative to the row's constant.
+class RowReferences {
+ public:
+  __device__ __forceinline__ explicit RowReferences(float scale_log2) : scale_log2_(scale_log2) {}
+
+  /// Takes each row's constant from the scores of tile 0, masked.
+  template <int kElements>
+  __device__ __forceinline__ void find(const float (&scores)[kElements]) {
+#pragma unroll
+    for (int row = 0; row < 2; ++row) {
+      float maximum = -INFINITY;
+#pragma unroll
+      for (int i = 2 * row; i < kElements; i += 4) {
+        maximum = fmaxf(maximum, fmaxf(scores[i], scores[i + 1]));
+      }
+      maximum = quad_max(maximum) * scale_log2_;
+      references_[row] = (fabsf(maximum) < INFINITY ? maximum : 0.f) + kMassExponent;
+    }
+  }
+
+  __device__ __forceinline__ float exponential(float score, int row) const {
+    return exp2_fast(fmaf(score, scale_log2_, -references_[row]));
+  }
+
+ private:
+  float scale_log2_;
+  float references_[2] = {0.f, 0.f};
+};
+
 /// What a thread knows of its two rows while it goes through tiles of scores. A tile has the
 /// averages of kSegments blocks of the KV pool.
 template <int kPooledKeys>
@@ -27,7 +56,7 @@ class BlockMasses {
   /// null. `pool_blocks` blocks of the KV pool hold the sequence.
   __device__ __forceinline__ BlockMasses(float scale_log2, int pool_blocks, const int (&visible)[2],
                                          uint16_t* const (&rows)[2])
-      : scale_log2_(scale_log2), pool_blocks_(pool_blocks) {
+      : references_(scale_log2), pool_blocks_(pool_blocks) {
 #pragma unroll
     for (int row = 0; row < 2; ++row) {
       visible_[row] = visible[row];
@@ -65,18 +94,7 @@ class BlockMasses {
   }
 
   /// Takes each row's constant from the scores of tile 0, masked.
-  __device__ __forceinline__ void find_reference(const Scores& scores) {
-#pragma unroll
-    for (int row = 0; row < 2; ++row) {
-      float maximum = -INFINITY;
-#pragma unroll
-      for (int i = 2 * row; i < kElements; i += 4) {
-        maximum = fmaxf(maximum, fmaxf(scores[i], scores[i + 1]));
-      }
-      maximum = quad_max(maximum) * scale_log2_;
-      reference_[row] = (fabsf(maximum) < INFINITY ? maximum : 0.f) + kMassExponent;
-    }
-  }
+  __device__ __forceinline__ void find_reference(const Scores& scores) { references_.find(scores); }
 
   /// Stores the masses of the blocks of tile `tile`.
   __device__ __forceinline__ void store(const Scores& scores, int tile) const {
@@ -111,16 +129,12 @@ class BlockMasses {
 
   static __device__ __forceinline__ int lane() { return static_cast<int>(threadIdx.x) % 4; }
 
-  __device__ __forceinline__ float exponential(float score, int row) const {
-    return exp2_fast(fmaf(score, scale_log2_, -reference_[row]));
-  }
-
   __device__ __forceinline__ float own_mass(const Scores& scores, int segment, int which,
                                             int row) const {
     float sum = 0.f;
 #pragma unroll
     for (int key = 0; key < Keys::kBlockRows; ++key) {
-      sum += exponential(scores[Keys::own_element(segment, which, key, row)], row);
+      sum += references_.exponential(scores[Keys::own_element(segment, which, key, row)], row);
     }
     return sum;
   }
@@ -130,7 +144,7 @@ class BlockMasses {
     float sum = 0.f;
 #pragma unroll
     for (int i = 0; i < Keys::kSharedRows; ++i) {
-      sum += exponential(scores[Keys::shared_element(segment, i, row)], row);
+      sum += references_.exponential(scores[Keys::shared_element(segment, i, row)], row);
     }
     return sum;
   }
@@ -149,11 +163,63 @@ class BlockMasses {
     }
   }
 
-  float scale_log2_;
+  RowReferences references_;
   int pool_blocks_;
   int visible_[2];
   uint16_t* rows_[2];
-  float reference_[2] = {0.f, 0.f};
+};
+
+/// The same for the keys themselves: all lanes of a quad share both blocks of a tile.
+template <>
+class BlockMasses<1> {
+ public:
+  using Keys = PooledKeys<1>;
+  static constexpr int kElements = Keys::kTileRows / 2;
+  using Scores = float[kElements];
+
+  __device__ __forceinline__ BlockMasses(float scale_log2, int, const int (&visible)[2],
+                                         uint16_t* const (&rows)[2])
+      : references_(scale_log2) {
+#pragma unroll
+    for (int row = 0; row < 2; ++row) {
+      visible_[row] = visible[row];
+      rows_[row] = rows[row];
+    }
+  }
+
+  __device__ __forceinline__ void mask(Scores& scores, int tile) const {
+#pragma unroll
+    for (int i = 0; i < kElements; ++i) {
+      const int key = tile * Keys::kTileRows + i / 4 * 8 + 2 * lane() + i % 2;
+      if (key >= visible_[i / 2 % 2]) scores[i] = -INFINITY;
+    }
+  }
+
+  __device__ __forceinline__ void find_reference(const Scores& scores) { references_.find(scores); }
+
+  __device__ __forceinline__ void store(const Scores& scores, int tile) const {
+#pragma unroll
+    for (int row = 0; row < 2; ++row) {
+      float masses[Keys::kTileBlocks] = {};
+#pragma unroll
+      for (int i = 2 * row; i < kElements; i += 4) {
+        float& mass = masses[i / (kElements / Keys::kTileBlocks)];
+        mass += references_.exponential(scores[i], row);
+        mass += references_.exponential(scores[i + 1], row);
+      }
+      const uint32_t pair = pack_bf16(quad_sum(masses[0]), quad_sum(masses[1]));
+      if (rows_[row] != nullptr && lane() == 0) {
+        *reinterpret_cast<uint32_t*>(rows_[row] + tile * Keys::kTileBlocks) = pair;
+      }
+    }
+  }
+
+ private:
+  static __device__ __forceinline__ int lane() { return static_cast<int>(threadIdx.x) % 4; }
+
+  RowReferences references_;
+  int visible_[2];
+  uint16_t* rows_[2];
 };
 
 }  // namespace longview::attention

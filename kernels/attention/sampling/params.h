@@ -66,7 +66,8 @@ constexpr int mass_pitch(int kv_len) {
 struct SamplingParams {
   const void* query;       // bf16 [q_len, num_heads, head_dim]
   const void* pooled_key;  // bf16 [pool_blocks * KV_BLOCK_TOKENS / pooled_keys, num_kv_heads,
-                           // head_dim], rows as PooledKeys says
+                           // head_dim], rows as PooledKeys says; the keys
+                           // themselves where pooled_keys is 1
   uint16_t* block_masses;  // bf16 [num_heads, 64 * rows.groups, mass_pitch(kv_len)] out
 
   int q_len;

@@ -14,6 +14,7 @@ struct SamplingKernelParams {
   uint16_t* block_masses;      // bf16 [num_heads, rows.groups * 64, pitch]
   int pitch;
   int pool_blocks;  // that hold the sequence
+  int key_rows;     // of the sequence's blocks that may be read
   int num_heads;
   int num_kv_heads;
   int heads_per_kv_head;
@@ -119,14 +120,16 @@ class SamplingBlock {
     const uint16_t* source = params_.pooled_key + kv_head_ * Config::kHeadDim + 8 * piece;
 #pragma unroll
     for (int i = 0; i < Keys::kTileRows; i += kRowsAtOnce) {
-      const int row = i + static_cast<int>(threadIdx.x) / Tile::kPieces;
-      const int block = tile * Keys::kSegments + row / Keys::kPoolBlockRows;
-      const bool exists = block < params_.pool_blocks;
+      const int tile_row = i + static_cast<int>(threadIdx.x) / Tile::kPieces;
+      const int row = tile * Keys::kTileRows + tile_row;
+      const int block = row / Keys::kPoolBlockRows;
+      const bool exists = row < params_.key_rows;
       int physical = exists ? block : 0;
       if (exists && params_.block_table != nullptr) physical = __ldg(params_.block_table + block);
       const int64_t pool_row =
           int64_t{physical} * Keys::kPoolBlockRows + row % Keys::kPoolBlockRows;
-      sm80::copy_16_async(destination.piece(row, piece), source + pool_row * stride, exists);
+      sm80::copy_16_async(destination.piece(tile_row, piece),
+                          source + (exists ? pool_row * stride : 0), exists);
     }
     sm80::commit_copies();
   }

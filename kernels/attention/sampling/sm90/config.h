@@ -35,7 +35,7 @@ struct SamplingConfig {
   static constexpr int kRowBytes = 2 * kColumnBlock;
   static constexpr int kGroupColumnBlockBytes = kSampledGroupRows * kRowBytes;
   static constexpr int kGroupBytes = kColumnBlocks * kGroupColumnBlockBytes;
-  static constexpr int kSegmentBytes = Keys::kPoolBlockRows * kRowBytes;
+  static constexpr int kSegmentBytes = Keys::kSegmentRows * kRowBytes;
   static constexpr int kTileColumnBlockBytes = Keys::kTileRows * kRowBytes;
   static constexpr int kTileBytes = kColumnBlocks * kTileColumnBlockBytes;
 };
