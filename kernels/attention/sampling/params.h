@@ -55,9 +55,13 @@ struct SampledRows {
   }
 };
 
-/// Place of a row of masses: entries for all blocks of the KV pool's blocks, and a multiple of 8.
+/// Masses of a row that are written together; a multiple of the blocks of every tile of stage 1.
+constexpr int kMassGroupBlocks = 80;
+
+/// Place of a row of masses.
 constexpr int mass_pitch(int kv_len) {
-  return (kv_blocks(kv_len) * (KV_BLOCK_TOKENS / kSelectionBlockKeys) + 7) / 8 * 8;
+  const int blocks = kv_blocks(kv_len) * (KV_BLOCK_TOKENS / kSelectionBlockKeys);
+  return (blocks + kMassGroupBlocks - 1) / kMassGroupBlocks * kMassGroupBlocks;
 }
 
 /// The softmax mass of each block of 64 keys in each sampled row, from averaged keys; up to a

@@ -25,6 +25,7 @@ struct PooledKeys {
   static constexpr int kTileRows = 160;
   static constexpr int kSegments = kTileRows / kPoolBlockRows;
   static constexpr int kSegmentRows = kPoolBlockRows;
+  static constexpr int kTileBlocks = kSegments * kPoolBlockBlocks;
   static_assert(kSegments * kPoolBlockRows == kTileRows);
 
   /// Row, within its pool block, of average `key` of key block `block`.

@@ -32,7 +32,7 @@ void validate(const SelectionSettings& settings) {
       is_one_of(tiles.sampled_rows, 8, 16, 32),
       std::to_string(tiles.sampled_rows) + " sampled rows of a tile are not 8, 16 or 32");
   kChecks.require(
-      is_one_of(settings.pooled_keys, 4, 8, 16),
+      settings.pooled_keys == 1 || is_one_of(settings.pooled_keys, 4, 8, 16),
       "averages of " + std::to_string(settings.pooled_keys) + " keys are not of 1, 4, 8 or 16");
   kChecks.require(strips.segment_tokens > 0 && strips.segment_tokens % kSelectionTileRows == 0,
                   "segments of " + std::to_string(strips.segment_tokens) +

@@ -58,7 +58,8 @@ class SamplingBlock {
 
  private:
   using Keys = typename Config::Keys;
-  using Masses = BlockMasses<Keys::kPooledKeys>;
+  using Masses = BlockMasses<Keys::kPooledKeys, Keys::kSegments>;
+  using Scores = typename Masses::Scores;
   using Tile = sm80::SwizzledTile<Config::kHeadDim>;
   static constexpr int kDepth = 16;  // of one product
 
@@ -67,7 +68,7 @@ class SamplingBlock {
     const int head = kv_head_ * params_.heads_per_kv_head + pair % params_.heads_per_kv_head;
     const bool exists = group < params_.rows.groups;
     int visible[2];
-    uint16_t* rows[2];
+    MassRows rows{{}, params_.pitch};
     const uint16_t* sources[2];
 #pragma unroll
     for (int i = 0; i < 2; ++i) {
@@ -77,14 +78,14 @@ class SamplingBlock {
       const int64_t place =
           (int64_t{head} * params_.rows.groups + group) * kSampledGroupRows + in_group;
       // The last block may have fewer pairs than it has room for.
-      rows[i] = exists ? params_.block_masses + place * params_.pitch : nullptr;
+      rows.rows[i] = exists ? params_.block_masses + place * params_.pitch : nullptr;
       sources[i] =
           exists && row < params_.q_len
               ? params_.query + (int64_t{row} * params_.num_heads + head) * Config::kHeadDim
               : nullptr;
     }
     load_query(sources);
-    Masses masses(params_.scale_log2, params_.pool_blocks, visible, rows);
+    Masses masses(params_.scale_log2, visible);
     const int unmasked = visible_to(params_.rows.row(group, 0)) / Keys::kTileRows;
 
     // Tile 0 comes first in any case: the rows' constants are taken from there.
@@ -102,12 +103,16 @@ class SamplingBlock {
         sm80::wait_for_copies<0>();
       }
       __syncthreads();
-      float scores[Masses::kElements];
+      Scores scores;
       multiply(scores, step & 1);
       __syncthreads();
-      if (tile >= unmasked) masses.mask(scores, tile);
-      if (tile == 0) masses.find_reference(scores);
-      if (tile >= first_tile) masses.store(scores, tile);
+      const int first_block = tile * Keys::kTileBlocks;
+      if (tile >= unmasked) masses.mask(scores, first_block);
+      if (tile == 0) {
+        masses.references().add(scores);
+        masses.references().finish();
+      }
+      if (tile >= first_tile) masses.put(rows, scores, first_block);
     }
   }
 
@@ -143,7 +148,7 @@ class SamplingBlock {
     }
   }
 
-  __device__ __forceinline__ void multiply(float (&scores)[Masses::kElements], int buffer) const {
+  __device__ __forceinline__ void multiply(Scores& scores, int buffer) const {
     const Tile keys{shared_ + buffer * Config::kTileBytes};
 #pragma unroll
     for (float& score : scores) score = 0.f;
