@@ -68,7 +68,7 @@ Decoder::Decoder(const ModelSpec& spec, const DecoderOptions& options, const Loa
     : spec_(spec),
       plan_(prepared.plan),
       chunk_tokens_(prepared.sizes.chunk_tokens),
-      weights_(spec_, std::move(prepared.layout), MappedFile(options.path), control.on_progress,
+      weights_(spec_, std::move(prepared.layout), map_files(options.paths), control.on_progress,
                control.should_stop),
       pool_(spec_, plan_.kv_blocks),
       positions_(spec_.rope, pool_positions(plan_.context_tokens), stream_),

@@ -18,7 +18,7 @@
 namespace longview::decoder {
 
 struct DecoderOptions {
-  std::string path;  // of the GGUF file
+  std::vector<std::string> paths;  // of the model's files
   int context_tokens;
   int chunk_tokens;                // the longest prefill call
   std::optional<WeightForm> form;  // none: bf16 where it fits

@@ -34,10 +34,13 @@ export interface CudaTensor {
   rows: number;
   columns: number;
   offsetBytes: number;
+  /** Which of the request's `paths` holds it. */
+  file: number;
 }
 
 export interface CudaLoadRequest {
-  path: string;
+  /** The files that hold tensors. */
+  paths: readonly string[];
   spec: ModelSpec;
   tensors: CudaTensor[];
   contextTokens: number;
