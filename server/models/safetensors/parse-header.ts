@@ -6,7 +6,7 @@ import { modelCorrupt, modelUnsupported } from '../model-errors';
 /** The length of the header, as an unsigned 64-bit number, comes first. */
 export const LENGTH_BYTES = 8;
 /** What the format itself allows. */
-export const MAX_HEADER_BYTES = 100_000_000;
+const MAX_HEADER_BYTES = 100_000_000;
 
 const TYPES = { F32: 'F32', F16: 'F16', BF16: 'BF16' } as const;
 

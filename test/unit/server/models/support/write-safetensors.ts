@@ -9,7 +9,7 @@ export interface SafetensorsTensor {
 }
 
 /** One file of the format: the header's length, the header, the tensors one after the other. */
-export function safetensorsFile(tensors: readonly SafetensorsTensor[]): Buffer {
+function safetensorsFile(tensors: readonly SafetensorsTensor[]): Buffer {
   let end = 0;
   const entries = tensors.map(({ name, dtype, shape, bytes }) => {
     const start = end;
