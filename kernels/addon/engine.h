@@ -19,7 +19,7 @@ namespace longview::addon {
 ///       -> { weights, weightBytes, kvBytes, poolTokens, kvBlockTokens, workspaceBytes, fittingTokens,
 ///            description }
 ///   openSequence(sampling) -> sequence
-///   prefill(sequence, Int32Array, choose, onLayer?) -> { next?, deviceMs }
+///   prefill(sequence, Int32Array, choose, onLayer?) -> { next?, deviceMs, attentionMs }
 ///   decode(sequence, token) -> { next, deviceMs }
 ///   rewind(sequence, lengthTokens, sampling), closeSequence(sequence)
 ///   fork(sequence, lengthTokens, sampling) -> sequence that starts with those tokens

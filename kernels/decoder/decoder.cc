@@ -113,7 +113,7 @@ Step Decoder::prefill(SequenceId id, const std::vector<int32_t>& tokens, bool ch
   if (choose) enqueue_choice(model(), sequence, count);
   end_.record(stream_);
   pacer_.drain(stream_);
-  Step step{std::nullopt, end_.elapsed_ms(begin_)};
+  Step step{std::nullopt, end_.elapsed_ms(begin_), prefill_.attention_ms(spec_.layers)};
   if (choose) step.next = chosen();
   sequence.length_tokens += count;
   return step;
@@ -133,7 +133,7 @@ Step Decoder::decode(SequenceId id, int32_t token) {
   sequence.decode_graph.launch(stream_);
   end_.record(stream_);
   end_.synchronize();
-  const Step step{chosen(), end_.elapsed_ms(begin_)};
+  const Step step{chosen(), end_.elapsed_ms(begin_), std::nullopt};
   ++sequence.length_tokens;
   return step;
 }

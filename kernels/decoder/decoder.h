@@ -33,6 +33,7 @@ struct LoadControl {
 struct Step {
   std::optional<int32_t> next;  // the chosen token, where one was asked for
   double device_ms;
+  std::optional<double> attention_ms;  // part of it; of a prefill
 };
 
 using SequenceId = int32_t;

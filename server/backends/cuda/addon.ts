@@ -85,6 +85,8 @@ export interface CudaStep {
   /** Of a prefill with a selection. */
   blocks?: BlockCounts;
   deviceMs: number;
+  /** Part of `deviceMs`; of a prefill. */
+  attentionMs?: number;
 }
 
 /** A model on one GPU. Calls run one after the other; a failure is an Error with a `CudaFailureCode`. */

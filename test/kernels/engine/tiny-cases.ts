@@ -84,7 +84,10 @@ async function againstGolden(engine: CudaEngine, golden: TinyGolden): Promise<st
   for (const [row, position] of golden.positions.entries()) {
     const tokens = golden.tokens.slice(length, position + 1);
     if (tokens.length === 1 && length > 0) await engine.decode(sequence, tokens[0] ?? -1);
-    else await engine.prefill(sequence, Int32Array.from(tokens), true);
+    else {
+      const { deviceMs, attentionMs = 0 } = await engine.prefill(sequence, Int32Array.from(tokens), true);
+      assert.ok(attentionMs > 0 && attentionMs < deviceMs, `attention ${attentionMs} of ${deviceMs} ms`);
+    }
     length = position + 1;
     ours.set(await engine.logits(), row * golden.vocabSize);
   }
