@@ -92,6 +92,7 @@ std::vector<decoder::TensorEntry> tensor_entries(const Napi::Array& tensors) {
     entry.rows = integer_of(tensor, "rows");
     entry.columns = integer_of(tensor, "columns");
     entry.offset_bytes = static_cast<uint64_t>(number_of(tensor, "offsetBytes"));
+    entry.file = integer_of(tensor, "file");
     entries.push_back(std::move(entry));
   }
   return entries;
@@ -99,7 +100,11 @@ std::vector<decoder::TensorEntry> tensor_entries(const Napi::Array& tensors) {
 
 decoder::DecoderOptions decoder_options(const Napi::Object& request) {
   decoder::DecoderOptions options{};
-  options.path = text_of(request, "path");
+  const Napi::Value paths = request.Get("paths");
+  if (!paths.IsArray()) refuse(request.Env(), "paths is not a list");
+  for (uint32_t i = 0; i < paths.As<Napi::Array>().Length(); ++i) {
+    options.paths.push_back(paths.As<Napi::Array>().Get(i).ToString().Utf8Value());
+  }
   options.context_tokens = integer_of(request, "contextTokens");
   options.chunk_tokens = integer_of(request, "chunkTokens");
   if (request.Get("kernels").IsString() && text_of(request, "kernels") == "portable") {

@@ -28,6 +28,7 @@ MakeValue step_value(const decoder::Step& step) {
     Napi::Object value = Napi::Object::New(env);
     if (step.next) value.Set("next", *step.next);
     value.Set("deviceMs", step.device_ms);
+    if (step.attention_ms) value.Set("attentionMs", *step.attention_ms);
     return value;
   };
 }

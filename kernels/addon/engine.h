@@ -15,11 +15,11 @@ namespace longview::addon {
 /// new Engine(deviceIndex). Every method but `cancel` returns a promise and runs after the calls
 /// before it; a failure is an Error with a `code` (addon/failure.h).
 ///
-///   load({ path, spec, tensors, contextTokens, chunkTokens, weights?, kernels? }, onProgress)
+///   load({ paths, spec, tensors, contextTokens, chunkTokens, weights?, kernels? }, onProgress)
 ///       -> { weights, weightBytes, kvBytes, poolTokens, kvBlockTokens, workspaceBytes, fittingTokens,
 ///            description }
 ///   openSequence(sampling) -> sequence
-///   prefill(sequence, Int32Array, choose, onLayer?) -> { next?, deviceMs }
+///   prefill(sequence, Int32Array, choose, onLayer?) -> { next?, deviceMs, attentionMs }
 ///   decode(sequence, token) -> { next, deviceMs }
 ///   rewind(sequence, lengthTokens, sampling), closeSequence(sequence)
 ///   fork(sequence, lengthTokens, sampling) -> sequence that starts with those tokens

@@ -68,7 +68,7 @@ Decoder::Decoder(const ModelSpec& spec, const DecoderOptions& options, const Loa
     : spec_(spec),
       plan_(prepared.plan),
       chunk_tokens_(prepared.sizes.chunk_tokens),
-      weights_(spec_, std::move(prepared.layout), MappedFile(options.path), control.on_progress,
+      weights_(spec_, std::move(prepared.layout), map_files(options.paths), control.on_progress,
                control.should_stop),
       pool_(spec_, plan_.kv_blocks),
       positions_(spec_.rope, pool_positions(plan_.context_tokens), stream_),
@@ -113,7 +113,7 @@ Step Decoder::prefill(SequenceId id, const std::vector<int32_t>& tokens, bool ch
   if (choose) enqueue_choice(model(), sequence, count);
   end_.record(stream_);
   pacer_.drain(stream_);
-  Step step{std::nullopt, end_.elapsed_ms(begin_)};
+  Step step{std::nullopt, end_.elapsed_ms(begin_), prefill_.attention_ms(spec_.layers)};
   if (choose) step.next = chosen();
   sequence.length_tokens += count;
   return step;
@@ -133,7 +133,7 @@ Step Decoder::decode(SequenceId id, int32_t token) {
   sequence.decode_graph.launch(stream_);
   end_.record(stream_);
   end_.synchronize();
-  const Step step{chosen(), end_.elapsed_ms(begin_)};
+  const Step step{chosen(), end_.elapsed_ms(begin_), std::nullopt};
   ++sequence.length_tokens;
   return step;
 }

@@ -18,7 +18,7 @@
 namespace longview::decoder {
 
 struct DecoderOptions {
-  std::string path;  // of the GGUF file
+  std::vector<std::string> paths;  // of the model's files
   int context_tokens;
   int chunk_tokens;                // the longest prefill call
   std::optional<WeightForm> form;  // none: bf16 where it fits
@@ -33,6 +33,7 @@ struct LoadControl {
 struct Step {
   std::optional<int32_t> next;  // the chosen token, where one was asked for
   double device_ms;
+  std::optional<double> attention_ms;  // part of it; of a prefill
 };
 
 using SequenceId = int32_t;

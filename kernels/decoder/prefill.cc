@@ -26,13 +26,15 @@ class LayerChunk {
                      : model.weights.expand(layer, model.workspace.layer_scratch(),
                                             model.stream.get())) {}
 
-  void attention(const attention::DensePrefill& dense) const {
+  void attention(const attention::DensePrefill& dense, SpanClock& clock) const {
     const Workspace& workspace = model_.workspace;
     norm(norms_.attention);
     product(weights_.qkv, workspace.normed(), workspace.qkv(),
             norms_.qkv_bias == nullptr ? Epilogue::kNone : Epilogue::kBias);
     rope_kv(rotation(model_, sequence_, layer_, tokens_), stream());
+    clock.begin(layer_, model_.stream);
     attend(dense);
+    clock.end(layer_, model_.stream);
     product(weights_.output, workspace.normed(), workspace.hidden(), Epilogue::kResidual);
   }
 
@@ -101,7 +103,7 @@ class LayerChunk {
 }  // namespace
 
 void Prefill::enqueue(const Model& model, const Sequence& sequence, int tokens,
-                      const LayerPacer& pacer, const PrefillControl& control) const {
+                      const LayerPacer& pacer, const PrefillControl& control) {
   const Workspace& workspace = model.workspace;
   const cudaStream_t stream = model.stream.get();
   LONGVIEW_CUDA(cudaMemcpyAsync(workspace.step(), workspace.host_step(), sizeof(StepInput),
@@ -113,7 +115,7 @@ void Prefill::enqueue(const Model& model, const Sequence& sequence, int tokens,
     pacer.before(layer);
     if (control.should_stop && control.should_stop()) throw CancelledError();
     const LayerChunk chunk(model, sequence, layer, tokens, gemm_);
-    chunk.attention(attention_);
+    chunk.attention(attention_, clock_);
     chunk.feed_forward();
     pacer.after(layer, model.stream);
     if (control.on_layer) control.on_layer(layer + 1);

@@ -6,6 +6,7 @@
 #include "attention/dense/api.h"
 #include "decoder/layer_pacer.h"
 #include "decoder/model.h"
+#include "decoder/span_clock.h"
 #include "gemm/api.h"
 
 namespace longview::decoder {
@@ -33,11 +34,15 @@ class Prefill {
   /// `workspace.hidden()` and their K and V in the pool.
   /// @throws CancelledError between layers, with work still running.
   void enqueue(const Model& model, const Sequence& sequence, int tokens, const LayerPacer& pacer,
-               const PrefillControl& control) const;
+               const PrefillControl& control);
+
+  /// Milliseconds that attention took in the last chunk, which is done, over `layers` layers.
+  double attention_ms(int layers) const { return clock_.total_ms(layers); }
 
  private:
   gemm::Gemm gemm_;
   attention::DensePrefill attention_;
+  SpanClock clock_;
 };
 
 }  // namespace longview::decoder

@@ -186,6 +186,8 @@ export interface StepResult {
   blocks?: BlockCounts;
   /** Time the device worked, in ms. */
   deviceMs: number;
+  /** Part of `deviceMs` that went into attention, of a prefill chunk; absent where the device does not tell. */
+  attentionMs?: number;
 }
 
 /** Key blocks summed over all layers, heads and query tiles of a chunk: what was attended to, and what dense would. */

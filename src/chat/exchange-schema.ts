@@ -71,6 +71,7 @@ const record = z.object({
     prefill: z.number(),
     firstToken: z.number(),
   }),
+  prefillKernelsMs: z.exactOptional(z.object({ attention: z.number(), other: z.number() })),
   promptTokens: z.number(),
   cachedTokens: z.number(),
   // Absent in what an older version stored.

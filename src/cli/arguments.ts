@@ -121,7 +121,7 @@ function modelsCommand([action = 'list', ...rest]: string[], cwd: string, verbos
 
 /** An id stays as it is; what looks like a file becomes an absolute path. */
 function modelArgument(value: string, cwd: string): string {
-  return /[/\\]|\.gguf$/i.test(value) ? path.resolve(cwd, value) : value;
+  return /[/\\]|\.(gguf|safetensors)$/i.test(value) ? path.resolve(cwd, value) : value;
 }
 
 function oneOf<Choice extends string>(flag: string, value: string, choices: readonly Choice[]): Choice {

@@ -8,7 +8,7 @@ Usage
 
 Options of ask
   --repo DIR          the repository; default: the current folder
-  --model ID|PATH     a model of "longview models", or a GGUF file
+  --model ID|PATH     a model of "longview models", a GGUF file, or a folder of safetensors
   --attention KIND    auto, dense or sample
   --quality CLASS     fast or balanced: how closely sample attention follows dense
   --device KIND       auto, cpu or cuda

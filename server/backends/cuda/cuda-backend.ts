@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { LongviewError } from '../../errors';
-import { openGguf } from '../../models/gguf/open-gguf';
 import type { ModelSpec } from '../../models/model-spec';
+import { openModel } from '../../models/open-model';
 import { type SpecForLoad, specForLoad } from '../../models/spec-for-load';
 import type {
   DecodeStepRequest,
@@ -79,7 +79,7 @@ export class CudaBackend implements DeviceBackend {
   async load(request: LoadRequest, onProgress: (progress: LoadProgress) => void): Promise<LoadedModel> {
     if (request.attention === 'sample') throw sampleUnavailable();
     await this.dispose();
-    const gguf = await openGguf(request.modelPath);
+    const gguf = await openModel(request.modelPath);
     try {
       const prepared = await specForLoad(gguf, request);
       const { spec } = prepared;
@@ -88,7 +88,7 @@ export class CudaBackend implements DeviceBackend {
       const plan = await this.run(() =>
         this.engine.load(
           {
-            path: request.modelPath,
+            paths: gguf.files,
             spec,
             tensors: tensorsOf(gguf),
             contextTokens: request.contextTokens,

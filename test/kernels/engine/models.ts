@@ -1,22 +1,22 @@
 import fs from 'node:fs';
 import type { CudaAddon, CudaEngine, CudaTensor, CudaWeights } from '../../../server/backends/cuda/addon';
 import { tensorsOf } from '../../../server/backends/cuda/tensors';
-import { openGguf } from '../../../server/models/gguf/open-gguf';
 import type { ModelSpec } from '../../../server/models/model-spec';
+import { openModel } from '../../../server/models/open-model';
 import { specForLoad } from '../../../server/models/spec-for-load';
 
 export interface ModelFile {
-  path: string;
+  paths: readonly string[];
   spec: ModelSpec;
   tensors: CudaTensor[];
 }
 
 /** A model made ready for a context of `contextTokens`, by YaRN where that is longer than the trained one. */
 export async function readModelFile(path: string, contextTokens = 1): Promise<ModelFile> {
-  const gguf = await openGguf(path);
+  const gguf = await openModel(path);
   try {
     const { spec } = await specForLoad(gguf, { contextTokens, yarnFactor: 4 });
-    return { path, spec, tensors: tensorsOf(gguf) };
+    return { paths: gguf.files, spec, tensors: tensorsOf(gguf) };
   } finally {
     await gguf.close();
   }

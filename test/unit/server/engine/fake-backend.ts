@@ -31,6 +31,8 @@ export interface FakeScript {
   kvPoolTokens: number;
   /** Why there is no SampleAttention; undefined: there is. */
   sampleUnavailable: string | undefined;
+  /** Of each chunk's one millisecond; undefined: it does not tell. */
+  attentionMs?: number | undefined;
   /** Called before each call on the device; may wait, abort a signal or throw. */
   before: (call: string, count: number) => Promise<void> | void;
 }
@@ -117,6 +119,7 @@ export class FakeBackend implements DeviceBackend {
         ...(sample && { next: this.nextToken(state) }),
         ...(sparse && { blocks: { kept: 1, visible: 4 } }),
         deviceMs: 1,
+        ...(this.script.attentionMs !== undefined && { attentionMs: this.script.attentionMs }),
       };
     });
   }
