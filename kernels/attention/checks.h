@@ -11,7 +11,7 @@ namespace longview::attention {
 /// Refuses what does not hold, in the name of one operation.
 class Checks {
  public:
-  explicit Checks(const char* operation) : operation_(operation) {}
+  explicit constexpr Checks(const char* operation) : operation_(operation) {}
 
   /// @throws std::invalid_argument with `message` unless `holds`.
   void require(bool holds, const std::string& message) const {

@@ -14,8 +14,12 @@ namespace longview::attention {
 /// Which kernels a BlockSelector runs. Tests run the portable ones where faster ones exist, too.
 enum class SelectionKernels { kFastest, kPortable };
 
-/// Runs one strategy: stage 1 of SampleAttention, query-guided sampling, and stage 2, score-based KV
-/// filtering. Nothing waits for the device. Calls on one instance must follow one another: one
+/// What a call does: benches time the stages one by one. The second stage reads what the first one
+/// left in the workspace.
+enum class SelectionStages { kBoth, kSampling, kFiltering };
+
+/// Runs one strategy: stage 1 of SampleAttention, query-guided sampling, and stage 2, score-based
+/// KV filtering. Nothing waits for the device. Calls on one instance must follow one another: one
 /// stream at a time.
 class BlockSelector {
  public:
@@ -38,7 +42,8 @@ class BlockSelector {
   /// scores do not add up to one.
   /// @throws std::invalid_argument for a shape or pointer outside the limits of SelectionParams.
   /// @throws CudaError when a launch fails.
-  void run(const SelectionParams& params, cudaStream_t stream) const;
+  void run(const SelectionParams& params, cudaStream_t stream,
+           SelectionStages stages = SelectionStages::kBoth) const;
 
  private:
   class Implementation;
