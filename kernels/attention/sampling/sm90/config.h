@@ -26,8 +26,8 @@ struct SamplingConfig {
   static constexpr int kStages = 4;
 
   // 512 threads are launched with 128 registers each.
-  static constexpr int kLoaderRegisters = 32;
-  static constexpr int kConsumerRegisters = 160;
+  static constexpr int kLoaderRegisters = 40;
+  static constexpr int kConsumerRegisters = 152;
 
   // Rows of 128 bytes, over which TMA swizzles: wider heads are column blocks behind each other.
   static constexpr int kColumnBlock = 64;
