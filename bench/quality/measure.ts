@@ -1,4 +1,3 @@
-import { attentionKey } from '../../server/engine/attention-plan';
 import { type Agreement, compare, type DensePosition, densePosition } from './agreement';
 import type { Cell } from './cell';
 import { type Configuration, DENSE } from './configurations';
@@ -10,7 +9,7 @@ const FREE_ANSWER_TOKENS = 64;
 /** What one configuration came to on one cell. */
 export interface Outcome {
   configuration: string;
-  /** The plan in full. */
+  /** The selection in full. */
   attention: string;
   prefillMs: number;
   /** Share of the key blocks that were read; 1 under dense. */
@@ -51,8 +50,8 @@ export async function measureCell(
   let asked = cell.questions;
   const outcomes: Outcome[] = [];
   for (const configuration of [DENSE, ...configurations]) {
-    const plan = configuration.plan(cell.prefix.length, balancedDensity);
-    const { deviceMs, blocks } = await reader.read(cell.prefix, plan);
+    const selection = configuration.selection(cell.prefix.length, balancedDensity);
+    const { deviceMs, blocks } = await reader.read(cell.prefix, selection);
     const density = blocks ? blocks.kept / blocks.visible : 1;
     const answers: Outcome['answers'] = [];
     for (const { task, depth, rest, expected } of asked) {
@@ -60,7 +59,7 @@ export async function measureCell(
     }
     const outcome: Outcome = {
       configuration: configuration.name,
-      attention: attentionKey(plan),
+      attention: selection ? JSON.stringify(selection) : 'dense',
       prefillMs: deviceMs,
       density,
       answers,

@@ -1,15 +1,21 @@
-import type { Backend, BlockCounts, LoadedModel, SequenceId } from '../../server/backends/backend';
+import type {
+  Backend,
+  BlockCounts,
+  BlockSelection,
+  LoadedModel,
+  SequenceId,
+} from '../../server/backends/backend';
 import type { CudaEngine } from '../../server/backends/cuda/addon';
-import { type AttentionPlan, sparsePrefill } from '../../server/engine/attention-plan';
 import { planPrefill } from '../../server/engine/prefill-schedule';
 import type { Tokenizer } from '../../server/tokenizer/tokenizer';
 import { judge, judgeEnded } from './answer-check';
 import { FORCED_TOKENS, QUESTION_TOKENS } from './cell';
+import { prefillOf } from './configurations';
 
 /** What reading a prefix cost. */
 export interface Reading {
   deviceMs: number;
-  /** Under a sparse plan. */
+  /** With a selection. */
   blocks: BlockCounts | undefined;
 }
 
@@ -30,10 +36,10 @@ export class PrefixReader {
   ) {}
 
   /** Reads `prefix` as the engine reads a prompt that goes on with a question. */
-  async read(prefix: Int32Array, plan: AttentionPlan): Promise<Reading> {
+  async read(prefix: Int32Array, selection: BlockSelection | undefined): Promise<Reading> {
     await this.close();
     this.sequence = await this.backend.openSequence(this.start());
-    const sparse = sparsePrefill(plan, prefix.length + QUESTION_TOKENS / 4);
+    const sparse = prefillOf(selection, prefix.length + QUESTION_TOKENS / 4);
     let deviceMs = 0;
     let blocks: BlockCounts | undefined;
     for (const { start, end } of planPrefill(prefix.length, 0, this.model.prefillChunkTokens)) {
@@ -88,11 +94,16 @@ export class PrefixReader {
    */
   async force(tokens: Int32Array, take: (position: number, logits: Float32Array) => void): Promise<void> {
     await this.rewind();
-    for (const [position, token] of tokens.slice(0, FORCED_TOKENS).entries()) {
-      if (position === 0) await this.prefillTail(Int32Array.of(token));
-      else await this.backend.decodeStep({ sequence: this.opened(), token });
-      take(position, await this.engine.logits());
+    const [first = 0, ...others] = tokens.slice(0, FORCED_TOKENS);
+    await this.prefillTail(Int32Array.of(first));
+    let logits = await this.engine.logits();
+    for (const [position, token] of others.entries()) {
+      const step = this.next(token);
+      take(position, logits);
+      await step;
+      logits = await this.engine.logits();
     }
+    take(others.length, logits);
   }
 
   async close(): Promise<void> {

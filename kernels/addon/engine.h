@@ -15,13 +15,14 @@ namespace longview::addon {
 /// new Engine(deviceIndex). Every method but `cancel` returns a promise and runs after the calls
 /// before it; a failure is an Error with a `code` (addon/failure.h).
 ///
-///   load({ path, spec, tensors, contextTokens, chunkTokens, weights? }, onProgress)
+///   load({ path, spec, tensors, contextTokens, chunkTokens, pooledKeys?, weights? }, onProgress)
 ///       -> { weights, weightBytes, kvBytes, workspaceBytes, fittingTokens, description }
 ///   openSequence(sampling) -> sequence
-///   prefill(sequence, Int32Array, choose, onLayer?) -> { next?, deviceMs }
+///   prefill(sequence, Int32Array, choose, onLayer?, sparse?) -> { next?, blocks?, deviceMs }
 ///   decode(sequence, token) -> { next, deviceMs }
 ///   rewind(sequence, lengthTokens, sampling), closeSequence(sequence)
 ///   logits() -> Float32Array of the last choice
+///   blockCounts() -> Int32Array [layers, heads, query tiles] of the last sparse prefill
 ///   cancel(): the load or prefill under way ends with the code `cancelled`
 ///   dispose(): frees everything; load() may follow
 class Engine : public Napi::ObjectWrap<Engine> {
@@ -42,6 +43,7 @@ class Engine : public Napi::ObjectWrap<Engine> {
   Napi::Value rewind(const Napi::CallbackInfo& info);
   Napi::Value close_sequence(const Napi::CallbackInfo& info);
   Napi::Value logits(const Napi::CallbackInfo& info);
+  Napi::Value block_counts(const Napi::CallbackInfo& info);
   Napi::Value cancel(const Napi::CallbackInfo& info);
   Napi::Value dispose(const Napi::CallbackInfo& info);
 

@@ -26,13 +26,15 @@ class LayerChunk {
                      : model.weights.expand(layer, model.workspace.layer_scratch(),
                                             model.stream.get())) {}
 
-  void attention(const attention::DensePrefill& dense) const {
+  /// `attend` gets the call that reads every key.
+  template <class Attend>
+  void attention(const Attend& attend) const {
     const Workspace& workspace = model_.workspace;
     norm(norms_.attention);
     product(weights_.qkv, workspace.normed(), workspace.qkv(),
             norms_.qkv_bias == nullptr ? Epilogue::kNone : Epilogue::kBias);
     rope_kv(rotation(model_, sequence_, layer_, tokens_), stream());
-    attend(dense);
+    attend(attention_call());
     product(weights_.output, workspace.normed(), workspace.hidden(), Epilogue::kResidual);
   }
 
@@ -55,7 +57,7 @@ class LayerChunk {
     rms_norm(params, stream());
   }
 
-  void attend(const attention::DensePrefill& dense) const {
+  attention::DensePrefillParams attention_call() const {
     attention::DensePrefillParams params{};
     params.query = model_.workspace.query();
     params.key = model_.pool.key(layer_);
@@ -69,7 +71,7 @@ class LayerChunk {
     params.softmax_scale = softmax_scale(model_.spec);
     params.block_table = sequence_.block_table();
     params.pool_blocks = model_.pool.blocks();
-    dense.run(params, stream());
+    return params;
   }
 
   void product(const quant::WeightMatrix& weight, const void* input, void* output,
@@ -98,10 +100,25 @@ class LayerChunk {
   FusedMatrices weights_;
 };
 
+/// Where the selection of `layer` lies, for a chunk of `tokens`.
+SelectionPlace selection_place(const Model& model, const Sequence& sequence, int layer, int tokens,
+                               const SparseRequest& request) {
+  const Workspace& workspace = model.workspace;
+  const size_t lists = size_t{1} * model.spec.num_heads * attention::selection_tiles(tokens);
+  const bool has_averages = sequence.pooled_keys == request.settings.pooled_keys;
+  return {model.pooled_keys.layer(layer), has_averages ? sequence.pooled_tokens : 0,
+          workspace.selection(), workspace.block_lists(), workspace.block_counts() + layer * lists};
+}
+
 }  // namespace
 
+Prefill::Prefill(const ModelSpec& spec, int sparse_chunk_tokens) {
+  if (sparse_chunk_tokens > 0) sparse_.emplace(spec, sparse_chunk_tokens);
+}
+
 void Prefill::enqueue(const Model& model, const Sequence& sequence, int tokens,
-                      const LayerPacer& pacer, const PrefillControl& control) const {
+                      const std::optional<SparseRequest>& sparse, const LayerPacer& pacer,
+                      const PrefillControl& control) {
   const Workspace& workspace = model.workspace;
   const cudaStream_t stream = model.stream.get();
   LONGVIEW_CUDA(cudaMemcpyAsync(workspace.step(), workspace.host_step(), sizeof(StepInput),
@@ -113,7 +130,10 @@ void Prefill::enqueue(const Model& model, const Sequence& sequence, int tokens,
     pacer.before(layer);
     if (control.should_stop && control.should_stop()) throw CancelledError();
     const LayerChunk chunk(model, sequence, layer, tokens, gemm_);
-    chunk.attention(attention_);
+    chunk.attention([&](const attention::DensePrefillParams& call) {
+      if (!sparse) return dense_.run(call, stream);
+      sparse_->run(call, *sparse, selection_place(model, sequence, layer, tokens, *sparse), stream);
+    });
     chunk.feed_forward();
     pacer.after(layer, model.stream);
     if (control.on_layer) control.on_layer(layer + 1);

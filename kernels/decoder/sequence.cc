@@ -1,5 +1,7 @@
 #include "decoder/sequence.h"
 
+#include <algorithm>
+
 #include "common/kv_block.h"
 #include "decoder/errors.h"
 #include "decoder/ops/sampling/api.h"
@@ -39,6 +41,7 @@ void Sequence::reserve(int tokens, const Stream& stream) {
 void Sequence::truncate(int tokens) {
   blocks_.shrink_to(kv_blocks(tokens));
   length_tokens = tokens;
+  pooled_tokens = std::min(pooled_tokens, tokens);
 }
 
 void Sequence::start_sampling(const SamplingRequest& request, const Stream& stream) {

@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util';
 import { loadAddon } from '../../../server/backends/cuda/addon';
 import { messageOf } from '../../../server/errors';
 import { realCases } from './real-cases';
+import { realSparseCases, sparseCases } from './sparse-cases';
 import { tinyCases } from './tiny-cases';
 
 async function main(): Promise<number> {
@@ -19,7 +20,13 @@ async function main(): Promise<number> {
   console.log(failure ?? devices.map(({ name, failure: reason }) => reason ?? name).join(', '));
   const cases = [
     ...tinyCases(loaded.addon, fixtures),
-    ...(values.model === undefined ? [] : realCases(loaded.addon, values.model, values.golden)),
+    ...sparseCases(loaded.addon, fixtures),
+    ...(values.model === undefined
+      ? []
+      : [
+          ...realCases(loaded.addon, values.model, values.golden),
+          ...realSparseCases(loaded.addon, values.model),
+        ]),
   ].filter(([name]) => name.includes(values.only));
   let failed = 0;
   for (const [name, run] of cases) {

@@ -1,4 +1,5 @@
 import fs from 'node:fs';
+import type { PooledKeys } from '../../../server/backends/backend';
 import type { CudaAddon, CudaEngine, CudaTensor, CudaWeights } from '../../../server/backends/cuda/addon';
 import { tensorsOf } from '../../../server/backends/cuda/tensors';
 import { openGguf } from '../../../server/models/gguf/open-gguf';
@@ -26,19 +27,20 @@ export interface LoadOptions {
   weights?: CudaWeights;
   contextTokens?: number;
   chunkTokens?: number;
+  pooledKeys?: PooledKeys;
 }
 
 /** Loads a model on the first GPU, hands it to `use` and frees everything. */
 export async function withModel<T>(
   addon: CudaAddon,
   file: ModelFile,
-  { weights, contextTokens = file.spec.trainedContextTokens, chunkTokens = 8192 }: LoadOptions,
+  { weights, contextTokens = file.spec.trainedContextTokens, chunkTokens = 8192, pooledKeys }: LoadOptions,
   use: (engine: CudaEngine, fittingTokens: number) => Promise<T>,
 ): Promise<T> {
   const engine = new addon.Engine(0);
   try {
     const { fittingTokens } = await engine.load(
-      { ...file, contextTokens, chunkTokens, ...(weights && { weights }) },
+      { ...file, contextTokens, chunkTokens, ...(weights && { weights }), ...(pooledKeys && { pooledKeys }) },
       () => undefined,
     );
     return await use(engine, fittingTokens);
