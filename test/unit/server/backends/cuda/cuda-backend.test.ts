@@ -147,7 +147,11 @@ suite('CUDA backend', () => {
   });
 
   test('hands a selection on, and plans room for it and longer chunks for long contexts', async () => {
-    const { prefillChunkTokens } = await load({ attention: 'sample', contextTokens: 100_000, yarnFactor: 100 });
+    const { prefillChunkTokens } = await load({
+      attention: 'sample',
+      contextTokens: 100_000,
+      yarnFactor: 100,
+    });
     assert.equal(prefillChunkTokens, 16_384);
     assert.equal(engine.loaded?.chunkTokens, 16_384);
     const sequence = await backend.openSequence(OPEN);
