@@ -13,7 +13,7 @@ export interface AttentionWish {
  * Prompt length from which `auto` reads with SampleAttention. None yet: bench/quality has to show first that it keeps
  * dense attention's answers, and bench/ttft from where it pays.
  */
-export const BREAK_EVEN_TOKENS = Number.POSITIVE_INFINITY;
+const BREAK_EVEN_TOKENS = Number.POSITIVE_INFINITY;
 
 /** Four query tiles: a question with its instruction, and the turns just before it. */
 const DENSE_TAIL_TOKENS = 512;

@@ -10,6 +10,8 @@ export interface AskCommand {
   repo: string;
   question: string;
   options: AskOptions;
+  /** Twice: with sample attention, then with dense. */
+  compare: boolean;
   json: boolean;
   verbose: boolean;
 }
@@ -30,6 +32,7 @@ const OPTIONS = {
   device: { type: 'string' },
   context: { type: 'string' },
   'max-tokens': { type: 'string' },
+  compare: { type: 'boolean' },
   json: { type: 'boolean' },
   verbose: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
@@ -74,6 +77,8 @@ function parse(argv: readonly string[]) {
 function askCommand(values: Values, words: string[], cwd: string): AskCommand {
   const question = words.join(' ').trim();
   if (question === '') throw new UsageError('There is no question: longview ask "What does this do?"');
+  if (values.compare && values.attention !== undefined)
+    throw new UsageError('--compare asks with both kinds of attention; leave --attention out.');
   // The defaults of the extension's settings hold here too.
   const options = askOptionsOf(readSettings({ get: () => undefined }).settings);
   return {
@@ -93,6 +98,7 @@ function askCommand(values: Values, words: string[], cwd: string): AskCommand {
         maxAnswerTokens: tokenCount('--max-tokens', values['max-tokens']),
       }),
     },
+    compare: values.compare ?? false,
     json: values.json ?? false,
     verbose: values.verbose ?? false,
   };

@@ -14,6 +14,7 @@ Options of ask
   --device KIND       auto, cpu or cuda
   --context N         tokens of prompt and answer together
   --max-tokens N      tokens of the answer at most
+  --compare           ask twice, with sample and with dense attention, and show both
   --json              one JSON object on stdout instead of text
   --verbose           what the server logs, on stderr
 
