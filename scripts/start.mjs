@@ -10,7 +10,8 @@ import { parseArgs } from 'node:util';
 import { ensureInstalled } from './ensure-installed.mjs';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
-const BUILT_IN_QUESTION = 'Which file starts the Longview server, and what does it put together?';
+/** Names one class, so that even the smallest model finds its file, reads it and says something true. */
+const BUILT_IN_QUESTION = 'What does StopMatcher do, and in which file is it defined?';
 
 /** What the bundles are made from, and what tells that they were made. */
 const SOURCES = ['protocol', 'src', 'server', 'media', 'scripts/build.mjs', 'package-lock.json'];

@@ -10,8 +10,11 @@ import { HostSupervisor } from './engine-host/host-supervisor';
 import { RestartPolicy } from './engine-host/restart-policy';
 import { messageOf } from './errors';
 import { checkInitializationOptions, initializeResult } from './handlers/initialize';
+import { machinePressure } from './handlers/machine-pressure';
+import { PromptMemory } from './handlers/prompt-memory';
 import { createRoutes } from './handlers/routes';
 import { TokenTexts } from './handlers/token-texts';
+import { WarmPrefix } from './handlers/warm-prefix';
 import { CATALOGUE } from './models/catalogue';
 import { freeBytesIn } from './models/disk-space';
 import { ModelStore } from './models/model-store';
@@ -73,12 +76,24 @@ function compose(connection: Connection, options: InitializationOptions, version
         .catch((error: unknown) => log(`status was not sent: ${messageOf(error)}`));
     },
   });
+  const prompts = new PromptMemory();
+  const warm = new WarmPrefix({
+    models,
+    context,
+    engine,
+    prompts,
+    pressure: machinePressure,
+    onStatus: (status) => engine.reportWarm(status),
+    log,
+  });
   const texts = new TokenTexts(context);
   const routes: Route[] = createRoutes({
     models,
     context,
     engine,
     tokenText: (model) => texts.of(model),
+    prompts,
+    warm,
     now: steadyClock,
     options,
     version,
@@ -86,7 +101,7 @@ function compose(connection: Connection, options: InitializationOptions, version
   return {
     routes,
     dispose: async () => {
-      await Promise.all([engine.dispose(), context.dispose()]);
+      await Promise.all([warm.dispose(), engine.dispose(), context.dispose()]);
     },
   };
 }

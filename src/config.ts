@@ -30,6 +30,8 @@ export interface Settings {
   cpuThreads: number;
   /** Absolute; absent: the cache folder of the user. */
   cacheDir?: string;
+  /** Compute the repository before anybody asks. */
+  warmPrefix: boolean;
   statusBarVisible: boolean;
 }
 
@@ -95,6 +97,7 @@ export const SETTINGS = {
   exclude: { schema: z.array(z.string().check(z.minLength(1))), expected: 'a list of globs', fallback: [] },
   cpuThreads: { schema: wholeNumber(0, 256), expected: 'a whole number from 0 to 256', fallback: 0 },
   cacheDir: { schema: absoluteOrEmpty, expected: 'an absolute path', fallback: '' },
+  warmPrefix: { schema: z.boolean(), expected: 'true or false', fallback: true },
   'statusBar.visible': { schema: z.boolean(), expected: 'true or false', fallback: true },
 } as const satisfies Record<string, Entry>;
 
@@ -125,6 +128,7 @@ export function readSettings(source: SettingsSource): { settings: Settings; prob
     exclude: read('exclude'),
     cpuThreads: read('cpuThreads'),
     ...(cacheDir !== '' && { cacheDir }),
+    warmPrefix: read('warmPrefix'),
     statusBarVisible: read('statusBar.visible'),
   };
   return { settings, problems };

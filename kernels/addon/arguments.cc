@@ -181,4 +181,13 @@ int32_t integer_argument(const Napi::CallbackInfo& info, size_t index) {
   return info[index].As<Napi::Number>().Int32Value();
 }
 
+std::vector<uint8_t> bytes_argument(const Napi::CallbackInfo& info, size_t index) {
+  if (!info[index].IsTypedArray() ||
+      info[index].As<Napi::TypedArray>().TypedArrayType() != napi_uint8_array) {
+    refuse(info.Env(), "argument " + std::to_string(index) + " is not a Uint8Array");
+  }
+  const Napi::Uint8Array bytes = info[index].As<Napi::Uint8Array>();
+  return {bytes.Data(), bytes.Data() + bytes.ElementLength()};
+}
+
 }  // namespace longview::addon

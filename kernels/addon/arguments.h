@@ -30,4 +30,6 @@ std::optional<decoder::SparseRequest> sparse_request(const Napi::Value& value);
 
 int32_t integer_argument(const Napi::CallbackInfo& info, size_t index);
 
+std::vector<uint8_t> bytes_argument(const Napi::CallbackInfo& info, size_t index);
+
 }  // namespace longview::addon

@@ -83,7 +83,7 @@ Decoder::Decoder(const ModelSpec& spec, const DecoderOptions& options, const Loa
 
 SequenceId Decoder::open_sequence(const SamplingRequest& sampling) {
   const SequenceId id = next_id_++;
-  const auto [entry, is_new] = sequences_.try_emplace(id, pool_.allocator(), plan_.context_tokens);
+  const auto [entry, is_new] = sequences_.try_emplace(id, pool_, plan_.context_tokens);
   entry->second.start_sampling(clamped(sampling), stream_);
   return id;
 }
@@ -105,6 +105,7 @@ Step Decoder::prefill(SequenceId id, const std::vector<int32_t>& tokens, bool ch
   require_room(sequence, tokens.size());
   if (sparse) require_selectable(sequence, *sparse);
   sequence.reserve(sequence.length_tokens + count, stream_);
+  if (sparse) begin_averages(sequence, sparse->settings.pooled_keys);
   std::copy(tokens.begin(), tokens.end(), workspace_.host_token_ids());
   set_step(sequence, tokens.front(), count);
 
@@ -124,7 +125,6 @@ Step Decoder::prefill(SequenceId id, const std::vector<int32_t>& tokens, bool ch
   sequence.length_tokens += count;
   if (sparse) {
     sequence.pooled_tokens = sequence.length_tokens;
-    sequence.pooled_keys = sparse->settings.pooled_keys;
     const int32_t* counts = workspace_.host_block_counts();
     block_counts_.assign(counts, counts + block_counts_.size());
     step.blocks = total_blocks(block_counts_, spec_.layers * spec_.num_heads, count,
@@ -160,6 +160,48 @@ void Decoder::rewind(SequenceId id, int length_tokens, const SamplingRequest& sa
   }
   sequence.truncate(length_tokens);
   sequence.start_sampling(clamped(sampling), stream_);
+}
+
+SequenceId Decoder::fork(SequenceId source, int length_tokens, const SamplingRequest& sampling) {
+  const Sequence& original = sequence(source);
+  if (length_tokens < 0 || length_tokens > original.length_tokens) {
+    throw std::invalid_argument("the first " + std::to_string(length_tokens) +
+                                " tokens of a sequence of " +
+                                std::to_string(original.length_tokens) + " cannot be shared");
+  }
+  const SequenceId id = open_sequence(sampling);
+  sequence(id).share(original, length_tokens, stream_);
+  return id;
+}
+
+std::vector<uint8_t> Decoder::export_kv(SequenceId id, int start, int tokens) {
+  const Sequence& sequence = this->sequence(id);
+  require_block(start, tokens);
+  if (start + tokens > sequence.length_tokens) {
+    throw std::invalid_argument("the KV of token " + std::to_string(start + tokens - 1) +
+                                " was asked for, in a sequence of " +
+                                std::to_string(sequence.length_tokens));
+  }
+  uint8_t* host = staging();
+  pool_.copy_to_host(sequence.block_of(start), tokens, host, stream_);
+  stream_.synchronize();
+  return {host, host + pool_.host_bytes(tokens)};
+}
+
+void Decoder::import_kv(SequenceId id, int tokens, const std::vector<uint8_t>& kv) {
+  Sequence& sequence = this->sequence(id);
+  require_block(sequence.length_tokens, tokens);
+  if (kv.size() != pool_.host_bytes(tokens)) {
+    throw std::invalid_argument(std::to_string(kv.size()) + " bytes are not the KV of " +
+                                std::to_string(tokens) + " tokens");
+  }
+  require_room(sequence, tokens);
+  sequence.reserve(sequence.length_tokens + tokens, stream_);
+  uint8_t* host = staging();
+  std::copy(kv.begin(), kv.end(), host);
+  pool_.copy_from_host(sequence.block_of(sequence.length_tokens), tokens, host, stream_);
+  stream_.synchronize();
+  sequence.length_tokens += tokens;
 }
 
 std::vector<float> Decoder::logits() const {
@@ -212,6 +254,17 @@ void Decoder::require_selectable(const Sequence& sequence, const SparseRequest& 
                               std::to_string(attention::kSelectionTileRows));
 }
 
+/// Before averages of `keys` keys are made for `sequence`: other averages of it are lost, and so may be
+/// those of sequences that share blocks with it.
+void Decoder::begin_averages(Sequence& sequence, int keys) {
+  if (sequence.pooled_keys == keys) return;
+  sequence.pooled_keys = keys;
+  sequence.truncate_averages(0);
+  for (auto& [id, other] : sequences_) {
+    if (other.pooled_keys != keys) other.truncate_averages(0);
+  }
+}
+
 /// Enqueues the copy of what the layers of a chunk chose.
 void Decoder::fetch_block_counts(int tokens) {
   const size_t lists = size_t{1} * spec_.num_heads * attention::selection_tiles(tokens);
@@ -219,6 +272,17 @@ void Decoder::fetch_block_counts(int tokens) {
   LONGVIEW_CUDA(cudaMemcpyAsync(workspace_.host_block_counts(), workspace_.block_counts(),
                                 block_counts_.size() * sizeof(int32_t), cudaMemcpyDeviceToHost,
                                 stream_.get()));
+}
+
+void Decoder::require_block(int start, int tokens) {
+  if (start >= 0 && start % KV_BLOCK_TOKENS == 0 && tokens >= 1 && tokens <= KV_BLOCK_TOKENS) return;
+  throw std::invalid_argument(std::to_string(tokens) + " tokens from token " +
+                              std::to_string(start) + " are not a block of the KV pool or its first part");
+}
+
+uint8_t* Decoder::staging() {
+  if (staging_.count() == 0) staging_ = PinnedBuffer<uint8_t>(pool_.host_bytes(KV_BLOCK_TOKENS));
+  return staging_.data();
 }
 
 void Decoder::set_step(const Sequence& sequence, int32_t token, int tokens) const {

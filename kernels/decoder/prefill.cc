@@ -101,13 +101,11 @@ class LayerChunk {
 };
 
 /// Where the selection of `layer` lies, for a chunk of `tokens`.
-SelectionPlace selection_place(const Model& model, const Sequence& sequence, int layer, int tokens,
-                               const SparseRequest& request) {
+SelectionPlace selection_place(const Model& model, const Sequence& sequence, int layer, int tokens) {
   const Workspace& workspace = model.workspace;
   const size_t lists = size_t{1} * model.spec.num_heads * attention::selection_tiles(tokens);
-  const bool has_averages = sequence.pooled_keys == request.settings.pooled_keys;
-  return {model.pooled_keys.layer(layer), has_averages ? sequence.pooled_tokens : 0,
-          workspace.selection(), workspace.block_lists(), workspace.block_counts() + layer * lists};
+  return {model.pooled_keys.layer(layer), sequence.pooled_tokens, workspace.selection(),
+          workspace.block_lists(), workspace.block_counts() + layer * lists};
 }
 
 }  // namespace
@@ -132,7 +130,7 @@ void Prefill::enqueue(const Model& model, const Sequence& sequence, int tokens,
     const LayerChunk chunk(model, sequence, layer, tokens, gemm_);
     chunk.attention([&](const attention::DensePrefillParams& call) {
       if (!sparse) return dense_.run(call, stream);
-      sparse_->run(call, *sparse, selection_place(model, sequence, layer, tokens, *sparse), stream);
+      sparse_->run(call, *sparse, selection_place(model, sequence, layer, tokens), stream);
     });
     chunk.feed_forward();
     pacer.after(layer, model.stream);

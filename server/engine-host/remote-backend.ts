@@ -41,6 +41,10 @@ export class RemoteBackend implements Backend {
     return this.host.call('rewindSequence', request);
   }
 
+  forkSequence(request: RewindRequest): Promise<SequenceId> {
+    return this.host.call('forkSequence', request);
+  }
+
   interrupt(): Promise<void> {
     return this.host.call('interrupt', undefined);
   }

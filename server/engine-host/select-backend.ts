@@ -1,4 +1,4 @@
-import type { Backend } from '../backends/backend';
+import type { DeviceBackend } from '../backends/backend';
 import { loadAddon } from '../backends/cuda/addon';
 import { createCudaBackend } from '../backends/cuda/cuda-backend';
 import {
@@ -15,7 +15,7 @@ export interface BackendFactories {
   /** Looked up once, with the first load that may use a GPU. */
   findCuda: () => CudaAvailability;
   createCuda: typeof createCudaBackend;
-  openOnnx: () => Promise<Backend>;
+  openOnnx: () => Promise<DeviceBackend>;
 }
 
 const FACTORIES: BackendFactories = {
@@ -51,7 +51,7 @@ export function createBackendSelector(factories: BackendFactories = FACTORIES): 
   return { deviceFor, select };
 }
 
-async function openOnnx(): Promise<Backend> {
+async function openOnnx(): Promise<DeviceBackend> {
   try {
     // Loaded on first use: the native library is large, and a machine without it gets an answer in words.
     const { createOnnxBackend } = await import('../backends/onnx/onnx-backend');

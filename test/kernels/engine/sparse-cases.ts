@@ -165,6 +165,16 @@ async function sparse(engine: CudaEngine, tokens: number[], bf16RmsError: number
     again.blocks.kept,
     'the counts of the last chunk',
   );
+  // A fork reads the averages of the blocks that it shares, in a block of its own it makes them anew; another selection
+  // on the fork may not spoil those of the first.
+  const fork = await engine.fork(sequence, 768, GREEDY);
+  assertSameBits((await append(engine, fork, tokens.slice(768), {}, [])).logits, whole.logits, 'a fork');
+  await engine.rewind(fork, 512, GREEDY);
+  await append(engine, fork, tokens.slice(512, 640), { pooledKeys: 16 }, []);
+  await engine.closeSequence(fork);
+  await engine.rewind(sequence, 768, GREEDY);
+  const first = await append(engine, sequence, tokens.slice(768), {}, []);
+  assertSameBits(first.logits, whole.logits, 'the first after its fork');
   await engine.closeSequence(sequence);
   return `kept everything: error ${error.toFixed(4)}; ${told(whole)}`;
 }

@@ -20,6 +20,7 @@ suite('settings', () => {
       topK: 0,
       exclude: [],
       cpuThreads: 0,
+      warmPrefix: true,
       statusBarVisible: true,
     });
   });
@@ -59,6 +60,7 @@ suite('settings', () => {
     exclude: ['*.csv', [3], ['']],
     cpuThreads: [-1, 1000],
     cacheDir: ['relative/dir', 7],
+    warmPrefix: ['yes', 1],
     'statusBar.visible': ['yes'],
   };
   for (const [key, values] of Object.entries(bad)) {
