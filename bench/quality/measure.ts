@@ -3,6 +3,7 @@ import type { Cell } from './cell';
 import { type Configuration, DENSE } from './configurations';
 import type { Task } from './planting';
 import type { PrefixReader } from './reader';
+import { mean } from './statistics';
 
 const FREE_ANSWER_TOKENS = 64;
 
@@ -14,6 +15,8 @@ export interface Outcome {
   prefillMs: number;
   /** Share of the key blocks that were read; 1 under dense. */
   density: number;
+  /** Of each head, layer by layer. */
+  densities?: number[];
   /** By question; only those that dense gets right are asked of others. */
   answers: { task: Task; depth: number; right: boolean }[];
   agreement?: Agreement;
@@ -26,10 +29,14 @@ export interface CellOutcome {
   language: string;
   lengthTokens: number;
   prefixTokens: number;
+  /** Query heads of a layer. */
+  heads: number;
   outcomes: Outcome[];
 }
 
 export interface MeasureOptions {
+  /** Query heads of a layer. */
+  heads: number;
   lengthTokens: number;
   /** Next-token agreement and free answers, beside retrieval. */
   withAgreement: boolean;
@@ -51,8 +58,8 @@ export async function measureCell(
   const outcomes: Outcome[] = [];
   for (const configuration of [DENSE, ...configurations]) {
     const selection = configuration.selection(cell.prefix.length, balancedDensity);
-    const { deviceMs, blocks } = await reader.read(cell.prefix, selection);
-    const density = blocks ? blocks.kept / blocks.visible : 1;
+    const { deviceMs, densities } = await reader.read(cell.prefix, selection);
+    const density = densities ? mean(densities) : 1;
     const answers: Outcome['answers'] = [];
     for (const { task, depth, rest, expected } of asked) {
       answers.push({ task, depth, right: await reader.isAnswered(rest, expected) });
@@ -62,6 +69,7 @@ export async function measureCell(
       attention: selection ? JSON.stringify(selection) : 'dense',
       prefillMs: deviceMs,
       density,
+      ...(densities && { densities: densities.map((share) => Math.round(share * 1e4) / 1e4) }),
       answers,
     };
     const isDense = configuration === DENSE;
@@ -86,7 +94,8 @@ export async function measureCell(
   }
   await reader.close();
   const { name, language, prefix } = cell;
-  return { cell: name, language, lengthTokens: options.lengthTokens, prefixTokens: prefix.length, outcomes };
+  const { lengthTokens, heads } = options;
+  return { cell: name, language, lengthTokens, prefixTokens: prefix.length, heads, outcomes };
 }
 
 function commonPrefix(a: readonly number[], b: readonly number[]): number {

@@ -74,6 +74,7 @@ export async function runCells(
       );
       const outcome = await measureCell(device.reader, cell, plan.configurations, {
         lengthTokens,
+        heads: device.heads,
         withAgreement: plan.withAgreement,
         vocabularySize: device.writer.tokenizer.firstUnusedToken,
       });

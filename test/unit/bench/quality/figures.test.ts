@@ -18,6 +18,7 @@ const cell = (lengthTokens: number, outcomes: Outcome[]): CellOutcome => ({
   language: 'python',
   lengthTokens,
   prefixTokens: lengthTokens - 400,
+  heads: 2,
   outcomes,
 });
 
