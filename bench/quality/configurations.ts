@@ -66,9 +66,9 @@ function balancedBut(changes: Partial<TileSelection>): TileSelection {
 /** The settings that a tuning run tries: one line of the front for each number of sampled rows. */
 export function sweep(): Configuration[] {
   const grid: Partial<TileSelection>[] = [
-    { sampledRows: 8, alpha: 0.5 },
-    { sampledRows: 8, alpha: 0.7 },
-    { sampledRows: 8, alpha: 0.85 },
+    { sampledRows: 8, alpha: 0.6 },
+    { sampledRows: 8, alpha: 0.8 },
+    { sampledRows: 8, alpha: 0.9 },
     { sampledRows: 16, alpha: 0.5 },
     { sampledRows: 16, alpha: 0.7 },
     { sampledRows: 16, alpha: 0.8 },
@@ -76,18 +76,17 @@ export function sweep(): Configuration[] {
     { sampledRows: 32, alpha: 0.7 },
     { sampledRows: 32, alpha: 0.85 },
     { sampledRows: 16, alpha: 0.7, score: 'maximum' },
-    { sampledRows: 16, alpha: 0.8, windowTokens: 1024 },
-    { sampledRows: 16, alpha: 0.8, windowTokens: 256 },
-    { sampledRows: 16, alpha: 0.7, denseAbove: 0.5 },
+    { sampledRows: 16, alpha: 0.9, countForcedMass: true },
+    { sampledRows: 16, alpha: 0.95, countForcedMass: true },
+    { sampledRows: 16, alpha: 0.98, countForcedMass: true },
+    { sampledRows: 8, alpha: 0.8, pooledKeys: 16 },
   ];
   return grid.map((changes) => ({ name: nameOf(changes), selection: () => balancedBut(changes) }));
 }
 
-function nameOf(changes: Partial<TileSelection>): string {
-  const short = { sampledRows: 'r', alpha: 'a', windowTokens: 'w', score: '', denseAbove: 'd' } as const;
-  return Object.entries(changes)
-    .map(([key, value]) => `${short[key as keyof typeof short]}${String(value)}`)
-    .join(' ');
+function nameOf({ sampledRows, alpha, score, countForcedMass, pooledKeys }: Partial<TileSelection>): string {
+  const parts = [`r${sampledRows ?? ''}`, `a${alpha ?? ''}`, score, countForcedMass && 'counted'];
+  return [...parts, pooledKeys && `p${pooledKeys}`].filter(Boolean).join(' ');
 }
 
 /** What the product tells prefill calls of a selection, for a prompt of `promptTokens`: where its dense tail begins. */
