@@ -50,7 +50,7 @@ function main(): void {
 }
 
 function compose(connection: Connection, options: InitializationOptions, version: string) {
-  const { cacheDir, cpuThreads } = options;
+  const { cacheDir, cpuThreads, gpu, idleUnloadMinutes = 0 } = options;
   const log = (line: string): void => connection.console.info(line);
   const steadyClock = (): number => performance.now();
   const models = new ModelStore({
@@ -69,7 +69,12 @@ function compose(connection: Connection, options: InitializationOptions, version
   });
   const engine = new Engine({
     backends: supervisor,
-    defaults: { cacheDir, cpuThreads: cpuThreads === 0 ? availableParallelism() : cpuThreads },
+    defaults: {
+      cacheDir,
+      cpuThreads: cpuThreads === 0 ? availableParallelism() : cpuThreads,
+      ...(gpu !== undefined && { gpu }),
+    },
+    idleUnloadMs: idleUnloadMinutes * 60_000,
     onStatus: (status) => {
       connection
         .sendNotification(DidChangeEngineStatus.method, status)

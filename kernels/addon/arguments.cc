@@ -147,6 +147,9 @@ decoder::DecoderOptions decoder_options(const Napi::Object& request) {
   options.chunk_tokens = integer_of(request, "chunkTokens");
   options.pooled_keys =
       request.Get("pooledKeys").IsUndefined() ? 0 : integer_of(request, "pooledKeys");
+  if (request.Get("kernels").IsString() && text_of(request, "kernels") == "portable") {
+    options.kernels = decoder::PrefillKernels::kPortable;
+  }
   if (request.Get("weights").IsUndefined()) return options;
   options.form = text_of(request, "weights") == "stored" ? decoder::WeightForm::kAsStored
                                                          : decoder::WeightForm::kBf16;

@@ -77,7 +77,8 @@ Decoder::Decoder(const ModelSpec& spec, const DecoderOptions& options, const Loa
       pooled_keys_(spec_, plan_.kv_blocks, options.pooled_keys),
       positions_(spec_.rope, pool_positions(plan_.context_tokens), stream_),
       workspace_(spec_, prepared.sizes),
-      prefill_(spec_, options.pooled_keys > 0 ? prepared.sizes.chunk_tokens : 0) {
+      prefill_(spec_, options.kernels,
+               options.pooled_keys > 0 ? prepared.sizes.chunk_tokens : 0) {
   warm_up();
 }
 

@@ -24,6 +24,7 @@ struct DecoderOptions {
   int chunk_tokens;                // the longest prefill call
   int pooled_keys;                 // fewest that a selection averages; 0: all prefill is dense
   std::optional<WeightForm> form;  // none: bf16 where it fits
+  PrefillKernels kernels = PrefillKernels::kFastest;
 };
 
 struct LoadControl {

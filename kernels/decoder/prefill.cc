@@ -100,6 +100,11 @@ class LayerChunk {
   FusedMatrices weights_;
 };
 
+attention::PrefillKernel attention_kernel(PrefillKernels kernels) {
+  return kernels == PrefillKernels::kPortable ? attention::PrefillKernel::kPortable
+                                              : attention::PrefillKernel::kFastest;
+}
+
 /// Where the selection of `layer` lies, for a chunk of `tokens`.
 SelectionPlace selection_place(const Model& model, const Sequence& sequence, int layer, int tokens) {
   const Workspace& workspace = model.workspace;
@@ -110,8 +115,13 @@ SelectionPlace selection_place(const Model& model, const Sequence& sequence, int
 
 }  // namespace
 
-Prefill::Prefill(const ModelSpec& spec, int sparse_chunk_tokens) {
-  if (sparse_chunk_tokens > 0) sparse_.emplace(spec, sparse_chunk_tokens);
+Prefill::Prefill(const ModelSpec& spec, PrefillKernels kernels, int sparse_chunk_tokens)
+    : gemm_(kernels == PrefillKernels::kPortable ? gemm::GemmKernel::kPortable
+                                                 : gemm::GemmKernel::kFastest),
+      dense_(attention_kernel(kernels)) {
+  if (sparse_chunk_tokens > 0) {
+    sparse_.emplace(spec, sparse_chunk_tokens, attention_kernel(kernels));
+  }
 }
 
 void Prefill::enqueue(const Model& model, const Sequence& sequence, int tokens,

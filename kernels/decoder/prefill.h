@@ -18,11 +18,14 @@ struct PrefillControl {
   std::function<void(int layers_done)> on_layer;
 };
 
+/// kPortable: those that run everywhere, also where faster ones exist; for tests.
+enum class PrefillKernels { kFastest, kPortable };
+
 /// The kernels of prefill, chosen for the device that was current when it was made.
 class Prefill {
  public:
   /// @param sparse_chunk_tokens longest sparse chunk; 0: all prefill is dense.
-  Prefill(const ModelSpec& spec, int sparse_chunk_tokens);
+  Prefill(const ModelSpec& spec, PrefillKernels kernels, int sparse_chunk_tokens);
 
   /// Enqueues `tokens` tokens: their ids in `workspace.host_token_ids()`, their position in
   /// `workspace.host_step()`, room for them reserved. Leaves the residual stream in

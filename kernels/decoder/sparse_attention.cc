@@ -43,8 +43,12 @@ SelectionSizes selection_sizes(const ModelSpec& spec, int chunk_tokens, int cont
   return sizes;
 }
 
-SparseAttention::SparseAttention(const ModelSpec& spec, int chunk_tokens)
-    : attention_(spec.num_heads * attention::selection_tiles(chunk_tokens)) {}
+SparseAttention::SparseAttention(const ModelSpec& spec, int chunk_tokens,
+                                 attention::PrefillKernel kernel)
+    : attention_(spec.num_heads * attention::selection_tiles(chunk_tokens), kernel),
+      selection_kernels_(kernel == attention::PrefillKernel::kPortable
+                             ? attention::SelectionKernels::kPortable
+                             : attention::SelectionKernels::kFastest) {}
 
 void SparseAttention::run(const attention::DensePrefillParams& dense, const SparseRequest& request,
                           const SelectionPlace& place, cudaStream_t stream) {
@@ -71,7 +75,7 @@ void SparseAttention::run(const attention::DensePrefillParams& dense, const Spar
 const attention::BlockSelector& SparseAttention::selector(const SelectionSettings& settings) {
   if (!selector_ || !same(selector_->settings(), settings)) {
     selector_.reset();
-    selector_.emplace(settings);
+    selector_.emplace(settings, selection_kernels_);
   }
   return *selector_;
 }

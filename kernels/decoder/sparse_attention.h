@@ -49,7 +49,7 @@ struct SelectionPlace {
 /// The kernels, for the device that was current when it was made. One stream at a time.
 class SparseAttention {
  public:
-  SparseAttention(const ModelSpec& spec, int chunk_tokens);
+  SparseAttention(const ModelSpec& spec, int chunk_tokens, attention::PrefillKernel kernel);
 
   /// Enqueues one layer: `dense` is the same call without a selection.
   void run(const attention::DensePrefillParams& dense, const SparseRequest& request,
@@ -59,6 +59,7 @@ class SparseAttention {
   const attention::BlockSelector& selector(const attention::SelectionSettings& settings);
 
   attention::SparsePrefill attention_;
+  attention::SelectionKernels selection_kernels_;
   std::optional<attention::BlockSelector> selector_;  // of the last settings
 };
 

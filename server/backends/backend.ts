@@ -87,6 +87,8 @@ export interface LoadRequest {
   /** How many times longer than the trained context YaRN may make it, where `contextTokens` needs that. */
   yarnFactor?: number;
   cpuThreads: number;
+  /** The NVIDIA GPU to use, as its driver counts from 0; absent: the first that can be used. */
+  gpu?: number;
   /** MatMul accuracy of the CPU backend: 0 keeps activations in fp32, 4 rounds them to int8 blocks. */
   matmulAccuracy?: 0 | 4;
 }

@@ -15,6 +15,7 @@ import type {
   WarmRequest,
 } from './generation';
 import { runGeneration } from './generation-loop';
+import { IdleTimer } from './idle-timer';
 import { type LoadDefaults, ResidentModel } from './resident-model';
 import { Scheduler } from './scheduler';
 import type { Sequence } from './sequence';
@@ -24,6 +25,8 @@ export interface EngineDependencies {
   backends: BackendProvider;
   defaults: LoadDefaults;
   onStatus: (status: EngineStatus) => void;
+  /** The device is let go, with the model on it, when nothing was asked for so long; absent or 0: never. */
+  idleUnloadMs?: number;
 }
 
 /**
@@ -35,8 +38,10 @@ export class Engine {
   private readonly resident: ResidentModel;
   private readonly board: EngineStatusBoard;
   private readonly backends: BackendProvider;
+  private readonly idle: IdleTimer;
 
-  constructor({ backends, defaults, onStatus }: EngineDependencies) {
+  constructor({ backends, defaults, onStatus, idleUnloadMs = 0 }: EngineDependencies) {
+    this.idle = new IdleTimer(idleUnloadMs, () => void this.unload());
     this.backends = backends;
     this.resident = new ResidentModel(backends, defaults);
     this.board = new EngineStatusBoard(onStatus);
@@ -79,6 +84,7 @@ export class Engine {
     signal: AbortSignal,
   ): Promise<GenerationResult> {
     const { clock } = request;
+    this.idle.begin();
     const ticket = this.scheduler.enqueue((ahead) => onEvent({ kind: 'queued', ahead }));
     this.board.queued(this.scheduler.waiting);
     const model = ticket.granted.then(async () => {
@@ -117,6 +123,7 @@ export class Engine {
     onProgress: (progress: WarmProgress) => void,
     signal: AbortSignal,
   ): Promise<void> {
+    this.idle.begin();
     const ticket = this.scheduler.enqueueBackground();
     const ending = AbortSignal.any([signal, ticket.preempted]);
     try {
@@ -126,10 +133,12 @@ export class Engine {
       await this.runWarming(request, loaded, onProgress, ending);
     } finally {
       ticket.release();
+      this.idle.end();
     }
   }
 
   async dispose(): Promise<void> {
+    this.idle.dispose();
     await this.backends.dispose();
   }
 
@@ -152,6 +161,19 @@ export class Engine {
     } catch (error) {
       if (!(error instanceof CancelledError)) await this.recover(sequence, error);
       throw error;
+    }
+  }
+
+  /** In its turn like a question, so that none runs meanwhile; one that comes then starts the device anew. */
+  private async unload(): Promise<void> {
+    const ticket = this.scheduler.enqueue(() => undefined);
+    await ticket.granted;
+    try {
+      await this.resident.release();
+      this.board.holdsNothing();
+      this.board.moveTo('idle');
+    } finally {
+      ticket.release();
     }
   }
 
@@ -240,6 +262,7 @@ export class Engine {
   private giveBack(ticket: { isGranted: boolean; release(): void }, model: Promise<unknown>): void {
     const release = (): void => {
       ticket.release();
+      this.idle.end();
       this.board.queued(this.scheduler.waiting);
     };
     if (ticket.isGranted) void Promise.allSettled([model]).then(release);

@@ -18,6 +18,7 @@ import type { Sequence } from './sequence';
 export interface LoadDefaults {
   cacheDir: string;
   cpuThreads: number;
+  gpu?: number;
 }
 
 interface Loaded {
@@ -111,6 +112,13 @@ export class ResidentModel {
         { cause: error },
       );
     }
+  }
+
+  /** Lets go of the device with all that is on it; the next load starts anew. */
+  async release(): Promise<void> {
+    this.loaded = undefined;
+    this.acquired = undefined;
+    await this.backends.release();
   }
 
   private requestFor(settings: EngineSettings): LoadRequest {

@@ -99,4 +99,6 @@ export const initializationOptions: z.ZodType<InitializationOptions> = z.object(
   protocolVersion: z.int(),
   cacheDir: z.string().min(1),
   cpuThreads: count,
+  gpu: count.exactOptional(),
+  idleUnloadMinutes: z.number().min(0).exactOptional(),
 });

@@ -12,6 +12,8 @@ export interface AskCommand {
   options: AskOptions;
   /** Twice: with sample attention, then with dense. */
   compare: boolean;
+  /** As the driver counts; absent: the first that can be used. */
+  gpu?: number;
   json: boolean;
   verbose: boolean;
 }
@@ -30,6 +32,7 @@ const OPTIONS = {
   attention: { type: 'string' },
   quality: { type: 'string' },
   device: { type: 'string' },
+  gpu: { type: 'string' },
   context: { type: 'string' },
   'max-tokens': { type: 'string' },
   compare: { type: 'boolean' },
@@ -99,6 +102,7 @@ function askCommand(values: Values, words: string[], cwd: string): AskCommand {
       }),
     },
     compare: values.compare ?? false,
+    ...(values.gpu !== undefined && { gpu: gpuNumber(values.gpu) }),
     json: values.json ?? false,
     verbose: values.verbose ?? false,
   };
@@ -131,6 +135,12 @@ function oneOf<Choice extends string>(flag: string, value: string, choices: read
   if (choice === undefined)
     throw new UsageError(`${flag} must be one of ${choices.join(', ')}, not "${value}".`);
   return choice;
+}
+
+function gpuNumber(value: string): number {
+  if (!/^\d{1,2}$/.test(value))
+    throw new UsageError(`--gpu must be the number of a GPU, counted from 0, not "${value}".`);
+  return Number(value);
 }
 
 function tokenCount(flag: string, value: string): number {

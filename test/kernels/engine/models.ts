@@ -25,6 +25,7 @@ export async function readModelFile(path: string, contextTokens = 1): Promise<Mo
 
 export interface LoadOptions {
   weights?: CudaWeights;
+  kernels?: 'portable';
   contextTokens?: number;
   chunkTokens?: number;
   pooledKeys?: PooledKeys;
@@ -34,13 +35,26 @@ export interface LoadOptions {
 export async function withModel<T>(
   addon: CudaAddon,
   file: ModelFile,
-  { weights, contextTokens = file.spec.trainedContextTokens, chunkTokens = 8192, pooledKeys }: LoadOptions,
+  {
+    weights,
+    kernels,
+    contextTokens = file.spec.trainedContextTokens,
+    chunkTokens = 8192,
+    pooledKeys,
+  }: LoadOptions,
   use: (engine: CudaEngine, fittingTokens: number) => Promise<T>,
 ): Promise<T> {
   const engine = new addon.Engine(0);
   try {
     const { fittingTokens } = await engine.load(
-      { ...file, contextTokens, chunkTokens, ...(weights && { weights }), ...(pooledKeys && { pooledKeys }) },
+      {
+        ...file,
+        contextTokens,
+        chunkTokens,
+        ...(weights && { weights }),
+        ...(kernels && { kernels }),
+        ...(pooledKeys && { pooledKeys }),
+      },
       () => undefined,
     );
     return await use(engine, fittingTokens);

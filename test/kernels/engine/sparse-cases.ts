@@ -25,9 +25,13 @@ const CONTEXT = 1024;
 /** Sparse prefill through the addon, on tiny random models. */
 export function sparseCases(addon: CudaAddon, fixtures: string): Case[] {
   const names = ['llama-tied-q4k-q6k', 'qwen2-tied-mixed', 'qwen3-untied-f16'];
-  const cases = names.map((name): Case => {
+  const runs = names.flatMap((name) => [
+    { name, kernels: {} },
+    { name, kernels: { kernels: 'portable' as const } },
+  ]);
+  const cases = runs.map(({ name, kernels }): Case => {
     return [
-      `sparse ${name}`,
+      `sparse ${name} ${kernels.kernels ?? 'fastest'}`,
       async () => {
         const file = await readModelFile(path.join(fixtures, `${name}.gguf`));
         const golden = readJson(path.join(fixtures, `${name}.json`)) as TinyGolden;
@@ -36,7 +40,7 @@ export function sparseCases(addon: CudaAddon, fixtures: string): Case[] {
           { length: 960 },
           (_, i) => golden.tokens[(i * 7) % golden.tokens.length] ?? 0,
         );
-        const options = { contextTokens: CONTEXT, pooledKeys: 4 } as const;
+        const options = { contextTokens: CONTEXT, pooledKeys: 4, ...kernels } as const;
         return withModel(addon, file, options, (engine) => sparse(engine, tokens, golden.bf16RmsError));
       },
     ];

@@ -68,6 +68,18 @@ suite('HostSupervisor', () => {
     assert.equal(await line, 'Content-Length: not a header of ours');
   });
 
+  test('a release ends the process, tells nobody of a crash, and the next call starts another', async () => {
+    const { supervisor, states } = setup('good');
+    const first = await supervisor.acquire();
+    const pid = await first.openSequence(OPEN);
+    await supervisor.release();
+    assert.throws(() => process.kill(pid, 0), { code: 'ESRCH' });
+    assert.equal(supervisor.isAlive(first), false);
+    const second = await supervisor.acquire();
+    assert.notEqual(await second.openSequence(OPEN), pid);
+    assert.deepEqual(states, []);
+  });
+
   test('a kill fails the calls in flight, and the process is started again at once', async () => {
     const { supervisor, states } = setup('good');
     const first = await supervisor.acquire();

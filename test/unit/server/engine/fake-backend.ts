@@ -212,6 +212,7 @@ export const FAKE_TEXT: TokenText = {
 /** Hands out backends; a crashed one is replaced by the next. */
 export class FakeProvider implements BackendProvider {
   started = 1;
+  released = 0;
 
   constructor(
     public backend: FakeBackend,
@@ -235,6 +236,13 @@ export class FakeProvider implements BackendProvider {
     this.backend = new FakeBackend({ ...this.backend.script, before: () => undefined });
     this.started++;
     return new LongviewError('engineCrashed', 'The engine was killed.', 'Ask again.');
+  }
+
+  async release(): Promise<void> {
+    this.released++;
+    await this.backend.dispose();
+    this.backend = new FakeBackend(this.backend.script);
+    this.started++;
   }
 
   dispose(): Promise<void> {

@@ -172,6 +172,8 @@ suite('initialize', () => {
 
   test('takes good options', () => {
     assert.deepEqual(checkInitializationOptions(GOOD), GOOD);
+    const more = { ...GOOD, gpu: 1, idleUnloadMinutes: 0.5 };
+    assert.deepEqual(checkInitializationOptions(more), more);
   });
 
   test('refuses another version of the protocol in words', () => {
@@ -184,5 +186,6 @@ suite('initialize', () => {
   test('refuses options that are missing or wrong', () => {
     assert.throws(() => checkInitializationOptions(undefined), { code: 'badRequest' });
     assert.throws(() => checkInitializationOptions({ ...GOOD, cpuThreads: -1 }), /cpuThreads/);
+    assert.throws(() => checkInitializationOptions({ ...GOOD, gpu: 0.5 }), /gpu/);
   });
 });

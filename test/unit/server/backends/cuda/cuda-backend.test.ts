@@ -124,6 +124,9 @@ suite('CUDA backend', () => {
     const failure = { code: 'outOfMemory', message: 'weights 9 GB do not fit', fittingTokens: 640 };
     engine.load = () => Promise.reject(Object.assign(new Error(failure.message), failure));
     await rejectsWith(load(), 'outOfMemory', /^Weights 9 GB do not fit\.$/, /at most 640 tokens/);
+    await assert.rejects(load(), {
+      details: { device: 'NVIDIA Fake', model: 'qwen2-tied-mixed', fittingTokens: 640 },
+    });
   });
 
   test('translates what the addon throws', async () => {
