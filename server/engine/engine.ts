@@ -39,6 +39,7 @@ export class Engine {
   private readonly board: EngineStatusBoard;
   private readonly backends: BackendProvider;
   private readonly idle: IdleTimer;
+  private resting = false;
 
   constructor({ backends, defaults, onStatus, idleUnloadMs = 0 }: EngineDependencies) {
     this.idle = new IdleTimer(idleUnloadMs, () => void this.unload());
@@ -49,6 +50,11 @@ export class Engine {
 
   get status(): EngineStatus {
     return this.board.current;
+  }
+
+  /** True once the device was let go because nothing was asked, until something is: no time to compute ahead. */
+  get isResting(): boolean {
+    return this.resting;
   }
 
   /** The device that `choice` comes to here; decides the default model and context. */
@@ -85,6 +91,7 @@ export class Engine {
   ): Promise<GenerationResult> {
     const { clock } = request;
     this.idle.begin();
+    this.resting = false;
     const ticket = this.scheduler.enqueue((ahead) => onEvent({ kind: 'queued', ahead }));
     this.board.queued(this.scheduler.waiting);
     const model = ticket.granted.then(async () => {
@@ -123,7 +130,6 @@ export class Engine {
     onProgress: (progress: WarmProgress) => void,
     signal: AbortSignal,
   ): Promise<void> {
-    this.idle.begin();
     const ticket = this.scheduler.enqueueBackground();
     const ending = AbortSignal.any([signal, ticket.preempted]);
     try {
@@ -133,7 +139,8 @@ export class Engine {
       await this.runWarming(request, loaded, onProgress, ending);
     } finally {
       ticket.release();
-      this.idle.end();
+      // Warming is not asking: it neither stops the clock nor sets it back.
+      this.idle.start();
     }
   }
 
@@ -169,6 +176,7 @@ export class Engine {
     const ticket = this.scheduler.enqueue(() => undefined);
     await ticket.granted;
     try {
+      this.resting = true;
       await this.resident.release();
       this.board.holdsNothing();
       this.board.moveTo('idle');

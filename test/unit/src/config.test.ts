@@ -21,8 +21,8 @@ suite('settings', () => {
       topK: 0,
       exclude: [],
       cpuThreads: 0,
-      warmPrefix: true,
       idleUnloadMinutes: 15,
+      warmPrefix: true,
       statusBarVisible: true,
     });
   });
