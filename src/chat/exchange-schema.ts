@@ -133,4 +133,5 @@ export const exchangeSchema = z.object({
   record: z.exactOptional(record),
   failure: z.exactOptional(failure),
   truncated: z.exactOptional(z.boolean()),
+  baseline: z.exactOptional(z.object({ id: z.string(), answer: z.string(), record })),
 }) satisfies z.ZodMiniType<ChatExchange>;

@@ -10,6 +10,8 @@ export interface AskCommand {
   repo: string;
   question: string;
   options: AskOptions;
+  /** Twice: with sample attention, then with dense. */
+  compare: boolean;
   /** As the driver counts; absent: the first that can be used. */
   gpu?: number;
   json: boolean;
@@ -33,6 +35,7 @@ const OPTIONS = {
   gpu: { type: 'string' },
   context: { type: 'string' },
   'max-tokens': { type: 'string' },
+  compare: { type: 'boolean' },
   json: { type: 'boolean' },
   verbose: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
@@ -77,6 +80,8 @@ function parse(argv: readonly string[]) {
 function askCommand(values: Values, words: string[], cwd: string): AskCommand {
   const question = words.join(' ').trim();
   if (question === '') throw new UsageError('There is no question: longview ask "What does this do?"');
+  if (values.compare && values.attention !== undefined)
+    throw new UsageError('--compare asks with both kinds of attention; leave --attention out.');
   // The defaults of the extension's settings hold here too.
   const options = askOptionsOf(readSettings({ get: () => undefined }).settings);
   return {
@@ -96,6 +101,7 @@ function askCommand(values: Values, words: string[], cwd: string): AskCommand {
         maxAnswerTokens: tokenCount('--max-tokens', values['max-tokens']),
       }),
     },
+    compare: values.compare ?? false,
     ...(values.gpu !== undefined && { gpu: gpuNumber(values.gpu) }),
     json: values.json ?? false,
     verbose: values.verbose ?? false,

@@ -15,6 +15,7 @@ Options of ask
   --gpu N             which NVIDIA GPU, counted from 0; default: the first that can be used
   --context N         tokens of prompt and answer together
   --max-tokens N      tokens of the answer at most
+  --compare           ask twice, with sample and with dense attention, and show both
   --json              one JSON object on stdout instead of text
   --verbose           what the server logs, on stderr
 

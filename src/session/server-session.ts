@@ -59,10 +59,15 @@ export class ServerSession implements AnswerService {
     return this.latestStatus;
   }
 
-  async ask(question: Question, onEvent: (event: AskEvent) => void, signal: AbortSignal): Promise<AskResult> {
+  async ask(
+    { attention, ...question }: Question,
+    onEvent: (event: AskEvent) => void,
+    signal: AbortSignal,
+  ): Promise<AskResult> {
     const { connection, files } = await this.running();
     await files.flush();
-    return connection.request(Ask, { ...question, options: this.options() }, { onEvent, signal });
+    const options = { ...this.options(), ...(attention && { attention }) };
+    return connection.request(Ask, { ...question, options }, { onEvent, signal });
   }
 
   async listModels(): Promise<ModelInfo[]> {

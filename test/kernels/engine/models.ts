@@ -1,4 +1,5 @@
 import fs from 'node:fs';
+import type { PooledKeys } from '../../../server/backends/backend';
 import type { CudaAddon, CudaEngine, CudaTensor, CudaWeights } from '../../../server/backends/cuda/addon';
 import { tensorsOf } from '../../../server/backends/cuda/tensors';
 import type { ModelSpec } from '../../../server/models/model-spec';
@@ -27,19 +28,33 @@ export interface LoadOptions {
   kernels?: 'portable';
   contextTokens?: number;
   chunkTokens?: number;
+  pooledKeys?: PooledKeys;
 }
 
 /** Loads a model on the first GPU, hands it to `use` and frees everything. */
 export async function withModel<T>(
   addon: CudaAddon,
   file: ModelFile,
-  { weights, kernels, contextTokens = file.spec.trainedContextTokens, chunkTokens = 8192 }: LoadOptions,
+  {
+    weights,
+    kernels,
+    contextTokens = file.spec.trainedContextTokens,
+    chunkTokens = 8192,
+    pooledKeys,
+  }: LoadOptions,
   use: (engine: CudaEngine, fittingTokens: number) => Promise<T>,
 ): Promise<T> {
   const engine = new addon.Engine(0);
   try {
     const { fittingTokens } = await engine.load(
-      { ...file, contextTokens, chunkTokens, ...(weights && { weights }), ...(kernels && { kernels }) },
+      {
+        ...file,
+        contextTokens,
+        chunkTokens,
+        ...(weights && { weights }),
+        ...(kernels && { kernels }),
+        ...(pooledKeys && { pooledKeys }),
+      },
       () => undefined,
     );
     return await use(engine, fittingTokens);
