@@ -24,7 +24,13 @@ export type ModelsCommand =
   /** `path` is absolute. */
   | { kind: 'models'; action: 'import'; path: string; verbose: boolean };
 
-export type Command = { kind: 'help' } | { kind: 'version' } | AskCommand | ModelsCommand;
+export interface CacheCommand {
+  kind: 'cache';
+  action: 'purge';
+  verbose: boolean;
+}
+
+export type Command = { kind: 'help' } | { kind: 'version' } | AskCommand | ModelsCommand | CacheCommand;
 
 const OPTIONS = {
   repo: { type: 'string' },
@@ -62,8 +68,10 @@ export function parseCommand(argv: readonly string[], cwd: string): Command {
       return askCommand(values, rest, cwd);
     case 'models':
       return modelsCommand(rest, cwd, values.verbose ?? false);
+    case 'cache':
+      return cacheCommand(rest, values.verbose ?? false);
     default:
-      throw new UsageError(`There is no command "${name}"; the commands are ask and models.`);
+      throw new UsageError(`There is no command "${name}"; the commands are ask, models and cache.`);
   }
 }
 
@@ -123,6 +131,12 @@ function modelsCommand([action = 'list', ...rest]: string[], cwd: string, verbos
     default:
       throw new UsageError(`"models ${action}" does not exist; there are list, download and import.`);
   }
+}
+
+function cacheCommand([action, extra]: string[], verbose: boolean): CacheCommand {
+  if (action !== 'purge') throw new UsageError('What about the cache? longview cache purge');
+  if (extra !== undefined) throw new UsageError(`"${extra}" is one argument too many.`);
+  return { kind: 'cache', action, verbose };
 }
 
 /** An id stays as it is; what looks like a file becomes an absolute path. */

@@ -5,6 +5,7 @@ Usage
   longview models [list]
   longview models download ID
   longview models import PATH      a GGUF file of a known model, for machines without a network
+  longview cache purge             removes what was computed of repositories: it holds source text
 
 Options of ask
   --repo DIR          the repository; default: the current folder

@@ -11,6 +11,7 @@ export type CommandId =
   | 'showTtftDetails'
   | 'compareWithDense'
   | 'restartEngine'
+  | 'purgePrefixCache'
   | 'diagnose'
   | 'showLog';
 
