@@ -10,7 +10,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import type { AskOptions } from '../../protocol';
+import { type AskOptions, engineText } from '../../protocol';
 import { type BenchRecord, type BenchRow, commitUnderTest, spreadOf, writeRecord } from '../record';
 import { ANSWER_TOKENS, type Answered, BenchServer, type Question } from './bench-server';
 import { DEFAULT_CORPUS, writeCorpus } from './corpus';
@@ -90,9 +90,10 @@ function testEngine({ serverPath }: Setting): void {
   process.stdout.write(execFileSync(process.execPath, test, { encoding: 'utf8' }));
 }
 
-async function measureSize(size: string, setting: Setting): Promise<Measured> {
+/** Answers to prompts of one length, after one that warms up. */
+function askCopies(size: string, setting: Setting): Promise<Answered[]> {
   const contextTokens = 1000 * Number.parseInt(size, 10) + ANSWER_TOKENS;
-  const answers = await withServer(setting, async (server) => {
+  return withServer(setting, async (server) => {
     const all: Answered[] = [];
     // The first warms up. Each has a context of its own, and so a load of its own: nothing is cached, not even the
     // instructions that every prompt starts with.
@@ -103,12 +104,29 @@ async function measureSize(size: string, setting: Setting): Promise<Measured> {
     }
     return all.slice(1);
   });
+}
+
+/** Our own engine with dense attention, on the same prompts. */
+async function ownDense(size: string, setting: Setting): Promise<PeerTime> {
+  const answers = await askCopies(size, { ...setting, attention: 'dense' });
+  const seconds = answers.map(({ record: { stagesMs } }) => (stagesMs.prefill + stagesMs.firstToken) / 1000);
+  const checksums = answers.map(({ checksum }) => checksum).join(' ');
+  return {
+    peer: 'dense, same engine',
+    seconds: spreadOf(seconds).median,
+    note: `dense answers ${checksums}`,
+  };
+}
+
+async function measureSize(size: string, setting: Setting): Promise<Measured> {
+  const answers = await askCopies(size, setting);
   const { attention } = setting;
   const records = answers.map(({ record }) => record);
   const promptTokens = records[0]?.promptTokens ?? 0;
   const note = [
     `prompts of ${records.map((record) => record.promptTokens).join(', ')} tokens`,
     `${Math.max(...records.map(({ cachedTokens }) => cachedTokens))} cached`,
+    ...records.slice(0, 1).map(engineText),
     ...new Set(records.flatMap(({ notices }) => notices)),
     `answers ${answers.map(({ checksum }) => checksum).join(' ')}`,
   ].join('; ');
@@ -123,7 +141,7 @@ async function measureSize(size: string, setting: Setting): Promise<Measured> {
     'from the packed prompt to the first token, model loaded',
   );
   const rows = [
-    attention === 'dense' ? beside(ttft, denseLimit(promptTokens)) : ttft,
+    beside(ttft, attention === 'dense' ? denseLimit(promptTokens) : await ownDense(size, setting)),
     row(
       `ttft.question.${attention}.${size}`,
       's',

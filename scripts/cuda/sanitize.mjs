@@ -5,6 +5,7 @@
 //     --seconds      of each run at most; default: 600
 // Needs a GPU and NVIDIA's compute-sanitizer, of a CUDA toolkit.
 import { spawnSync } from 'node:child_process';
+import fs from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 
@@ -26,8 +27,12 @@ const { values } = parseArgs({
 });
 const built = (name) => path.resolve(values.build, name);
 const PROGRAMS = {
-  attention: () => [built('longview_attention_device_test')],
-  gemm: () => [built('longview_gemm_device_test')],
+  ...Object.fromEntries(
+    fs
+      .readdirSync(values.build)
+      .filter((name) => /^longview_\w+_device_test$/.test(name))
+      .map((name) => [name.slice('longview_'.length), () => [built(name)]]),
+  ),
   engine: (tool) => [
     process.execPath,
     path.resolve(values['engine-test']),

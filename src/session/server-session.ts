@@ -62,11 +62,16 @@ export class ServerSession implements AnswerService {
     return this.latestStatus;
   }
 
-  async ask(question: Question, onEvent: (event: AskEvent) => void, signal: AbortSignal): Promise<AskResult> {
+  async ask(
+    { attention, ...question }: Question,
+    onEvent: (event: AskEvent) => void,
+    signal: AbortSignal,
+  ): Promise<AskResult> {
     const { connection, files } = await this.running();
     await files.flush();
+    const options = { ...this.options(), ...(attention && { attention }) };
     const openEditor = this.openEditor();
-    const asked = { ...question, ...(openEditor !== undefined && { openEditor }), options: this.options() };
+    const asked = { ...question, ...(openEditor !== undefined && { openEditor }), options };
     return connection.request(Ask, asked, { onEvent, signal });
   }
 

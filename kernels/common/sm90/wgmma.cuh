@@ -68,6 +68,7 @@ struct Wgmma;
 #define LONGVIEW_ACC_16(d, i) \
   LONGVIEW_ACC_4(d, i), LONGVIEW_ACC_4(d, i + 4), LONGVIEW_ACC_4(d, i + 8), LONGVIEW_ACC_4(d, i + 12)
 #define LONGVIEW_ACC_32(d) LONGVIEW_ACC_16(d, 0), LONGVIEW_ACC_16(d, 16)
+#define LONGVIEW_ACC_40(d) LONGVIEW_ACC_32(d), LONGVIEW_ACC_4(d, 32), LONGVIEW_ACC_4(d, 36)
 #define LONGVIEW_ACC_64(d) LONGVIEW_ACC_32(d), LONGVIEW_ACC_16(d, 32), LONGVIEW_ACC_16(d, 48)
 #define LONGVIEW_ACC_80(d) LONGVIEW_ACC_64(d), LONGVIEW_ACC_16(d, 64)
 #define LONGVIEW_ACC_96(d) LONGVIEW_ACC_80(d), LONGVIEW_ACC_16(d, 80)
@@ -76,6 +77,7 @@ struct Wgmma;
 #define LONGVIEW_REGS_32 \
   "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15" ", " \
   "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31"
+#define LONGVIEW_REGS_40 LONGVIEW_REGS_32 ", %32, %33, %34, %35, %36, %37, %38, %39"
 #define LONGVIEW_REGS_64 LONGVIEW_REGS_32 ", " \
   "%32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47" ", " \
   "%48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63"
@@ -115,6 +117,7 @@ struct Wgmma;
   };
 
 LONGVIEW_WGMMA(64, 32, "%32", "%33", "%34", "%35", "%36", "%37")
+LONGVIEW_WGMMA(80, 40, "%40", "%41", "%42", "%43", "%44", "%45")
 LONGVIEW_WGMMA(128, 64, "%64", "%65", "%66", "%67", "%68", "%69")
 LONGVIEW_WGMMA(160, 80, "%80", "%81", "%82", "%83", "%84", "%85")
 LONGVIEW_WGMMA(192, 96, "%96", "%97", "%98", "%99", "%100", "%101")
@@ -149,11 +152,13 @@ LONGVIEW_WGMMA_E4M3(256, 128, "%128", "%129", "%130")
 #undef LONGVIEW_ACC_4
 #undef LONGVIEW_ACC_16
 #undef LONGVIEW_ACC_32
+#undef LONGVIEW_ACC_40
 #undef LONGVIEW_ACC_64
 #undef LONGVIEW_ACC_80
 #undef LONGVIEW_ACC_96
 #undef LONGVIEW_ACC_128
 #undef LONGVIEW_REGS_32
+#undef LONGVIEW_REGS_40
 #undef LONGVIEW_REGS_64
 #undef LONGVIEW_REGS_80
 #undef LONGVIEW_REGS_96
