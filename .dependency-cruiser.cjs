@@ -61,7 +61,7 @@ module.exports = {
       engine: ['tokenizer/', 'backends/backend.ts'],
       'engine-host': ['backends/', 'engine/backend-provider.ts'],
       backends: ['models/', 'tokenizer/'],
-      handlers: ['models/', 'tokenizer/', 'context/', 'engine/', 'connection.ts'],
+      handlers: ['models/', 'tokenizer/', 'context/', 'prompt/parts.ts', 'engine/', 'connection.ts'],
     }),
     ...rooms('src', {
       client: [],

@@ -23,6 +23,9 @@ export interface SamplingOptions {
   stop: string[];
 }
 
+/** The shortest context that a user may set. */
+export const LEAST_CONTEXT_TOKENS = 512;
+
 export interface AskOptions {
   /** Catalogue id or absolute path of a GGUF file; absent: the default of the device. */
   model?: string;
@@ -41,6 +44,8 @@ export interface AskParams extends StreamParams {
   /** Oldest first. */
   history: Turn[];
   attachments: Attachment[];
+  /** Display path of the file in front of the user, if one is. */
+  openEditor?: string;
   options: AskOptions;
 }
 
@@ -48,8 +53,8 @@ export interface IncludedFile {
   path: string;
   /** Exact tokens this file takes in the prompt, its header included. */
   tokens: number;
-  /** Why it is there: everything fits, ranked for the question, or attached by hand. */
-  reason: 'all' | 'ranked' | 'attached';
+  /** Why it is there: everything fits, part of the base of every prompt, ranked for the question, or attached by hand. */
+  reason: 'all' | 'base' | 'ranked' | 'attached';
 }
 
 export type ExclusionReason =
@@ -81,8 +86,17 @@ export interface InclusionReport {
   /** Tokens the prompt may have at most. */
   budgetTokens: number;
   promptTokens: number;
+  /**
+   * Files that were edited since the repository was read by the model: their text now stands behind it, marked as the
+   * one that holds, until it is read again.
+   */
+  newerVersions: string[];
+  /** Tokens of earlier turns. */
+  historyTokens: number;
   /** Earlier turns that no longer fit and were left out. */
   droppedTurns: number;
+  /** Earlier turns whose middle no longer fits and was left out. */
+  shortenedTurns: number;
 }
 
 export const EXCLUDED_LIST_LIMIT = 5000;

@@ -67,6 +67,13 @@ export function filesText({ included, totalFiles }: InclusionReport): string {
   return `${countText(included.length)} of ${countedText(totalFiles, 'file')}`;
 }
 
+/** `3,200 of 3,912 prompt tokens reused; read again from src/a.ts on, edited 3 s ago`. */
+export function cacheText({ promptTokens, cachedTokens, cacheSource, cacheMiss }: TtftRecord): string {
+  const source = { device: '', none: '', memory: ' from memory', disk: ' from disk' }[cacheSource];
+  const reused = `${countText(cachedTokens)} of ${countedText(promptTokens, 'prompt token')} reused${source}`;
+  return cacheMiss === undefined ? reused : `${reused}; ${cacheMiss}`;
+}
+
 /** `CPU (2 threads), onnx, dense attention`; `NVIDIA H200, cuda, sample attention (balanced, 6.9% of the keys)`. */
 export function engineText({ device, backend, attention, sparse }: TtftRecord): string {
   const how = sparse ? ` (${sparse.quality}, ${(sparse.density * 100).toFixed(1)}% of the keys)` : '';
@@ -89,7 +96,7 @@ export function exclusionText(reason: ExclusionReason): string {
   return EXCLUSION_WORDS[reason];
 }
 
-/** `374 left out: 300 no room, 74 binary`; empty when every file is included. */
+/** `374 left out: 300 no room, 74 binary`, `24 left out: no room`; empty when every file is included. */
 export function leftOutText({ excludedByReason }: InclusionReport): string {
   const counts = Object.entries(excludedByReason) as [ExclusionReason, number][];
   const total = counts.reduce((sum, [, count]) => sum + count, 0);
@@ -97,6 +104,6 @@ export function leftOutText({ excludedByReason }: InclusionReport): string {
   const parts = counts
     .filter(([, count]) => count > 0)
     .sort(([, a], [, b]) => b - a)
-    .map(([reason, count]) => `${countText(count)} ${exclusionText(reason)}`);
+    .map(([reason, count]) => (count === total ? '' : `${countText(count)} `) + exclusionText(reason));
   return `${countText(total)} left out: ${parts.join(', ')}`;
 }

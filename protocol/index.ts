@@ -7,4 +7,5 @@ export * from './metrics';
 export * from './models';
 export * from './spec';
 export * from './status';
+export * from './warm';
 export * from './workspace';

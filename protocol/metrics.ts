@@ -40,6 +40,10 @@ export interface TtftRecord {
   promptTokens: number;
   /** Prompt tokens whose KV was reused instead of computed. */
   cachedTokens: number;
+  /** Where the last reused token came from: the device, or a stored copy. */
+  cacheSource: 'device' | 'memory' | 'disk' | 'none';
+  /** Why a part of the repository was read again, in words; absent when only what belongs to the question was. */
+  cacheMiss?: string;
   answerTokens: number;
   /** Tokens a second after the first one; 0 for answers of one token. */
   decodeTokensPerSecond: number;

@@ -1,5 +1,6 @@
 import type { BackendKind } from './metrics';
 import { notification, request } from './spec';
+import type { WarmStatus } from './warm';
 
 export type EngineState = 'idle' | 'starting' | 'loading' | 'ready' | 'busy' | 'restarting' | 'failed';
 
@@ -11,6 +12,8 @@ export interface EngineStatus {
   device?: string;
   /** Questions waiting behind the one being answered. */
   queued: number;
+  /** Absent while nothing is computed ahead of questions. */
+  warm?: WarmStatus;
   /** Why it failed or restarts, in words, with what to do. */
   message?: string;
 }

@@ -10,8 +10,11 @@ import { HostSupervisor } from './engine-host/host-supervisor';
 import { RestartPolicy } from './engine-host/restart-policy';
 import { messageOf } from './errors';
 import { checkInitializationOptions, initializeResult } from './handlers/initialize';
+import { machinePressure } from './handlers/machine-pressure';
+import { PromptMemory } from './handlers/prompt-memory';
 import { createRoutes } from './handlers/routes';
 import { TokenTexts } from './handlers/token-texts';
+import { WarmPrefix } from './handlers/warm-prefix';
 import { CATALOGUE } from './models/catalogue';
 import { freeBytesIn } from './models/disk-space';
 import { ModelStore } from './models/model-store';
@@ -47,7 +50,7 @@ function main(): void {
 }
 
 function compose(connection: Connection, options: InitializationOptions, version: string) {
-  const { cacheDir, cpuThreads } = options;
+  const { cacheDir, cpuThreads, gpu, idleUnloadMinutes = 0 } = options;
   const log = (line: string): void => connection.console.info(line);
   const steadyClock = (): number => performance.now();
   const models = new ModelStore({
@@ -66,12 +69,27 @@ function compose(connection: Connection, options: InitializationOptions, version
   });
   const engine = new Engine({
     backends: supervisor,
-    defaults: { cacheDir, cpuThreads: cpuThreads === 0 ? availableParallelism() : cpuThreads },
+    defaults: {
+      cacheDir,
+      cpuThreads: cpuThreads === 0 ? availableParallelism() : cpuThreads,
+      ...(gpu !== undefined && { gpu }),
+    },
+    idleUnloadMs: idleUnloadMinutes * 60_000,
     onStatus: (status) => {
       connection
         .sendNotification(DidChangeEngineStatus.method, status)
         .catch((error: unknown) => log(`status was not sent: ${messageOf(error)}`));
     },
+  });
+  const prompts = new PromptMemory();
+  const warm = new WarmPrefix({
+    models,
+    context,
+    engine,
+    prompts,
+    pressure: machinePressure,
+    onStatus: (status) => engine.reportWarm(status),
+    log,
   });
   const texts = new TokenTexts(context);
   const routes: Route[] = createRoutes({
@@ -79,6 +97,8 @@ function compose(connection: Connection, options: InitializationOptions, version
     context,
     engine,
     tokenText: (model) => texts.of(model),
+    prompts,
+    warm,
     now: steadyClock,
     options,
     version,
@@ -86,7 +106,7 @@ function compose(connection: Connection, options: InitializationOptions, version
   return {
     routes,
     dispose: async () => {
-      await Promise.all([engine.dispose(), context.dispose()]);
+      await Promise.all([warm.dispose(), engine.dispose(), context.dispose()]);
     },
   };
 }

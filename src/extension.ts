@@ -9,6 +9,7 @@ import { downloadModel } from './commands/download-model';
 import { registerCommands } from './commands/register-commands';
 import { askOptionsOf, LiveSettings } from './config';
 import { ServerSession } from './session/server-session';
+import { WarmStart } from './session/warm-start';
 import { showSettingProblems } from './status/setting-problems';
 import { StatusItem } from './status/status-item';
 import { StatusPresenter } from './status/status-presenter';
@@ -31,6 +32,7 @@ export function activate(context: vscode.ExtensionContext): void {
     },
     () => askOptionsOf(settings.value),
     warn,
+    () => settings.value.warmPrefix,
   );
   const session = new ChatSession(server, new ConversationStore(context.workspaceState, warn), warn);
   const welcome = new WelcomeSource(
@@ -66,8 +68,14 @@ export function activate(context: vscode.ExtensionContext): void {
     diagnose,
     new StatusPresenter(new StatusItem('longview.showTtftDetails'), { session, server, welcome, settings }),
     settings.onDidChange('longview', () => welcome.refresh()),
+    new WarmStart(server, () => settings.value.warmPrefix && hasFolders(), warn),
+    settings.onDidChange('longview', () => void server.settingsChanged()),
     vscode.workspace.onDidChangeWorkspaceFolders(() => welcome.refresh()),
     vscode.window.registerWebviewViewProvider(CHAT_VIEW, view),
     registerCommands(commands, log),
   );
+}
+
+function hasFolders(): boolean {
+  return (vscode.workspace.workspaceFolders ?? []).length > 0;
 }

@@ -102,6 +102,9 @@ decoder::DecoderOptions decoder_options(const Napi::Object& request) {
   options.path = text_of(request, "path");
   options.context_tokens = integer_of(request, "contextTokens");
   options.chunk_tokens = integer_of(request, "chunkTokens");
+  if (request.Get("kernels").IsString() && text_of(request, "kernels") == "portable") {
+    options.kernels = decoder::PrefillKernels::kPortable;
+  }
   if (request.Get("weights").IsUndefined()) return options;
   options.form = text_of(request, "weights") == "stored" ? decoder::WeightForm::kAsStored
                                                          : decoder::WeightForm::kBf16;
@@ -123,6 +126,15 @@ int32_t integer_argument(const Napi::CallbackInfo& info, size_t index) {
     refuse(info.Env(), "argument " + std::to_string(index) + " is not a number");
   }
   return info[index].As<Napi::Number>().Int32Value();
+}
+
+std::vector<uint8_t> bytes_argument(const Napi::CallbackInfo& info, size_t index) {
+  if (!info[index].IsTypedArray() ||
+      info[index].As<Napi::TypedArray>().TypedArrayType() != napi_uint8_array) {
+    refuse(info.Env(), "argument " + std::to_string(index) + " is not a Uint8Array");
+  }
+  const Napi::Uint8Array bytes = info[index].As<Napi::Uint8Array>();
+  return {bytes.Data(), bytes.Data() + bytes.ElementLength()};
 }
 
 }  // namespace longview::addon

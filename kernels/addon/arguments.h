@@ -26,4 +26,6 @@ decoder::SamplingRequest sampling_request(const Napi::Object& sampling);
 
 int32_t integer_argument(const Napi::CallbackInfo& info, size_t index);
 
+std::vector<uint8_t> bytes_argument(const Napi::CallbackInfo& info, size_t index);
+
 }  // namespace longview::addon

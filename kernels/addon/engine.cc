@@ -10,6 +10,7 @@
 
 #include "addon/arguments.h"
 #include "common/cuda_error.h"
+#include "common/kv_block.h"
 
 namespace longview::addon {
 
@@ -37,6 +38,8 @@ MakeValue plan_value(const decoder::MemoryPlan& plan) {
     value.Set("weights", plan.form == decoder::WeightForm::kBf16 ? "bf16" : "stored");
     value.Set("weightBytes", static_cast<double>(plan.weight_bytes));
     value.Set("kvBytes", static_cast<double>(plan.kv_bytes));
+    value.Set("poolTokens", plan.kv_blocks * KV_BLOCK_TOKENS);
+    value.Set("kvBlockTokens", KV_BLOCK_TOKENS);
     value.Set("workspaceBytes", static_cast<double>(plan.workspace_bytes));
     value.Set("fittingTokens", plan.fitting_tokens);
     value.Set("description", decoder::describe(plan));
@@ -57,6 +60,9 @@ Napi::Function Engine::define(Napi::Env env) {
                       InstanceMethod<&Engine::decode>("decode"),
                       InstanceMethod<&Engine::rewind>("rewind"),
                       InstanceMethod<&Engine::close_sequence>("closeSequence"),
+                      InstanceMethod<&Engine::fork>("fork"),
+                      InstanceMethod<&Engine::export_kv>("exportKv"),
+                      InstanceMethod<&Engine::import_kv>("importKv"),
                       InstanceMethod<&Engine::logits>("logits"),
                       InstanceMethod<&Engine::cancel>("cancel"),
                       InstanceMethod<&Engine::dispose>("dispose")});
@@ -150,6 +156,39 @@ Napi::Value Engine::close_sequence(const Napi::CallbackInfo& info) {
   const int32_t sequence = integer_argument(info, 0);
   return run(info.Env(), [sequence](decoder::Decoder& decoder) {
     decoder.close_sequence(sequence);
+    return nothing();
+  });
+}
+
+Napi::Value Engine::fork(const Napi::CallbackInfo& info) {
+  const int32_t source = integer_argument(info, 0);
+  const int32_t length_tokens = integer_argument(info, 1);
+  const decoder::SamplingRequest sampling = sampling_request(info[2].As<Napi::Object>());
+  return run(info.Env(), [source, length_tokens, sampling](decoder::Decoder& decoder) -> MakeValue {
+    const decoder::SequenceId id = decoder.fork(source, length_tokens, sampling);
+    return [id](Napi::Env env) { return Napi::Number::New(env, id); };
+  });
+}
+
+Napi::Value Engine::export_kv(const Napi::CallbackInfo& info) {
+  const int32_t sequence = integer_argument(info, 0);
+  const int32_t start = integer_argument(info, 1);
+  const int32_t tokens = integer_argument(info, 2);
+  return run(info.Env(), [sequence, start, tokens](decoder::Decoder& decoder) -> MakeValue {
+    return [kv = decoder.export_kv(sequence, start, tokens)](Napi::Env env) {
+      Napi::Uint8Array array = Napi::Uint8Array::New(env, kv.size());
+      std::copy(kv.begin(), kv.end(), array.Data());
+      return array;
+    };
+  });
+}
+
+Napi::Value Engine::import_kv(const Napi::CallbackInfo& info) {
+  const int32_t sequence = integer_argument(info, 0);
+  const int32_t tokens = integer_argument(info, 1);
+  std::vector<uint8_t> kv = bytes_argument(info, 2);
+  return run(info.Env(), [sequence, tokens, kv = std::move(kv)](decoder::Decoder& decoder) {
+    decoder.import_kv(sequence, tokens, kv);
     return nothing();
   });
 }

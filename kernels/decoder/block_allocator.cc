@@ -8,7 +8,7 @@
 
 namespace longview::decoder {
 
-BlockAllocator::BlockAllocator(int blocks) : free_(blocks) {
+BlockAllocator::BlockAllocator(int blocks) : free_(blocks), holders_(blocks, 0) {
   std::iota(free_.begin(), free_.end(), 0);
 }
 
@@ -17,10 +17,14 @@ int32_t BlockAllocator::take() {
   std::pop_heap(free_.begin(), free_.end(), std::greater<int32_t>());
   const int32_t block = free_.back();
   free_.pop_back();
+  holders_[block] = 1;
   return block;
 }
 
+void BlockAllocator::share(int32_t block) { ++holders_[block]; }
+
 void BlockAllocator::give_back(int32_t block) {
+  if (--holders_[block] > 0) return;
   free_.push_back(block);
   std::push_heap(free_.begin(), free_.end(), std::greater<int32_t>());
 }

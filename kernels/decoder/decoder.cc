@@ -72,13 +72,14 @@ Decoder::Decoder(const ModelSpec& spec, const DecoderOptions& options, const Loa
                control.should_stop),
       pool_(spec_, plan_.kv_blocks),
       positions_(spec_.rope, pool_positions(plan_.context_tokens), stream_),
-      workspace_(spec_, prepared.sizes) {
+      workspace_(spec_, prepared.sizes),
+      prefill_(options.kernels) {
   warm_up();
 }
 
 SequenceId Decoder::open_sequence(const SamplingRequest& sampling) {
   const SequenceId id = next_id_++;
-  const auto [entry, is_new] = sequences_.try_emplace(id, pool_.allocator(), plan_.context_tokens);
+  const auto [entry, is_new] = sequences_.try_emplace(id, pool_, plan_.context_tokens);
   entry->second.start_sampling(clamped(sampling), stream_);
   return id;
 }
@@ -147,6 +148,48 @@ void Decoder::rewind(SequenceId id, int length_tokens, const SamplingRequest& sa
   sequence.start_sampling(clamped(sampling), stream_);
 }
 
+SequenceId Decoder::fork(SequenceId source, int length_tokens, const SamplingRequest& sampling) {
+  const Sequence& original = sequence(source);
+  if (length_tokens < 0 || length_tokens > original.length_tokens) {
+    throw std::invalid_argument("the first " + std::to_string(length_tokens) +
+                                " tokens of a sequence of " +
+                                std::to_string(original.length_tokens) + " cannot be shared");
+  }
+  const SequenceId id = open_sequence(sampling);
+  sequence(id).share(original, length_tokens, stream_);
+  return id;
+}
+
+std::vector<uint8_t> Decoder::export_kv(SequenceId id, int start, int tokens) {
+  const Sequence& sequence = this->sequence(id);
+  require_block(start, tokens);
+  if (start + tokens > sequence.length_tokens) {
+    throw std::invalid_argument("the KV of token " + std::to_string(start + tokens - 1) +
+                                " was asked for, in a sequence of " +
+                                std::to_string(sequence.length_tokens));
+  }
+  uint8_t* host = staging();
+  pool_.copy_to_host(sequence.block_of(start), tokens, host, stream_);
+  stream_.synchronize();
+  return {host, host + pool_.host_bytes(tokens)};
+}
+
+void Decoder::import_kv(SequenceId id, int tokens, const std::vector<uint8_t>& kv) {
+  Sequence& sequence = this->sequence(id);
+  require_block(sequence.length_tokens, tokens);
+  if (kv.size() != pool_.host_bytes(tokens)) {
+    throw std::invalid_argument(std::to_string(kv.size()) + " bytes are not the KV of " +
+                                std::to_string(tokens) + " tokens");
+  }
+  require_room(sequence, tokens);
+  sequence.reserve(sequence.length_tokens + tokens, stream_);
+  uint8_t* host = staging();
+  std::copy(kv.begin(), kv.end(), host);
+  pool_.copy_from_host(sequence.block_of(sequence.length_tokens), tokens, host, stream_);
+  stream_.synchronize();
+  sequence.length_tokens += tokens;
+}
+
 std::vector<float> Decoder::logits() const {
   std::vector<float> values(spec_.vocab_size);
   LONGVIEW_CUDA(cudaMemcpyAsync(values.data(), workspace_.logits(), values.size() * sizeof(float),
@@ -183,6 +226,17 @@ void Decoder::require_token(int32_t token) const {
   if (token >= 0 && token < spec_.vocab_size) return;
   throw std::invalid_argument("the token " + std::to_string(token) +
                               " is not in the vocabulary of " + std::to_string(spec_.vocab_size));
+}
+
+void Decoder::require_block(int start, int tokens) {
+  if (start >= 0 && start % KV_BLOCK_TOKENS == 0 && tokens >= 1 && tokens <= KV_BLOCK_TOKENS) return;
+  throw std::invalid_argument(std::to_string(tokens) + " tokens from token " +
+                              std::to_string(start) + " are not a block of the KV pool or its first part");
+}
+
+uint8_t* Decoder::staging() {
+  if (staging_.count() == 0) staging_ = PinnedBuffer<uint8_t>(pool_.host_bytes(KV_BLOCK_TOKENS));
+  return staging_.data();
 }
 
 void Decoder::set_step(const Sequence& sequence, int32_t token, int tokens) const {

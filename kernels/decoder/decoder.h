@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "attention/dense/api.h"
+#include "common/pinned_buffer.h"
 #include "decoder/layer_pacer.h"
 #include "decoder/memory_plan.h"
 #include "decoder/model.h"
@@ -21,6 +22,7 @@ struct DecoderOptions {
   int context_tokens;
   int chunk_tokens;                // the longest prefill call
   std::optional<WeightForm> form;  // none: bf16 where it fits
+  PrefillKernels kernels = PrefillKernels::kFastest;
 };
 
 struct LoadControl {
@@ -63,6 +65,19 @@ class Decoder {
   /// Forgets all but the first `length_tokens` tokens and starts sampling anew.
   void rewind(SequenceId id, int length_tokens, const SamplingRequest& sampling);
 
+  /// A new sequence with the KV of the first `length_tokens` tokens of `source`, which it shares.
+  SequenceId fork(SequenceId source, int length_tokens, const SamplingRequest& sampling);
+
+  /// KV of tokens [`start`, `start` + `tokens`), which lie in one block of the pool that starts there, as
+  /// [2 * layers, tokens, num_kv_heads, head_dim] bf16: K, then V, layer by layer.
+  /// @throws std::invalid_argument for any other range
+  std::vector<uint8_t> export_kv(SequenceId id, int start, int tokens);
+
+  /// Appends what `export_kv` gave, at the end of a sequence that is whole blocks long. The KV must have been
+  /// made from the same tokens, by the same model with the same settings: the caller's to know.
+  /// @throws ContextError; std::invalid_argument for another size or a sequence of another length
+  void import_kv(SequenceId id, int tokens, const std::vector<uint8_t>& kv);
+
   /// Logits of the last choice, for tests.
   std::vector<float> logits() const;
 
@@ -81,6 +96,8 @@ class Decoder {
   Sequence& sequence(SequenceId id);
   void require_room(const Sequence& sequence, size_t tokens) const;
   void require_token(int32_t token) const;
+  static void require_block(int start, int tokens);
+  uint8_t* staging();
   void set_step(const Sequence& sequence, int32_t token, int tokens) const;
   int32_t chosen() const;
   SamplingRequest clamped(SamplingRequest sampling) const;
@@ -98,6 +115,7 @@ class Decoder {
   RopeTables positions_;
   Workspace workspace_;
   Prefill prefill_;
+  PinnedBuffer<uint8_t> staging_;  // one block on its way to or from the host; empty until the first
   std::map<SequenceId, Sequence> sequences_;
   SequenceId next_id_ = 1;
 };

@@ -37,12 +37,14 @@ MemoryPlan plan_with(const MemoryDemand& demand, WeightForm form, int context_to
   MemoryPlan plan{};
   plan.form = form;
   plan.context_tokens = context_tokens;
-  plan.kv_blocks = kv_blocks(context_tokens);
   plan.weight_bytes = is_bf16 ? demand.bf16_weight_bytes : demand.stored_weight_bytes;
   plan.workspace_bytes = demand.workspace_bytes + (is_bf16 ? 0 : demand.layer_scratch_bytes);
-  plan.kv_bytes = demand.kv_block_bytes * plan.kv_blocks;
   plan.fitting_tokens =
       fitting_tokens(demand, plan.weight_bytes + plan.workspace_bytes, free_bytes);
+  const int needed = kv_blocks(context_tokens);
+  const int spare = std::max(0, plan.fitting_tokens / KV_BLOCK_TOKENS - needed) / 2;
+  plan.kv_blocks = needed + std::min((kPoolContexts - 1) * needed, spare);
+  plan.kv_bytes = demand.kv_block_bytes * plan.kv_blocks;
   return plan;
 }
 
@@ -65,9 +67,10 @@ MemoryPlan plan_memory(const MemoryDemand& demand, int context_tokens, size_t fr
 }
 
 std::string describe(const MemoryPlan& plan) {
+  const bool keeps_earlier = plan.kv_blocks > kv_blocks(plan.context_tokens);
   return "weights " + gigabytes(plan.weight_bytes) + " + KV " + gigabytes(plan.kv_bytes) + " for " +
-         with_commas(plan.context_tokens) + " tokens + workspace " +
-         gigabytes(plan.workspace_bytes);
+         with_commas(plan.context_tokens) + " tokens" + (keeps_earlier ? " and earlier prompts" : "") +
+         " + workspace " + gigabytes(plan.workspace_bytes);
 }
 
 }  // namespace longview::decoder

@@ -21,7 +21,7 @@ struct MemoryDemand {
 struct MemoryPlan {
   WeightForm form;
   int context_tokens;
-  int kv_blocks;
+  int kv_blocks;  // of one context, and of earlier prompts that are kept
   size_t weight_bytes;
   size_t workspace_bytes;  // the layer's scratch included
   size_t kv_bytes;
@@ -31,6 +31,10 @@ struct MemoryPlan {
 /// What the driver, the CUDA context and the kernels' code take beside our own allocations, and what
 /// is left to others on the same device.
 constexpr size_t kReservedBytes = size_t{400} << 20;
+
+/// The pool holds this many contexts where there is memory for it, of which it leaves half: prompts that
+/// were computed once stay for the next question.
+constexpr int kPoolContexts = 3;
 
 /// Plans `context_tokens` in `free_bytes`: with bf16 weights where they fit, else with the weights as
 /// stored, unless `form` names one.

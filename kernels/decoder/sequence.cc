@@ -18,6 +18,22 @@ bool BlockList::grow_to(int count) {
   return true;
 }
 
+void BlockList::share(const BlockList& other, int count) {
+  for (int i = 0; i < count; ++i) {
+    allocator_.share(other.blocks_[i]);
+    blocks_.push_back(other.blocks_[i]);
+  }
+}
+
+std::optional<BlockList::Replaced> BlockList::make_own(int index) {
+  const int32_t shared = blocks_[index];
+  if (!allocator_.is_shared(shared)) return std::nullopt;
+  const int32_t own = allocator_.take();
+  blocks_[index] = own;
+  allocator_.give_back(shared);
+  return Replaced{shared, own};
+}
+
 void BlockList::shrink_to(int count) {
   while (static_cast<int>(blocks_.size()) > count) {
     allocator_.give_back(blocks_.back());
@@ -25,15 +41,38 @@ void BlockList::shrink_to(int count) {
   }
 }
 
-Sequence::Sequence(BlockAllocator& allocator, int max_tokens)
-    : blocks_(allocator), table_(kv_blocks(max_tokens)), sampler_(1) {}
+Sequence::Sequence(KvPool& pool, int max_tokens)
+    : pool_(pool), blocks_(pool.allocator()), table_(kv_blocks(max_tokens)), sampler_(1) {}
+
+void Sequence::share(const Sequence& other, int tokens, const Stream& stream) {
+  blocks_.share(other.blocks_, kv_blocks(tokens));
+  length_tokens = tokens;
+  is_table_stale_ = true;
+  upload_table(stream);
+}
 
 void Sequence::reserve(int tokens, const Stream& stream) {
-  if (!blocks_.grow_to(kv_blocks(tokens))) return;
+  // What is written next may share its block with tokens that another sequence holds, too.
+  if (length_tokens % KV_BLOCK_TOKENS != 0) {
+    const auto replaced = blocks_.make_own(length_tokens / KV_BLOCK_TOKENS);
+    if (replaced) {
+      is_table_stale_ = true;
+      pool_.copy_block(replaced->shared, replaced->own, stream);
+    }
+  }
+  if (blocks_.grow_to(kv_blocks(tokens))) is_table_stale_ = true;
+  upload_table(stream);
+}
+
+int32_t Sequence::block_of(int token) const { return blocks_.blocks()[token / KV_BLOCK_TOKENS]; }
+
+void Sequence::upload_table(const Stream& stream) {
+  if (!is_table_stale_) return;
   // From pageable memory: the copy has left it when the call returns.
   const std::vector<int32_t>& blocks = blocks_.blocks();
   LONGVIEW_CUDA(cudaMemcpyAsync(table_.data(), blocks.data(), blocks.size() * sizeof(int32_t),
                                 cudaMemcpyHostToDevice, stream.get()));
+  is_table_stale_ = false;
 }
 
 void Sequence::truncate(int tokens) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "common/device_buffer.h"
@@ -33,6 +34,15 @@ class BlockList {
   /// @throws ContextError when the pool has too few, and then has taken none.
   bool grow_to(int count);
   void shrink_to(int count);
+  /// Holds the first `count` blocks of `other`, too. Only for an empty list.
+  void share(const BlockList& other, int count);
+  /// Puts a block of its own in place of a shared one; returns the two, or nothing where it is not shared.
+  /// @throws ContextError when the pool has no block left.
+  struct Replaced {
+    int32_t shared;
+    int32_t own;
+  };
+  std::optional<Replaced> make_own(int index);
   const std::vector<int32_t>& blocks() const { return blocks_; }
 
  private:
@@ -42,10 +52,18 @@ class BlockList {
 
 class Sequence {
  public:
-  Sequence(BlockAllocator& allocator, int max_tokens);
+  Sequence(KvPool& pool, int max_tokens);
 
-  /// Makes room for `tokens` tokens in all and brings the block table up to date on `stream`.
+  /// Starts with the KV of the first `tokens` tokens of `other`: their blocks belong to both until one of
+  /// the two writes into the last of them. Only for an empty sequence.
+  void share(const Sequence& other, int tokens, const Stream& stream);
+
+  /// Makes room for `tokens` tokens in all, behind blocks that are this sequence's own, and brings the block
+  /// table up to date on `stream`.
   void reserve(int tokens, const Stream& stream);
+
+  /// The block of the pool that holds `token`.
+  int32_t block_of(int token) const;
 
   /// Forgets what lies behind the first `tokens` tokens.
   void truncate(int tokens);
@@ -62,8 +80,12 @@ class Sequence {
   CudaGraph decode_graph;
 
  private:
+  void upload_table(const Stream& stream);
+
+  KvPool& pool_;
   BlockList blocks_;
   DeviceBuffer<int32_t> table_;
+  bool is_table_stale_ = false;  // also after a call that failed half way
   DeviceBuffer<SamplerState> sampler_;
   int candidates_ = 0;
 };

@@ -1,5 +1,6 @@
 import {
   type ChatExchange,
+  cacheText,
   countText,
   durationText,
   engineText,
@@ -27,7 +28,7 @@ export function footerView(exchange: ChatExchange, host: Host): HTMLElement | un
     element(
       'details',
       { class: 'account' },
-      element('summary', {}, parts.join(' · ')),
+      element('summary', {}, ...parts.flatMap(figure)),
       stagesTable(record),
       factsList(record),
       inclusion && inclusionView(inclusion, host),
@@ -36,6 +37,11 @@ export function footerView(exchange: ChatExchange, host: Host): HTMLElement | un
       element('div', { class: 'notice' }, icon('info'), element('span', {}, notice)),
     ),
   );
+}
+
+/** A figure in one piece, with what divides it from the one before. */
+function figure(text: string, index: number): (HTMLElement | string)[] {
+  return [...(index > 0 ? [' · '] : []), element('span', { class: 'figure' }, text)];
 }
 
 function notices({ record, truncated }: ChatExchange): string[] {
@@ -60,7 +66,7 @@ function row(name: string, value: string): HTMLTableRowElement {
 
 function factsList(record: TtftRecord): HTMLElement {
   const facts = [
-    `${countText(record.cachedTokens)} of ${countText(record.promptTokens)} prompt tokens reused; context ${countText(record.contextTokens)}`,
+    `${cacheText(record)}; context ${countText(record.contextTokens)}`,
     `Prefill ${countText(record.prefillTokensPerSecond)} tokens/s; ${countText(record.answerTokens)} answer tokens at ${record.decodeTokensPerSecond.toFixed(1)}/s`,
     `${record.model} on ${engineText(record)}`,
   ];

@@ -31,13 +31,46 @@ export interface Backend {
   /** Forgets all KV past the first `lengthTokens` tokens and starts sampling anew with `sampling`. */
   rewindSequence(request: RewindRequest): Promise<void>;
 
+  /**
+   * A new sequence that starts with the KV of the first `lengthTokens` tokens of `sequence`, which stays as it is.
+   * Costs no computing; where the device can, no memory either until one of the two goes on.
+   */
+  forkSequence(request: RewindRequest): Promise<SequenceId>;
+
   closeSequence(sequence: SequenceId): Promise<void>;
 
   /** Frees everything. The backend is not used afterwards. */
   dispose(): Promise<void>;
 }
 
+/** A backend that owns a device, in the process of the device. */
+export interface DeviceBackend extends Backend {
+  /** KV as bytes, in a form of the device's own. The tokens lie in one block of `LoadedModel.kvBlockTokens`. */
+  exportKv(request: ExportKvRequest): Promise<Uint8Array>;
+
+  /**
+   * Appends KV that `exportKv` gave. The caller knows that it was made from the tokens of this place by the same
+   * model on the same kind of device with the same settings.
+   */
+  importKv(request: ImportKvRequest): Promise<void>;
+}
+
 export type SequenceId = number;
+
+export interface ExportKvRequest {
+  sequence: SequenceId;
+  /** A multiple of `LoadedModel.kvBlockTokens`. */
+  startToken: number;
+  /** At most `LoadedModel.kvBlockTokens`. */
+  tokens: number;
+}
+
+export interface ImportKvRequest {
+  /** Its length is a multiple of `LoadedModel.kvBlockTokens`. */
+  sequence: SequenceId;
+  tokens: number;
+  kv: Uint8Array;
+}
 
 export interface LoadRequest {
   /** Absolute path of the GGUF file, verified by the caller. */
@@ -54,6 +87,8 @@ export interface LoadRequest {
   /** How many times longer than the trained context YaRN may make it, where `contextTokens` needs that. */
   yarnFactor?: number;
   cpuThreads: number;
+  /** The NVIDIA GPU to use, as its driver counts from 0; absent: the first that can be used. */
+  gpu?: number;
   /** MatMul accuracy of the CPU backend: 0 keeps activations in fp32, 4 rounds them to int8 blocks. */
   matmulAccuracy?: 0 | 4;
 }
@@ -70,6 +105,12 @@ export interface LoadedModel {
   maxSequences: number;
   /** Tokens a prefill chunk should have on this device, so that a call stays short. */
   prefillChunkTokens: number;
+  /** The same for a chunk that a question may have to wait for. */
+  backgroundChunkTokens: number;
+  /** Tokens whose KV the device holds, of all sequences together. */
+  kvPoolTokens: number;
+  /** KV memory is handed out, and KV copied, in blocks of this many tokens. */
+  kvBlockTokens: number;
   /** Degradations in words, for the TTFT record. */
   notices: string[];
 }

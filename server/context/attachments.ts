@@ -2,7 +2,7 @@ import { realpath } from 'node:fs/promises';
 import path from 'node:path';
 import type { Attachment, ExcludedFile } from '../../protocol';
 import { LongviewError } from '../errors';
-import type { Selection } from '../prompt/pack';
+import type { Selection } from '../prompt/layout';
 import type { Repository, RepositoryView } from './repository';
 
 export interface ResolvedAttachments {

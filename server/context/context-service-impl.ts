@@ -7,17 +7,19 @@ import type {
   OverlayParams,
 } from '../../protocol';
 import { LongviewError } from '../errors';
-import { joinTokens } from '../prompt/chat-frame';
 import { citationsOf } from '../prompt/citations';
-import { fileFence } from '../prompt/format';
-import { type FileBlock, packPrompt } from '../prompt/pack';
+import { type FileBlock, fileBlock } from '../prompt/file-block';
+import { packPrompt } from '../prompt/pack';
 import type { PackedText } from '../prompt/packed-text';
+import { baseTokensOf } from '../prompt/parts';
 import { packTokenTable, type TokenTableData } from '../tokenizer/token-table';
 import { resolveAttachments } from './attachments';
-import type { ContextService, PackedPrompt, PackRequest } from './context-service';
+import { BaseMemory } from './base-memory';
+import type { BaseRequest, ContextService, PackedBase, PackedPrompt, PackRequest } from './context-service';
 import { Breather } from './cooperation';
 import type { FileSource } from './file-source';
 import type { LoadPromptModel } from './prompt-model';
+import { rankBase } from './ranking/base-order';
 import { Repository, type RepositoryView } from './repository';
 import { MeteredEncoder, TokenCache } from './token-cache';
 
@@ -36,6 +38,7 @@ export class ContextServiceImpl implements ContextService {
   private readonly repository: Repository;
   private readonly tokens = new TokenCache(TOKEN_CACHE_BYTES);
   private readonly packs = new LRUCache<number, Pack>({ max: PACKS_KEPT });
+  private readonly bases = new BaseMemory();
   private lastPackId = 0;
 
   constructor(
@@ -59,6 +62,27 @@ export class ContextServiceImpl implements ContextService {
     onProgress: (fraction: number) => void,
     signal: AbortSignal,
   ): Promise<PackedPrompt> {
+    const { packed, ...prompt } = await this.prompt(request, onProgress, signal);
+    this.packs.set(prompt.packId, { question: request.question, packed });
+    return prompt;
+  }
+
+  async packBase(request: BaseRequest, signal: AbortSignal): Promise<PackedBase> {
+    const asked = { ...request, question: '', history: [], attachments: [] };
+    const { packId, tokenIds, spans } = await this.prompt(asked, () => undefined, signal);
+    const baseTokens = baseTokensOf(spans);
+    return {
+      packId,
+      tokenIds: tokenIds.slice(0, baseTokens),
+      spans: spans.filter(({ startToken }) => startToken < baseTokens),
+    };
+  }
+
+  private async prompt(
+    request: PackRequest,
+    onProgress: (fraction: number) => void,
+    signal: AbortSignal,
+  ): Promise<PackedPrompt & { packed: readonly PackedText[] }> {
     if (!this.repository.hasRoots) throw noWorkspace();
     const model = await this.loadModel(request.modelPath);
     const view = await this.repository.refresh(onProgress, signal);
@@ -67,15 +91,21 @@ export class ContextServiceImpl implements ContextService {
     const encoder = new MeteredEncoder(model.tokenizer, model.identity, this.tokens);
     const breather = new Breather(signal);
     const usablePaths = [...new Set([...view.usable, ...attached.paths])];
-    const { tokenIds, inclusion, packed } = await packPrompt({
+    const bases = this.bases.for(model.identity, request.budgetTokens);
+    const { tokenIds, spans, inclusion, packed, base, usedBase } = await packPrompt({
       budgetTokens: request.budgetTokens,
       question: request.question,
       history: request.history,
+      openEditor: request.openEditor,
       selections: attached.selections,
       attachedPaths: attached.paths,
       totalFiles: usablePaths.length + view.unusable.length,
       usablePaths,
       unusable: view.unusable,
+      rankBase: () => rankBase(usablePaths),
+      earlierBase: bases.paths,
+      earlierBases: bases.all,
+      held: request.held ?? [],
       rank: () => this.repository.rank(request.question, questionsIn(request)),
       loadFile: async (path) => {
         await breather.breathe();
@@ -85,9 +115,9 @@ export class ContextServiceImpl implements ContextService {
       frame: model.frame,
       signal,
     });
+    bases.keep(base, usedBase);
     const packId = ++this.lastPackId;
-    this.packs.set(packId, { question: request.question, packed });
-    return { packId, tokenIds, inclusion, tokenizeMs: encoder.spentMs };
+    return { packId, tokenIds, spans, inclusion, packed, tokenizeMs: encoder.spentMs };
   }
 
   cite(packId: number, answer: string): Promise<Citation[]> {
@@ -113,14 +143,8 @@ export class ContextServiceImpl implements ContextService {
   private async loadBlock(path: string, encoder: MeteredEncoder): Promise<FileBlock | ExcludedFile> {
     const loaded = await this.repository.load(path);
     if (loaded.kind === 'excluded') return { path, reason: loaded.reason };
-    const { hash, text } = loaded;
-    const fence = fileFence(path, text);
-    const ids = joinTokens([
-      encoder.encode(fence.open),
-      encoder.encodeContent(hash, text),
-      encoder.encode(fence.close),
-    ]);
-    return { path, text, ids };
+    const encode = (text: string): Int32Array => encoder.encode(text);
+    return fileBlock({ path, ...loaded }, encoder.encodeContent(loaded.hash, loaded.text), encode);
   }
 }
 

@@ -7,6 +7,7 @@ import type {
   OverlayParams,
   Turn,
 } from '../../protocol';
+import type { PromptSpan } from '../prompt/parts';
 import type { TokenTableData } from '../tokenizer/token-table';
 
 /**
@@ -27,6 +28,13 @@ export interface ContextService {
     signal: AbortSignal,
   ): Promise<PackedPrompt>;
 
+  /**
+   * The base of every prompt with this model and budget: what is worth computing before a question comes. No
+   * report and no citations come of it, and there is nothing to release.
+   * @throws as `pack` does
+   */
+  packBase(request: BaseRequest, signal: AbortSignal): Promise<PackedBase>;
+
   /** Finds and checks the places that `answer` speaks of, against the text that was packed. */
   cite(packId: number, answer: string): Promise<Citation[]>;
 
@@ -42,19 +50,33 @@ export interface ContextService {
   dispose(): Promise<void>;
 }
 
+export interface BaseRequest {
+  modelPath: string;
+  budgetTokens: number;
+}
+
+export interface PackedBase {
+  packId: number;
+  tokenIds: Int32Array;
+  /** What the tokens are, by the token at which each part starts. */
+  spans: PromptSpan[];
+}
+
 export interface PackRequest {
   question: string;
   history: Turn[];
   attachments: Attachment[];
+  /** Display path of the file in front of the user, if one is. */
+  openEditor?: string;
+  /** Tokens of the prompts whose KV the device holds: a prompt that goes on from one of them is sooner answered. */
+  held?: Int32Array[];
   /** GGUF file whose tokenizer and chat template are used. */
   modelPath: string;
   /** Tokens that the prompt may have at most. */
   budgetTokens: number;
 }
 
-export interface PackedPrompt {
-  packId: number;
-  tokenIds: Int32Array;
+export interface PackedPrompt extends PackedBase {
   inclusion: InclusionReport;
   tokenizeMs: number;
 }

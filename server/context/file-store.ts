@@ -14,13 +14,19 @@ export interface FileRequest extends Place, FileStamp {
 export type FileState = { kind: 'text'; hash: string } | { kind: 'excluded'; reason: ExclusionReason };
 
 export type LoadedFile =
-  | { kind: 'text'; hash: string; text: string }
+  /** `editedAtMs`: when the text last changed as far as is known, in ms since the epoch. */
+  | { kind: 'text'; hash: string; text: string; editedAtMs: number }
   | { kind: 'excluded'; reason: ExclusionReason; detail?: string };
 
 interface Known {
   /** Of the disk; undefined for the text of an editor. */
   stamp: FileStamp | undefined;
   state: FileState;
+}
+
+interface Edited {
+  hash: string;
+  atMs: number;
 }
 
 export interface FileStoreOptions {
@@ -37,6 +43,8 @@ const BYTES_PER_CHAR = 2;
 export class FileStore {
   private readonly known = new Map<string, Known>();
   private readonly overlays = new Map<string, string>();
+  /** Outlives what is known: a file that is written again with the same text was not edited. */
+  private readonly edited = new Map<string, Edited>();
   private readonly texts: LRUCache<string, string>;
 
   constructor(
@@ -80,7 +88,9 @@ export class FileStore {
   async load(file: FileRequest): Promise<LoadedFile> {
     const key = placeKey(file);
     const overlay = this.overlays.get(key);
-    if (overlay !== undefined) return this.remember(key, undefined, classifyText(file.path, overlay));
+    if (overlay !== undefined) {
+      return this.remember(key, undefined, classifyText(file.path, overlay), Date.now());
+    }
     try {
       return await this.loadFromDisk(key, file);
     } catch (error) {
@@ -101,6 +111,9 @@ export class FileStore {
     for (const key of this.known.keys()) {
       if (!keys.has(key)) this.known.delete(key);
     }
+    for (const key of this.edited.keys()) {
+      if (!keys.has(key)) this.edited.delete(key);
+    }
   }
 
   private async loadFromDisk(key: string, file: FileRequest): Promise<LoadedFile> {
@@ -110,16 +123,28 @@ export class FileStore {
       // Permissions change without size and time, so what could not be read is tried again.
       if (known.state.kind === 'excluded' && known.state.reason !== 'unreadable') return known.state;
       const text = known.state.kind === 'text' ? this.texts.get(known.state.hash) : undefined;
-      if (known.state.kind === 'text' && text !== undefined) return { ...known.state, text };
+      const atMs = this.edited.get(key)?.atMs;
+      if (known.state.kind === 'text' && text !== undefined && atMs !== undefined) {
+        return { ...known.state, text, editedAtMs: atMs };
+      }
     }
     const reason = classifyUnread(file.path, stamp.sizeBytes);
-    if (reason) return this.remember(key, stamp, { kind: 'excluded', reason });
+    if (reason) return this.remember(key, stamp, { kind: 'excluded', reason }, stamp.mtimeMs);
     const content = await this.source.read(file.absolutePath, MAX_FILE_BYTES);
-    if (content === 'tooLarge') return this.remember(key, stamp, { kind: 'excluded', reason: 'tooLarge' });
-    return this.remember(key, content.stamp, classifyBytes(file.path, content.bytes));
+    if (content === 'tooLarge') {
+      return this.remember(key, stamp, { kind: 'excluded', reason: 'tooLarge' }, stamp.mtimeMs);
+    }
+    const classified = classifyBytes(file.path, content.bytes);
+    return this.remember(key, content.stamp, classified, content.stamp.mtimeMs);
   }
 
-  private remember(key: string, stamp: FileStamp | undefined, content: Classified): LoadedFile {
+  /** @param changedAtMs when the text changed if it is another than before */
+  private remember(
+    key: string,
+    stamp: FileStamp | undefined,
+    content: Classified,
+    changedAtMs: number,
+  ): LoadedFile {
     if (content.kind === 'excluded') {
       this.known.set(key, { stamp, state: content });
       return content;
@@ -127,7 +152,16 @@ export class FileStore {
     const hash = createHash('sha256').update(content.text).digest('hex');
     this.known.set(key, { stamp, state: { kind: 'text', hash } });
     this.texts.set(hash, content.text);
-    return { ...content, hash };
+    return { ...content, hash, editedAtMs: this.editedAt(key, hash, changedAtMs) };
+  }
+
+  private editedAt(key: string, hash: string, changedAtMs: number): number {
+    const before = this.edited.get(key);
+    if (before?.hash === hash) return before.atMs;
+    // A clock that went back, or a file with an old time in place of a newer one: it still changed last.
+    const atMs = before ? Math.max(changedAtMs, before.atMs) : changedAtMs;
+    this.edited.set(key, { hash, atMs });
+    return atMs;
   }
 }
 

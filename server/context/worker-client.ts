@@ -2,7 +2,7 @@ import { Worker } from 'node:worker_threads';
 import type { Citation, ManifestSyncParams, ManifestSyncResult, OverlayParams } from '../../protocol';
 import { CancelledError, LongviewError, messageOf } from '../errors';
 import type { TokenTableData } from '../tokenizer/token-table';
-import type { ContextService, PackedPrompt, PackRequest } from './context-service';
+import type { BaseRequest, ContextService, PackedBase, PackedPrompt, PackRequest } from './context-service';
 import { Manifest, placeKey } from './manifest';
 import { type Call, type CallResult, type FromWorker, fromWire, type ToWorker } from './worker-protocol';
 
@@ -66,7 +66,14 @@ class WorkerContextService implements ContextService {
     signal: AbortSignal,
   ): Promise<PackedPrompt> {
     const result = await this.call(this.running(), { method: 'pack', params: request }, onProgress, signal);
-    if (result === null || !('tokenIds' in result)) throw new Error('the context worker returned no prompt');
+    if (result === null || !('inclusion' in result)) throw new Error('the context worker returned no prompt');
+    return result;
+  }
+
+  async packBase(request: BaseRequest, signal: AbortSignal): Promise<PackedBase> {
+    const call = { method: 'packBase', params: request } as const;
+    const result = await this.call(this.running(), call, undefined, signal);
+    if (result === null || !('tokenIds' in result)) throw new Error('the context worker returned no base');
     return result;
   }
 

@@ -1,13 +1,14 @@
 import type { Citation, ErrorCode, ErrorData, ManifestSyncParams, OverlayParams } from '../../protocol';
 import { CancelledError, LongviewError, messageOf } from '../errors';
 import type { TokenTableData } from '../tokenizer/token-table';
-import type { PackedPrompt, PackRequest } from './context-service';
+import type { BaseRequest, PackedBase, PackedPrompt, PackRequest } from './context-service';
 
 /** What the worker can be asked. Answers come back in any order, by `id`. */
 export type Call =
   | { method: 'sync'; params: ManifestSyncParams }
   | { method: 'overlay'; params: OverlayParams }
   | { method: 'pack'; params: PackRequest }
+  | { method: 'packBase'; params: BaseRequest }
   | { method: 'cite'; params: { packId: number; answer: string } }
   | { method: 'tokenTable'; params: { modelPath: string } };
 
@@ -16,7 +17,7 @@ export type ToWorker =
   | { kind: 'cancel'; id: number }
   | { kind: 'release'; packId: number };
 
-export type CallResult = PackedPrompt | Citation[] | TokenTableData | null;
+export type CallResult = PackedPrompt | PackedBase | Citation[] | TokenTableData | null;
 
 export type FromWorker =
   | { kind: 'result'; id: number; result: CallResult }

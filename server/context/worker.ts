@@ -47,6 +47,8 @@ async function perform(call: CallMessage, signal: AbortSignal): Promise<CallResu
         (fraction) => post({ kind: 'progress', id: call.id, fraction }),
         signal,
       );
+    case 'packBase':
+      return service.packBase(call.params, signal);
     case 'cite':
       return service.cite(call.params.packId, call.params.answer);
     case 'tokenTable':

@@ -1,5 +1,5 @@
 import type { Device, DeviceChoice } from '../../protocol';
-import type { Backend, LoadRequest } from '../backends/backend';
+import type { DeviceBackend, LoadRequest } from '../backends/backend';
 import { CancelledError, LongviewError, messageOf } from '../errors';
 import type { HostReply, HostRequest } from './messages';
 
@@ -8,12 +8,12 @@ export interface BackendSelector {
   /** The device that a load with this choice runs on, as far as it can run. */
   deviceFor(choice: DeviceChoice): Device;
   /** The backend that can serve a load. @throws LongviewError when none can, with the reason. */
-  select(request: LoadRequest): Promise<Backend>;
+  select(request: LoadRequest): Promise<DeviceBackend>;
 }
 
 /** The engine host's half of the border: runs calls on a backend and sends back what came of them. */
 export class BackendServer {
-  private backend: Backend | undefined;
+  private backend: DeviceBackend | undefined;
 
   constructor(
     private readonly backends: BackendSelector,
@@ -49,6 +49,8 @@ export class BackendServer {
         return backend.decodeStep(request.argument);
       case 'rewindSequence':
         return backend.rewindSequence(request.argument);
+      case 'forkSequence':
+        return backend.forkSequence(request.argument);
       case 'closeSequence':
         return backend.closeSequence(request.argument);
       case 'interrupt':

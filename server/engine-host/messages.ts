@@ -19,6 +19,7 @@ export interface HostCalls {
   prefillChunk: { argument: PrefillChunkRequest; result: StepResult };
   decodeStep: { argument: DecodeStepRequest; result: StepResult };
   rewindSequence: { argument: RewindRequest; result: undefined };
+  forkSequence: { argument: RewindRequest; result: SequenceId };
   closeSequence: { argument: SequenceId; result: undefined };
   interrupt: { argument: undefined; result: undefined };
 }

@@ -1,6 +1,8 @@
 import type {
-  Backend,
   DecodeStepRequest,
+  DeviceBackend,
+  ExportKvRequest,
+  ImportKvRequest,
   LoadedModel,
   LoadProgress,
   LoadRequest,
@@ -12,9 +14,9 @@ import type {
 } from '../backends/backend';
 
 /** A backend that says with every load why it runs and not a faster one. */
-export class NoticedBackend implements Backend {
+export class NoticedBackend implements DeviceBackend {
   constructor(
-    private readonly backend: Backend,
+    private readonly backend: DeviceBackend,
     private readonly notice: string,
   ) {}
 
@@ -37,6 +39,18 @@ export class NoticedBackend implements Backend {
 
   rewindSequence(request: RewindRequest): Promise<void> {
     return this.backend.rewindSequence(request);
+  }
+
+  forkSequence(request: RewindRequest): Promise<SequenceId> {
+    return this.backend.forkSequence(request);
+  }
+
+  exportKv(request: ExportKvRequest): Promise<Uint8Array> {
+    return this.backend.exportKv(request);
+  }
+
+  importKv(request: ImportKvRequest): Promise<void> {
+    return this.backend.importKv(request);
   }
 
   closeSequence(sequence: SequenceId): Promise<void> {

@@ -17,6 +17,11 @@ import type { HostProcess } from './host-process';
 export class RemoteBackend implements Backend {
   constructor(private readonly host: HostProcess) {}
 
+  /** Of the process, while it has one. */
+  get pid(): number | undefined {
+    return this.host.pid;
+  }
+
   deviceFor(choice: DeviceChoice): Promise<Device> {
     return this.host.call('deviceFor', choice);
   }
@@ -39,6 +44,10 @@ export class RemoteBackend implements Backend {
 
   rewindSequence(request: RewindRequest): Promise<void> {
     return this.host.call('rewindSequence', request);
+  }
+
+  forkSequence(request: RewindRequest): Promise<SequenceId> {
+    return this.host.call('forkSequence', request);
   }
 
   interrupt(): Promise<void> {

@@ -61,6 +61,18 @@ export function reusableTokens(plan: AttentionPlan, reuse: Reuse): number {
   return onGrid(Math.min(sharedTokens, keptSparseTokens, sparseTokensOf(plan, promptTokens)));
 }
 
+/**
+ * The beginning of prompts that are longer by a question: what of it is worth computing before they come, and how, so
+ * that they find it as they would make it themselves.
+ */
+export function beginningOf(
+  plan: AttentionPlan,
+  tokens: Int32Array,
+): { attention: AttentionPlan; tokens: Int32Array } {
+  if (plan.kind === 'dense') return { attention: plan, tokens };
+  return { attention: { ...plan, denseTailTokens: 0 }, tokens: tokens.subarray(0, onGrid(tokens.length)) };
+}
+
 function onGrid(tokens: number): number {
   return tokens - (tokens % SELECTION_GRID_TOKENS);
 }

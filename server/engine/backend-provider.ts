@@ -15,6 +15,9 @@ export interface BackendProvider {
   /** False once the process or device behind `backend` has ended: nothing of it is left, nothing can be freed. */
   isAlive(backend: Backend): boolean;
 
-  /** Ends the running backend and frees all it holds. */
+  /** Ends the running backend and frees all it holds; `acquire` starts another. */
+  release(): Promise<void>;
+
+  /** The same, for good. */
   dispose(): Promise<void>;
 }

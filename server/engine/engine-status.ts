@@ -1,4 +1,4 @@
-import type { EngineState, EngineStatus } from '../../protocol';
+import type { EngineState, EngineStatus, WarmStatus } from '../../protocol';
 import type { LoadedModel } from '../backends/backend';
 
 /** What the engine is doing, told to one listener whenever it changes. */
@@ -7,13 +7,20 @@ export class EngineStatusBoard {
   private message: string | undefined;
   private waiting = 0;
   private held: Pick<EngineStatus, 'model' | 'backend' | 'device'> = {};
+  private warm: WarmStatus | undefined;
   private told = '';
 
   constructor(private readonly onChange: (status: EngineStatus) => void) {}
 
   get current(): EngineStatus {
-    const { state, waiting, held, message } = this;
-    return { state, ...held, queued: waiting, ...(message !== undefined && { message }) };
+    const { state, waiting, held, message, warm } = this;
+    return {
+      state,
+      ...held,
+      queued: waiting,
+      ...(message !== undefined && { message }),
+      ...(warm && { warm }),
+    };
   }
 
   queued(waiting: number): void {
@@ -25,6 +32,12 @@ export class EngineStatusBoard {
   moveTo(state: EngineState, message?: string): void {
     this.state = state;
     this.message = message;
+    this.tell();
+  }
+
+  /** How far the repository is computed ahead of the next question; undefined when it is not. */
+  warmed(status: WarmStatus | undefined): void {
+    this.warm = status;
     this.tell();
   }
 

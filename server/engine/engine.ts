@@ -1,19 +1,32 @@
-import type { Device, DeviceChoice, EngineStatus } from '../../protocol';
+import type { Device, DeviceChoice, EngineStatus, WarmStatus } from '../../protocol';
 import type { LoadedModel } from '../backends/backend';
 import { CancelledError, LongviewError, messageOf, throwIfCancelled } from '../errors';
-import type { AttentionPlan } from './attention-plan';
+import { type AttentionPlan, beginningOf } from './attention-plan';
 import { planAttention } from './attention-policy';
 import type { BackendProvider } from './backend-provider';
 import { EngineStatusBoard } from './engine-status';
-import type { GenerationEvent, GenerationRequest, GenerationResult, TokenText } from './generation';
+import type {
+  EngineSettings,
+  GenerationEvent,
+  GenerationRequest,
+  GenerationResult,
+  Prompt,
+  TokenText,
+  WarmRequest,
+} from './generation';
 import { runGeneration } from './generation-loop';
+import { IdleTimer } from './idle-timer';
 import { type LoadDefaults, ResidentModel } from './resident-model';
 import { Scheduler } from './scheduler';
+import type { Sequence } from './sequence';
+import { type WarmProgress, warmUp } from './warming';
 
 export interface EngineDependencies {
   backends: BackendProvider;
   defaults: LoadDefaults;
   onStatus: (status: EngineStatus) => void;
+  /** The device is let go, with the model on it, when nothing was asked for so long; absent or 0: never. */
+  idleUnloadMs?: number;
 }
 
 /**
@@ -25,8 +38,11 @@ export class Engine {
   private readonly resident: ResidentModel;
   private readonly board: EngineStatusBoard;
   private readonly backends: BackendProvider;
+  private readonly idle: IdleTimer;
+  private resting = false;
 
-  constructor({ backends, defaults, onStatus }: EngineDependencies) {
+  constructor({ backends, defaults, onStatus, idleUnloadMs = 0 }: EngineDependencies) {
+    this.idle = new IdleTimer(idleUnloadMs, () => void this.unload());
     this.backends = backends;
     this.resident = new ResidentModel(backends, defaults);
     this.board = new EngineStatusBoard(onStatus);
@@ -36,9 +52,24 @@ export class Engine {
     return this.board.current;
   }
 
+  /** True once the device was let go because nothing was asked, until something is: no time to compute ahead. */
+  get isResting(): boolean {
+    return this.resting;
+  }
+
   /** The device that `choice` comes to here; decides the default model and context. */
   deviceFor(choice: DeviceChoice): Promise<Device> {
     return this.backends.deviceFor(choice);
+  }
+
+  /** Tokens of the prompts whose KV is on the device under `settings`. */
+  heldTokens(settings: EngineSettings): Int32Array[] {
+    return this.resident.heldTokens(settings);
+  }
+
+  /** How far `warm` has come, for the status. */
+  reportWarm(status: WarmStatus | undefined): void {
+    this.board.warmed(status);
   }
 
   /** The device went away while or before it came back; shown until the next question succeeds. */
@@ -59,43 +90,106 @@ export class Engine {
     signal: AbortSignal,
   ): Promise<GenerationResult> {
     const { clock } = request;
+    this.idle.begin();
+    this.resting = false;
     const ticket = this.scheduler.enqueue((ahead) => onEvent({ kind: 'queued', ahead }));
     this.board.queued(this.scheduler.waiting);
     const model = ticket.granted.then(async () => {
       clock.mark('turn');
-      const loaded = await this.load(request, onEvent, signal);
+      const loaded = await this.load(await request.settings, onEvent, signal);
       clock.mark('model');
       return loaded;
     });
-    const prompt = request.prompt.then((ids) => {
+    const prompt = request.prompt.then((packed) => {
       clock.mark('prompt');
-      return ids;
+      return packed;
     });
 
     try {
-      const [ids, text, loaded, wish] = await untilAborted(
+      const [packed, text, loaded, wish] = await untilAborted(
         signal,
         Promise.all([prompt, request.text, model, request.settings]),
       );
-      const room = roomForAnswer(ids.length, loaded.contextTokens);
+      const room = roomForAnswer(packed.tokenIds.length, loaded.contextTokens);
       const maxAnswerTokens = Math.min(request.maxAnswerTokens, room);
-      const attention = planAttention(wish, ids.length, loaded.sampleUnavailable);
-      return await this.run({ ...request, maxAnswerTokens }, { ids, attention, text }, onEvent, signal);
+      const attention = planAttention(wish, packed.tokenIds.length, loaded.sampleUnavailable);
+      return await this.run({ ...request, maxAnswerTokens }, { ...packed, attention, text }, onEvent, signal);
     } finally {
       this.giveBack(ticket, model);
     }
   }
 
+  /**
+   * Computes a prompt ahead of the question when nobody asks, and gives way to every question at once: then it ends
+   * with `CancelledError`, as it does when `signal` is aborted. What was computed until then is not lost.
+   *
+   * @throws CancelledError; LongviewError as the backend does
+   */
+  async warm(
+    request: WarmRequest,
+    onProgress: (progress: WarmProgress) => void,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const ticket = this.scheduler.enqueueBackground();
+    const ending = AbortSignal.any([signal, ticket.preempted]);
+    try {
+      await untilAborted(signal, ticket.granted);
+      const loaded = await this.load(request.settings, () => undefined, ending);
+      throwIfCancelled(ending);
+      await this.runWarming(request, loaded, onProgress, ending);
+    } finally {
+      ticket.release();
+      // Warming is not asking: it neither stops the clock nor sets it back.
+      this.idle.start();
+    }
+  }
+
   async dispose(): Promise<void> {
+    this.idle.dispose();
     await this.backends.dispose();
   }
 
+  private async runWarming(
+    { settings, prompt, breathe }: WarmRequest,
+    loaded: LoadedModel,
+    onProgress: (progress: WarmProgress) => void,
+    signal: AbortSignal,
+  ): Promise<void> {
+    let sequence: Sequence | undefined;
+    try {
+      const plan = planAttention(settings, prompt.tokenIds.length, loaded.sampleUnavailable);
+      const { attention, tokens } = beginningOf(plan, prompt.tokenIds);
+      // The question that follows goes on in the same place.
+      const wanted = { id: prompt.id, tokens, attention, totalTokens: settings.contextTokens };
+      if (this.resident.covers(wanted)) return;
+      const { backend, model, ...opened } = await this.resident.sequenceFor(wanted, NO_SAMPLING, NO_TEXT);
+      sequence = opened.sequence;
+      await warmUp({ backend, model, sequence, prompt: tokens, attention, onProgress, breathe, signal });
+    } catch (error) {
+      if (!(error instanceof CancelledError)) await this.recover(sequence, error);
+      throw error;
+    }
+  }
+
+  /** In its turn like a question, so that none runs meanwhile; one that comes then starts the device anew. */
+  private async unload(): Promise<void> {
+    const ticket = this.scheduler.enqueue(() => undefined);
+    await ticket.granted;
+    try {
+      this.resting = true;
+      await this.resident.release();
+      this.board.holdsNothing();
+      this.board.moveTo('idle');
+    } finally {
+      ticket.release();
+    }
+  }
+
   private async load(
-    request: GenerationRequest,
+    settings: EngineSettings,
     onEvent: (event: GenerationEvent) => void,
     signal: AbortSignal,
   ): Promise<LoadedModel> {
-    const settings = await request.settings;
     throwIfCancelled(signal);
     if (!this.resident.holds(settings)) {
       this.board.moveTo('starting');
@@ -117,16 +211,22 @@ export class Engine {
 
   private async run(
     request: GenerationRequest,
-    { ids: prompt, attention, text }: Prompt,
+    { id, tokenIds: prompt, attention, text }: PlannedPrompt,
     onEvent: (event: GenerationEvent) => void,
     signal: AbortSignal,
   ): Promise<GenerationResult> {
-    const { sampling, clock } = request;
+    const { sampling, clock, maxAnswerTokens } = request;
     this.board.moveTo('busy');
+    let sequence: Sequence | undefined;
     try {
-      const residence = await this.resident.sequenceFor(prompt, attention, sampling, text);
-      const { backend, model, pace, sequence, tokensReadAnew } = residence;
-      const cachedTokens = sequence.lengthTokens;
+      const totalTokens = prompt.length + maxAnswerTokens;
+      const wanted = { id, tokens: prompt, attention, totalTokens };
+      const { backend, model, pace, cache, ...opened } = await this.resident.sequenceFor(
+        wanted,
+        sampling,
+        text,
+      );
+      sequence = opened.sequence;
       const result = await runGeneration({
         backend,
         sequence,
@@ -135,24 +235,24 @@ export class Engine {
         text,
         chunkTokens: model.prefillChunkTokens,
         stop: sampling.stop,
-        maxAnswerTokens: request.maxAnswerTokens,
+        maxAnswerTokens,
         pace,
         clock,
         onEvent,
         signal,
       });
       this.board.moveTo('ready');
-      return { ...result, promptTokens: prompt.length, cachedTokens, tokensReadAnew, model, attention };
+      return { ...result, promptTokens: prompt.length, cache, model, attention };
     } catch (error) {
       if (error instanceof CancelledError) this.board.moveTo('ready');
-      else await this.recover(error);
+      else await this.recover(sequence, error);
       throw error;
     }
   }
 
-  private async recover(error: unknown): Promise<void> {
+  private async recover(sequence: Sequence | undefined, error: unknown): Promise<void> {
     this.fail(error);
-    await this.resident.drop(error);
+    await this.resident.drop(sequence, error);
   }
 
   /** The end of a device is told by whoever watches it (`reportBackend`), with what follows. */
@@ -170,6 +270,7 @@ export class Engine {
   private giveBack(ticket: { isGranted: boolean; release(): void }, model: Promise<unknown>): void {
     const release = (): void => {
       ticket.release();
+      this.idle.end();
       this.board.queued(this.scheduler.waiting);
     };
     if (ticket.isGranted) void Promise.allSettled([model]).then(release);
@@ -177,9 +278,12 @@ export class Engine {
   }
 }
 
+/** Nothing is sampled while a prompt is warmed; the question sets its own when it goes on. */
+const NO_SAMPLING = { temperature: 0, topP: 1, topK: 0, stop: [] };
+const NO_TEXT = { firstUnusedToken: 1 };
+
 /** A prompt, and how it is read. */
-interface Prompt {
-  ids: Int32Array;
+interface PlannedPrompt extends Prompt {
   attention: AttentionPlan;
   text: TokenText;
 }

@@ -4,6 +4,7 @@ import { CancelledError, LongviewError } from '../errors';
 import type { TokenId } from '../tokenizer/tokenizer';
 import { type AttentionPlan, sparsePrefill } from './attention-plan';
 import type { GenerationEvent, TokenText } from './generation';
+import { interruptible } from './interruptible';
 import { type PrefillPace, planPrefill } from './prefill-schedule';
 import type { Sequence } from './sequence';
 import { StopMatcher } from './stop-matcher';
@@ -88,18 +89,6 @@ async function prefill(input: LoopInput): Promise<{ first: TokenId; blocks: Bloc
 function sum(a: BlockCounts | undefined, b: BlockCounts | undefined): BlockCounts | undefined {
   if (!a || !b) return a ?? b;
   return { kept: a.kept + b.kept, visible: a.visible + b.visible };
-}
-
-/** Runs a chunk and ends it early, where the device can, when `signal` is aborted. */
-async function interruptible<T>(backend: Backend, signal: AbortSignal, run: () => Promise<T>): Promise<T> {
-  // Where it fails, so does the chunk, which is what is awaited.
-  const interrupt = (): void => void backend.interrupt?.().catch(() => undefined);
-  signal.addEventListener('abort', interrupt, { once: true });
-  try {
-    return await run();
-  } finally {
-    signal.removeEventListener('abort', interrupt);
-  }
 }
 
 async function decode(input: LoopInput, first: TokenId): Promise<LoopResult> {

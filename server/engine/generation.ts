@@ -3,6 +3,7 @@ import type { BlockCounts, LoadedModel, LoadProgress } from '../backends/backend
 import type { StreamDecoder, TokenId } from '../tokenizer/tokenizer';
 import type { AttentionPlan } from './attention-plan';
 import type { AttentionWish } from './attention-policy';
+import type { CacheReport } from './prefix-cache/cache-report';
 import type { TtftClock } from './ttft-clock';
 
 /** The model and the settings that a generation needs; KV made under others is never reused. */
@@ -24,16 +25,32 @@ export interface TokenText {
   streamDecoder(): StreamDecoder;
 }
 
+export interface Prompt {
+  /** Names it for whoever asks, in what the engine says of its cache. */
+  id: number;
+  /** The exact prompt. */
+  tokenIds: Int32Array;
+}
+
 export interface GenerationRequest {
   /** Known once the model file is found; the question keeps its place in the queue meanwhile. */
   settings: Promise<EngineSettings>;
-  /** Exact prompt; may still be in the making while the model loads. */
-  prompt: Promise<Int32Array>;
+  /** May still be in the making while the model loads. */
+  prompt: Promise<Prompt>;
   text: Promise<TokenText>;
   sampling: SamplingOptions;
   maxAnswerTokens: number;
   /** Started when the question arrived. */
   clock: TtftClock;
+}
+
+/** A prompt to compute before anybody asks. */
+export interface WarmRequest {
+  settings: EngineSettings;
+  /** The beginning that all questions have in common. */
+  prompt: Prompt;
+  /** Resolves when the machine has time for the next chunk, at the latest when the signal is aborted. */
+  breathe: (signal: AbortSignal) => Promise<void>;
 }
 
 export type GenerationEvent =
@@ -47,10 +64,8 @@ export interface GenerationResult {
   answer: string;
   stopReason: StopReason;
   promptTokens: number;
-  cachedTokens: number;
+  cache: CacheReport;
   answerTokens: number;
-  /** Tokens of the prompt whose KV was here, but made with another attention. */
-  tokensReadAnew: number;
   model: LoadedModel;
   attention: AttentionPlan;
   /** Under `sample`: of the chunks that were computed. */

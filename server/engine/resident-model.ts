@@ -7,31 +7,34 @@ import type {
   OpenSequenceRequest,
 } from '../backends/backend';
 import { LongviewError, messageOf } from '../errors';
-import {
-  type AttentionPlan,
-  attentionKey,
-  reusableTokens,
-  SELECTION_GRID_TOKENS,
-  sparseTokensOf,
-} from './attention-plan';
 import type { BackendProvider } from './backend-provider';
 import type { EngineSettings, TokenText } from './generation';
 import { PrefillPace } from './prefill-schedule';
-import { Sequence } from './sequence';
+import type { PlannedPrompt } from './prefix-cache/held-prompts';
+import { type OpenedSequence, PrefixCache, type WantedPrompt } from './prefix-cache/prefix-cache';
+import type { Sequence } from './sequence';
 
 /** What every load has in common on this machine. */
 export interface LoadDefaults {
   cacheDir: string;
   cpuThreads: number;
+  gpu?: number;
+}
+
+interface Loaded {
+  backend: Backend;
+  key: string;
+  model: LoadedModel;
+  pace: PrefillPace;
+  cache: PrefixCache;
 }
 
 /**
- * The one model on the device and the one sequence kept on it. The sequence outlives its generation, so that
- * the next prompt computes only what differs; it never outlives the load it was made under.
+ * The one model on the device and the prompts kept there. They outlive their generations, so that the next prompt
+ * computes only what differs; they never outlive the load they were made under.
  */
 export class ResidentModel {
-  private loaded: { backend: Backend; key: string; model: LoadedModel; pace: PrefillPace } | undefined;
-  private kept: KeptSequence | undefined;
+  private loaded: Loaded | undefined;
   private acquired: Backend | undefined;
 
   constructor(
@@ -52,9 +55,10 @@ export class ResidentModel {
     const request = this.requestFor(settings);
     const key = keyOf(request);
     if (this.loaded?.backend === backend && this.loaded.key === key) return this.loaded.model;
-    this.forget();
+    this.loaded = undefined;
     const model = await backend.load(request, onProgress);
-    this.loaded = { backend, key, model, pace: new PrefillPace() };
+    const cache = new PrefixCache(backend, model);
+    this.loaded = { backend, key, model, pace: new PrefillPace(), cache };
     return model;
   }
 
@@ -63,44 +67,43 @@ export class ResidentModel {
     return this.acquired !== undefined && this.backends.isAlive(this.acquired);
   }
 
+  /** Tokens of the prompts that are kept under `settings`. */
+  heldTokens(settings: EngineSettings): Int32Array[] {
+    return this.holds(settings) ? (this.loaded?.cache.heldTokens ?? []) : [];
+  }
+
+  /** True when all of `prompt` is held already. */
+  covers(prompt: PlannedPrompt): boolean {
+    return this.loaded?.cache.covers(prompt) ?? false;
+  }
+
   /**
-   * The kept sequence rewound to what it shares with `prompt`, or a fresh one: its length is the prefix hit.
-   * The caller runs on it and calls `drop` when a call on it failed.
+   * A sequence that holds what could be reused of `prompt`. The caller runs on it and calls `drop` when a call on it
+   * failed.
    */
   async sequenceFor(
-    prompt: Int32Array,
-    attention: AttentionPlan,
+    prompt: WantedPrompt,
     sampling: SamplingOptions,
-    text: TokenText,
+    text: Pick<TokenText, 'firstUnusedToken'>,
   ): Promise<Residence> {
     if (!this.loaded) throw new Error('a sequence was asked for before a model was loaded');
-    const { backend, model, pace } = this.loaded;
+    const { backend, model, pace, cache } = this.loaded;
     const start: OpenSequenceRequest = { sampling, firstUnusedToken: text.firstUnusedToken };
-    const sparseTokens = sparseTokensOf(attention, prompt.length);
-    if (!this.kept) {
-      const sequence = new Sequence(await backend.openSequence(start), model.contextTokens);
-      this.kept = { sequence, attention, sparseTokens };
-      return { backend, model, pace, sequence, tokensReadAnew: 0 };
-    }
-    const { sequence } = this.kept;
-    const { hitTokens, tokensReadAnew } = prefixHit(this.kept, prompt, attention);
-    await backend.rewindSequence({ ...start, sequence: sequence.id, lengthTokens: hitTokens });
-    sequence.rewind(hitTokens);
-    this.kept = { sequence, attention, sparseTokens };
-    return { backend, model, pace, sequence, tokensReadAnew };
+    return { backend, model, pace, ...(await cache.open(prompt, start)) };
   }
 
   /** After a failed call: what the device holds for the sequence is unknown, so it is let go. */
-  async drop(error: unknown): Promise<void> {
-    const { loaded, kept } = this;
-    this.kept = undefined;
-    if (!this.hasDevice) this.forget();
-    if (!this.hasDevice || !loaded || !kept) return;
+  async drop(sequence: Sequence | undefined, error: unknown): Promise<void> {
+    const { loaded } = this;
+    if (!this.hasDevice) this.loaded = undefined;
+    if (!this.hasDevice || !loaded) return;
     try {
-      await loaded.backend.closeSequence(kept.sequence.id);
+      // Without a sequence, the call that failed was one that prepares it: none of them is to be trusted.
+      if (sequence) await loaded.cache.drop(sequence);
+      else await loaded.cache.dropAll();
     } catch (closing) {
       // A device that cannot even let go of a sequence is not to be trusted with the next prompt.
-      this.forget();
+      this.loaded = undefined;
       throw new LongviewError(
         'engineFailed',
         `The engine could not free a sequence: ${messageOf(closing)}`,
@@ -111,9 +114,11 @@ export class ResidentModel {
     }
   }
 
-  private forget(): void {
+  /** Lets go of the device with all that is on it; the next load starts anew. */
+  async release(): Promise<void> {
     this.loaded = undefined;
-    this.kept = undefined;
+    this.acquired = undefined;
+    await this.backends.release();
   }
 
   private requestFor(settings: EngineSettings): LoadRequest {
@@ -123,34 +128,11 @@ export class ResidentModel {
   }
 }
 
-/** The sequence on the device, how its prompt was read, and how many of its leading tokens ran sparse. */
-interface KeptSequence {
-  sequence: Sequence;
-  attention: AttentionPlan;
-  sparseTokens: number;
-}
-
-/** What of `prompt` the kept sequence holds as `attention` would make it. */
-function prefixHit(kept: KeptSequence, prompt: Int32Array, attention: AttentionPlan) {
-  const sharedTokens = kept.sequence.sharedWith(prompt);
-  const hitTokens = reusableTokens(attention, {
-    sharedTokens,
-    keptSparseTokens: kept.sparseTokens,
-    promptTokens: prompt.length,
-  });
-  if (attentionKey(attention) === attentionKey(kept.attention)) return { hitTokens, tokensReadAnew: 0 };
-  // What every prompt begins with is no loss worth telling.
-  return { hitTokens: 0, tokensReadAnew: sharedTokens < SELECTION_GRID_TOKENS ? 0 : sharedTokens };
-}
-
 /** A loaded model with a sequence to run on. */
-export interface Residence {
+export interface Residence extends OpenedSequence {
   backend: Backend;
   model: LoadedModel;
   pace: PrefillPace;
-  sequence: Sequence;
-  /** Tokens whose KV is here, but made with another attention: they are not reused. */
-  tokensReadAnew: number;
 }
 
 /** Everything that a load decides: the weights by their hash, not by their path. Attention is of each prompt. */

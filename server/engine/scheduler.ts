@@ -1,9 +1,11 @@
 /**
  * Lets one generation at a time use the device, first come, first served. A ticket is taken when the question
- * arrives, so that work done while waiting (reading, packing) costs nobody their place.
+ * arrives, so that work done while waiting (reading, packing) costs nobody their place. Background work runs when no
+ * question is there, and is asked to end as soon as one comes.
  */
 export class Scheduler {
   private readonly queue: QueuedTicket[] = [];
+  private readonly background: BackgroundWork[] = [];
 
   /** Questions waiting behind the one that holds the device. */
   get waiting(): number {
@@ -14,8 +16,22 @@ export class Scheduler {
   enqueue(onPosition: (ahead: number) => void): Ticket {
     const ticket = new QueuedTicket(onPosition, (leaving) => this.remove(leaving));
     this.queue.push(ticket);
+    this.background[0]?.preempt();
     this.announce(this.queue.length - 1);
     return ticket;
+  }
+
+  /** For work that nobody waits for; one after the other, and never beside a question. */
+  enqueueBackground(): BackgroundTicket {
+    const work = new BackgroundWork((leaving) => {
+      const index = this.background.indexOf(leaving);
+      if (index < 0) return;
+      this.background.splice(index, 1);
+      this.next();
+    });
+    this.background.push(work);
+    this.next();
+    return work;
   }
 
   private remove(ticket: QueuedTicket): void {
@@ -23,20 +39,38 @@ export class Scheduler {
     if (index < 0) return;
     this.queue.splice(index, 1);
     this.announce(index);
+    this.next();
   }
 
   private announce(from: number): void {
-    for (let ahead = from; ahead < this.queue.length; ahead++) this.queue[ahead]?.moveTo(ahead);
+    for (let ahead = from; ahead < this.queue.length; ahead++) {
+      if (ahead > 0) this.queue[ahead]?.moveTo(ahead);
+    }
+    this.next();
+  }
+
+  /** Hands a free device on: to the first question, else to background work. */
+  private next(): void {
+    const [work] = this.background;
+    if (work?.isGranted) return;
+    const [first] = this.queue;
+    if (first) first.moveTo(0);
+    else work?.begin();
   }
 }
 
-/** One question's place in the queue. */
+/** A place on the device. */
 export interface Ticket {
   /** Resolves when the device is this ticket's; never when the ticket is given back before that. */
   readonly granted: Promise<void>;
   readonly isGranted: boolean;
   /** Leaves the queue, or hands the device to the next. Further calls do nothing. */
   release(): void;
+}
+
+export interface BackgroundTicket extends Ticket {
+  /** Aborted when a question came: the device is to be released. */
+  readonly preempted: AbortSignal;
 }
 
 class QueuedTicket implements Ticket {
@@ -61,6 +95,36 @@ class QueuedTicket implements Ticket {
     }
     this.isGranted = true;
     this.grant();
+  }
+
+  release(): void {
+    this.leave(this);
+  }
+}
+
+class BackgroundWork implements BackgroundTicket {
+  readonly granted: Promise<void>;
+  isGranted = false;
+  private readonly preemption = new AbortController();
+  private grant: () => void = () => undefined;
+
+  constructor(private readonly leave: (work: BackgroundWork) => void) {
+    this.granted = new Promise((resolve) => {
+      this.grant = resolve;
+    });
+  }
+
+  get preempted(): AbortSignal {
+    return this.preemption.signal;
+  }
+
+  begin(): void {
+    this.isGranted = true;
+    this.grant();
+  }
+
+  preempt(): void {
+    if (this.isGranted) this.preemption.abort();
   }
 
   release(): void {

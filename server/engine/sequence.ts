@@ -3,7 +3,7 @@ import type { TokenId } from '../tokenizer/tokenizer';
 
 /** The engine's picture of a sequence on the device: exactly the tokens whose KV it holds, in order. */
 export class Sequence {
-  private readonly tokens: Int32Array;
+  private readonly buffer: Int32Array;
   private count = 0;
 
   /** @param capacityTokens longest sequence that the device can hold. */
@@ -11,15 +11,20 @@ export class Sequence {
     readonly id: SequenceId,
     capacityTokens: number,
   ) {
-    this.tokens = new Int32Array(capacityTokens);
+    this.buffer = new Int32Array(capacityTokens);
   }
 
   get lengthTokens(): number {
     return this.count;
   }
 
+  /** A view: it changes when the sequence does. */
+  get tokens(): Int32Array {
+    return this.buffer.subarray(0, this.count);
+  }
+
   append(tokens: ArrayLike<TokenId>): void {
-    this.tokens.set(tokens, this.count);
+    this.buffer.set(tokens, this.count);
     this.count += tokens.length;
   }
 
@@ -34,7 +39,7 @@ export class Sequence {
   sharedWith(prompt: Int32Array): number {
     const limit = Math.min(this.count, prompt.length);
     let length = 0;
-    while (length < limit && this.tokens[length] === prompt[length]) length++;
+    while (length < limit && this.buffer[length] === prompt[length]) length++;
     return length;
   }
 }

@@ -7,14 +7,18 @@ import { TtftClock } from '../engine/ttft-clock';
 import type { ModelStore, ResolvedModel } from '../models/model-store';
 import { type AskBudget, budgetFor } from './ask-budget';
 import { AskStream } from './ask-stream';
+import { cacheMissText } from './cache-miss';
+import { engineSettings } from './engine-settings';
+import type { PromptMemory } from './prompt-memory';
 import { ttftRecord } from './ttft-record';
 
 export interface AskDependencies {
   models: Pick<ModelStore, 'resolve'>;
   context: ContextService;
-  engine: Pick<Engine, 'generate' | 'deviceFor'>;
+  engine: Pick<Engine, 'generate' | 'deviceFor' | 'heldTokens'>;
   /** The text of a model's tokens; may be called for every question. */
   tokenText: (model: ResolvedModel) => Promise<TokenText>;
+  prompts: PromptMemory;
   /** Milliseconds of a steady clock. */
   now: () => number;
 }
@@ -82,18 +86,21 @@ class Answering {
   }
 
   private async pack({ model, budget }: Chosen): Promise<PackedPrompt> {
-    const { question, history, attachments } = this.params;
+    const { question, history, attachments, openEditor } = this.params;
     const packed = await this.deps.context.pack(
       {
         question,
         history,
         attachments,
+        ...(openEditor !== undefined && { openEditor }),
+        held: this.deps.engine.heldTokens(engineSettings(this.params.options, model, budget)),
         modelPath: model.path,
         budgetTokens: budget.promptTokens,
       },
       (fraction) => this.stream.emit({ kind: 'stage', stage: 'pack', fraction }),
       this.preparing.signal,
     );
+    this.deps.prompts.note(packed.packId, packed.spans);
     this.stream.emit({ kind: 'packed', inclusion: packed.inclusion });
     return packed;
   }
@@ -103,21 +110,13 @@ class Answering {
     packing: Promise<PackedPrompt>,
     signal: AbortSignal,
   ): Promise<GenerationResult> {
-    const { device, attention, quality, maxAnswerTokens, sampling } = this.params.options;
-    const settings = choosing.then(({ model, budget }) => ({
-      modelName: model.id,
-      modelPath: model.path,
-      modelSha256: model.sha256,
-      device,
-      attention,
-      quality,
-      contextTokens: budget.contextTokens,
-      ...(model.yarnFactor !== undefined && { yarnFactor: model.yarnFactor }),
-    }));
+    const { options } = this.params;
+    const { maxAnswerTokens, sampling } = options;
+    const settings = choosing.then(({ model, budget }) => engineSettings(options, model, budget));
     return this.deps.engine.generate(
       {
         settings,
-        prompt: packing.then(({ tokenIds }) => tokenIds),
+        prompt: packing.then(({ packId, tokenIds }) => ({ id: packId, tokenIds })),
         // Behind the packing in the same thread: the prompt comes first, the text of tokens is needed later.
         text: packing.then(async () => this.deps.tokenText((await choosing).model)),
         sampling,
@@ -134,7 +133,9 @@ class Answering {
     packed: PackedPrompt,
     result: GenerationResult,
   ): Promise<AskResult> {
-    const record = ttftRecord(model.id, packed, result, this.clock);
+    const before = this.deps.prompts.spansOf(result.cache.comparedWith);
+    const miss = cacheMissText(result.cache, packed.spans, before, Date.now());
+    const record = ttftRecord(model.id, packed, result, this.clock, miss);
     this.stream.emit({ kind: 'done', record });
     const { answer, stopReason } = result;
     const citations = await this.deps.context.cite(packed.packId, answer);

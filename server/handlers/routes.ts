@@ -8,6 +8,7 @@ import {
   ListModels,
   ManifestSync,
   Overlay,
+  WarmPrefix,
 } from '../../protocol';
 import { answers, listens, type Route } from '../connection';
 import type { Engine } from '../engine/engine';
@@ -22,23 +23,34 @@ import {
   manifestSyncParams,
   noParams,
   overlayParams,
+  warmPrefixParams,
 } from './schemas';
+import type { WarmPrefix as WarmKeeper } from './warm-prefix';
 
 export interface RouteDependencies extends AskDependencies {
   models: Pick<ModelStore, 'resolve' | 'list' | 'download' | 'importFile'>;
-  engine: Pick<Engine, 'generate' | 'deviceFor' | 'status'>;
+  engine: Pick<Engine, 'generate' | 'deviceFor' | 'heldTokens' | 'status'>;
+  warm: Pick<WarmKeeper, 'configure' | 'noteChange'>;
   options: InitializationOptions;
   version: string;
 }
 
 /** The table of the server: every method of the protocol and who answers it. */
 export function createRoutes(deps: RouteDependencies): Route[] {
-  const { models, context, engine, options, version } = deps;
+  const { models, context, engine, warm, options, version } = deps;
   const asking = new AskHandler(deps);
   return [
-    answers(Ask, askParams, (params, request) => asking.ask(params, request)),
-    answers(ManifestSync, manifestSyncParams, (params) => context.sync(params)),
-    listens(Overlay, overlayParams, (params) => context.overlay(params)),
+    answers(Ask, askParams, (params, request) =>
+      asking.ask(params, request).finally(() => warm.noteChange()),
+    ),
+    answers(ManifestSync, manifestSyncParams, (params) =>
+      context.sync(params).finally(() => warm.noteChange()),
+    ),
+    listens(Overlay, overlayParams, (params) => context.overlay(params).finally(() => warm.noteChange())),
+    listens(WarmPrefix, warmPrefixParams, (params) => {
+      warm.configure(params);
+      return Promise.resolve();
+    }),
     answers(ListModels, listModelsParams, async ({ device }) => ({
       models: await models.list(await engine.deviceFor(device)),
     })),

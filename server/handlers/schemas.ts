@@ -11,6 +11,7 @@ import type {
   OverlayParams,
   SamplingOptions,
   Turn,
+  WarmPrefixParams,
   WorkspaceRoot,
 } from '../../protocol';
 
@@ -59,6 +60,7 @@ export const askParams: z.ZodType<AskParams> = z.object({
   question: z.string().trim().min(1, 'the question is empty'),
   history: z.array(turn),
   attachments: z.array(attachment),
+  openEditor: z.string().min(1).exactOptional(),
   options: askOptions,
 });
 
@@ -77,6 +79,12 @@ export const manifestSyncParams: z.ZodType<ManifestSyncParams> = z.object({
 
 export const overlayParams: z.ZodType<OverlayParams> = z.object({ ...place, text: z.string().nullable() });
 
+export const warmPrefixParams: z.ZodType<WarmPrefixParams> = z.object({
+  enabled: z.boolean(),
+  options: askOptions,
+  evenWhenBusy: z.boolean().exactOptional(),
+});
+
 export const downloadModelParams: z.ZodType<DownloadModelParams> = z.object({
   partialResultToken,
   id: z.string().min(1),
@@ -91,4 +99,6 @@ export const initializationOptions: z.ZodType<InitializationOptions> = z.object(
   protocolVersion: z.int(),
   cacheDir: z.string().min(1),
   cpuThreads: count,
+  gpu: count.exactOptional(),
+  idleUnloadMinutes: z.number().min(0).exactOptional(),
 });

@@ -9,23 +9,33 @@ export function ttftRecord(
   packed: PackedPrompt,
   result: GenerationResult,
   clock: TtftClock,
+  cacheMiss: string | undefined,
 ): TtftRecord {
   const stagesMs = roundedStages(clock.stages(packed.tokenizeMs));
   return {
     ttftMs: tenths(clock.ttftMs),
     stagesMs,
     promptTokens: result.promptTokens,
-    cachedTokens: result.cachedTokens,
+    cachedTokens: result.cache.cachedTokens,
+    cacheSource: result.cache.source,
+    ...(cacheMiss !== undefined && { cacheMiss }),
     answerTokens: result.answerTokens,
     decodeTokensPerSecond: tenths(perSecond(result.answerTokens - 1, clock.decodeMs)),
-    prefillTokensPerSecond: tenths(perSecond(result.promptTokens - result.cachedTokens, stagesMs.prefill)),
+    prefillTokensPerSecond: tenths(
+      perSecond(result.promptTokens - result.cache.cachedTokens, stagesMs.prefill),
+    ),
     contextTokens: result.model.contextTokens,
     model: modelId,
     backend: result.model.backend,
     device: result.model.device,
     attention: result.attention.kind,
     ...sparseFigures(result),
-    notices: [...result.model.notices, ...readAnew(result), ...droppedTurns(packed)],
+    notices: [
+      ...result.model.notices,
+      ...readAnew(result),
+      ...historyNotice(packed),
+      ...newerVersions(packed),
+    ],
   };
 }
 
@@ -39,14 +49,27 @@ function sparseFigures({ attention, blocks }: GenerationResult): { sparse?: Spar
   };
 }
 
-function readAnew({ tokensReadAnew: count }: GenerationResult): string[] {
+function readAnew({ cache: { tokensReadAnew: count } }: GenerationResult): string[] {
   if (count === 0) return [];
   return [`${countText(count)} tokens were read again: the prompt before used another attention.`];
 }
 
-function droppedTurns({ inclusion: { droppedTurns: count } }: PackedPrompt): string[] {
-  if (count === 0) return [];
-  return [`${count} earlier ${count === 1 ? 'message' : 'messages'} left out: no room in the context.`];
+function historyNotice({ inclusion: { droppedTurns, shortenedTurns } }: PackedPrompt): string[] {
+  const messages = (count: number): string => `${count} earlier ${count === 1 ? 'message' : 'messages'}`;
+  const lost = [
+    ...(droppedTurns > 0 ? [`${messages(droppedTurns)} left out`] : []),
+    ...(shortenedTurns > 0 ? [`${messages(shortenedTurns)} shortened`] : []),
+  ];
+  return lost.length > 0 ? [`${lost.join(' and ')}: no room in the context.`] : [];
+}
+
+function newerVersions({ inclusion: { newerVersions: paths } }: PackedPrompt): string[] {
+  if (paths.length === 0) return [];
+  const [first = '', ...others] = paths;
+  const files = others.length === 0 ? first : `${first} and ${others.length} more`;
+  return [
+    `Edited since the repository was read, and added at its end: ${files}. It is read again when idle.`,
+  ];
 }
 
 function perSecond(tokens: number, ms: number): number {

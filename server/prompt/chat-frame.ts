@@ -1,10 +1,11 @@
 import type { ChatMessage, PromptSegment } from '../tokenizer/chat-template';
 import type { Tokenizer } from '../tokenizer/tokenizer';
+import type { PromptPart } from './parts';
 
-/** A message whose content is token ids already, in pieces that are sent one after the other. */
+/** A message whose content is token ids already, in parts that are sent one after the other. */
 export interface EncodedMessage {
   role: ChatMessage['role'];
-  parts: readonly Int32Array[];
+  parts: readonly PromptPart[];
 }
 
 /** What is needed of a model's chat template. */
@@ -23,29 +24,15 @@ export class ChatFrame {
   ) {}
 
   /**
-   * Token ids of the conversation up to the point where the answer starts, in pieces.
+   * The conversation up to the point where the answer starts, in parts.
    * @throws LongviewError of the template
    */
-  wrap(messages: readonly EncodedMessage[]): Int32Array[] {
+  wrap(messages: readonly EncodedMessage[]): PromptPart[] {
     const outline = messages.map(({ role }): ChatMessage => ({ role, content: '' }));
     return this.template.render(outline, { addGenerationPrompt: true }).flatMap((segment) => {
       if (segment.kind === 'content') return [...(messages[segment.message]?.parts ?? [])];
-      return [this.tokenizer.encode(segment.text, { parseSpecial: true })];
+      const ids = this.tokenizer.encode(segment.text, { parseSpecial: true });
+      return [{ label: { kind: 'template' } as const, ids }];
     });
   }
-}
-
-export function countTokens(pieces: readonly Int32Array[]): number {
-  return pieces.reduce((sum, piece) => sum + piece.length, 0);
-}
-
-/** All pieces as one array. */
-export function joinTokens(pieces: readonly Int32Array[]): Int32Array {
-  const joined = new Int32Array(countTokens(pieces));
-  let at = 0;
-  for (const piece of pieces) {
-    joined.set(piece, at);
-    at += piece.length;
-  }
-  return joined;
 }

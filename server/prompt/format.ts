@@ -17,13 +17,21 @@ export interface FileFence {
   close: string;
 }
 
+export interface FenceMarks {
+  /** The lines that `text` is, where it is not the whole file. */
+  lines?: { start: number; end: number };
+  /** `text` replaces a version of the file that stands further up in the prompt. */
+  newer?: boolean;
+}
+
 /**
  * A fence for `text`. Where the file itself holds the closing tag, a numbered tag is used, so that no
  * content can end its own fence.
  */
-export function fileFence(path: string, text: string, lines?: { start: number; end: number }): FileFence {
+export function fileFence(path: string, text: string, marks: FenceMarks = {}): FileFence {
+  const { lines, newer } = marks;
   const tag = freeTag('file', text);
-  const range = lines ? ` lines="${lines.start}-${lines.end}"` : '';
+  const range = (lines ? ` lines="${lines.start}-${lines.end}"` : '') + (newer ? ' version="newer"' : '');
   // A body without a final newline gets one, so that the closing tag stands on a line of its own.
   const newline = text.endsWith('\n') ? '' : '\n';
   return { open: `<${tag} path="${attribute(path)}"${range}>\n`, close: `${newline}</${tag}>\n` };

@@ -15,7 +15,10 @@ export interface InclusionFacts {
   usablePaths: readonly string[];
   budgetTokens: number;
   promptTokens: number;
+  newerVersions: readonly string[];
+  historyTokens: number;
   droppedTurns: number;
+  shortenedTurns: number;
 }
 
 /** The exact report of what is in a prompt and what is not. Counts are complete, the list is bounded. */
@@ -36,18 +39,27 @@ export function reportInclusion(facts: InclusionFacts): InclusionReport {
     fileTokens: included.reduce((sum, file) => sum + file.tokens, 0),
     budgetTokens: facts.budgetTokens,
     promptTokens: facts.promptTokens,
+    newerVersions: [...facts.newerVersions],
+    historyTokens: facts.historyTokens,
     droppedTurns: facts.droppedTurns,
+    shortenedTurns: facts.shortenedTurns,
   };
 }
 
-/** A file and selections of it are one entry: attached, with the tokens of all. */
+/** A file, its newer version and selections of it are one entry with the tokens of all, attached if one of them is. */
 function mergeByPath(files: readonly IncludedFile[]): IncludedFile[] {
   const byPath = new Map<string, IncludedFile>();
   for (const file of files) {
     const other = byPath.get(file.path);
     byPath.set(
       file.path,
-      other ? { path: file.path, tokens: other.tokens + file.tokens, reason: 'attached' } : file,
+      other
+        ? {
+            ...other,
+            tokens: other.tokens + file.tokens,
+            ...(file.reason === 'attached' && { reason: 'attached' }),
+          }
+        : file,
     );
   }
   return [...byPath.values()];

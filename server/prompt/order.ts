@@ -1,51 +1,98 @@
-import type { Turn } from '../../protocol';
 import type { EncodedMessage } from './chat-frame';
-import { QUESTION_LABEL, REMINDER_TEXT, SYSTEM_TEXT } from './prompt-text';
+import { type FileBlock, newerVersionIds } from './file-block';
+import type { PartLabel, PromptPart } from './parts';
+import { NEWER_FILES_TEXT, QUESTION_LABEL, REMINDER_TEXT, removedFileText, SYSTEM_TEXT } from './prompt-text';
 
-/** The parts of a prompt as token ids, in the order in which they are sent. */
-export interface PromptParts {
-  /** The outline of the repository; empty when every file is there. */
-  outline: string;
-  /** Files in a fixed order; each is one run of ids. */
-  files: readonly Int32Array[];
-  /** Earlier turns, oldest first. */
-  history: readonly Turn[];
-  /** Text that belongs to this question alone: selections, and the files it is about. */
+/** The parts of a prompt, in the order in which they are sent. */
+export interface PromptParts extends BaseParts {
+  /** Earlier turns, oldest first, as ids. */
+  history: readonly EncodedMessage[];
+  changes: Changes;
+  /** Files chosen for this question, the best one last. */
+  ranked: readonly FileBlock[];
+  /** Text that belongs to this question alone: the open editor, selections, what it is about. */
   attachments: readonly string[];
   question: string;
 }
 
+/** What does not depend on the question: the part of a prompt that is kept warm. */
+export interface BaseParts {
+  /** The outline of the repository; empty when every file is there. */
+  outline: string;
+  /** In the order of `orderFiles`. */
+  base: readonly FileBlock[];
+}
+
+/** What became of files of the base since it was prefilled. */
+export interface Changes {
+  /** Their text now. */
+  newer: readonly FileBlock[];
+  removed: readonly string[];
+}
+
+export const NO_CHANGES: Changes = { newer: [], removed: [] };
+
 /**
  * The order of a prompt is a contract with the prefix cache: what changes least comes first.
  *
- *   system, outline, files  |  earlier turns  |  attachments, instruction again, question
+ *   system, tree, files (longest unedited first)  |  earlier turns  |
+ *       newer versions of files, files for the question, open editor, selections, instruction again, question
  *
- * The first group depends on the repository, not on the question, as long as everything fits; so the KV of
- * those tokens serves every later question. Nothing that varies with the question or the clock may move up.
- * Each part is encoded by itself, so that ids never merge across parts and a count of the whole is the sum
- * of the counts of its parts.
+ * The first group depends on the repository, not on the question; so the KV of those tokens serves every later
+ * question. Editing a file changes nothing before it. Nothing that varies with the question or the clock may
+ * move up. Each part is encoded by itself, so that ids never merge across parts and a count of the whole is the
+ * sum of the counts of its parts.
  */
 export function orderMessages(parts: PromptParts, encode: (text: string) => Int32Array): EncodedMessage[] {
-  const nonEmpty = (text: string) => (text === '' ? [] : [encode(text)]);
+  const text = (label: PartLabel, words: string): PromptPart[] =>
+    words === '' ? [] : [{ label, ids: encode(words) }];
+  const file = (kind: 'file' | 'rankedFile', { path, editedAtMs, ids }: FileBlock): PromptPart => ({
+    label: { kind, path, editedAtMs },
+    ids,
+  });
   return [
     {
       role: 'system',
-      parts: [encode(SYSTEM_TEXT), ...nonEmpty(parts.outline), ...parts.files],
+      parts: [
+        ...text({ kind: 'instructions' }, SYSTEM_TEXT),
+        ...text({ kind: 'tree' }, parts.outline),
+        ...parts.base.map((block) => file('file', block)),
+      ],
     },
-    ...parts.history.map((turn) => ({ role: turn.role, parts: nonEmpty(turn.text) })),
+    ...parts.history,
     {
       role: 'user',
       parts: [
-        ...parts.attachments.map(encode),
-        encode(REMINDER_TEXT + QUESTION_LABEL),
-        ...nonEmpty(parts.question),
+        ...changeParts(parts.changes, encode),
+        ...parts.ranked.map((block) => file('rankedFile', block)),
+        ...parts.attachments.flatMap((words) => text({ kind: 'attachment' }, words)),
+        ...text({ kind: 'question' }, REMINDER_TEXT + QUESTION_LABEL),
+        ...text({ kind: 'question' }, parts.question),
       ],
     },
   ];
 }
 
-/** Files in the order in which they stand in the prompt. */
-export function orderFiles<T extends { path: string }>(files: readonly T[]): T[] {
-  // By path until the time of the last edit is known here: then the files that are edited least come first.
-  return [...files].sort((a, b) => (a.path < b.path ? -1 : 1));
+function changeParts({ newer, removed }: Changes, encode: (text: string) => Int32Array): PromptPart[] {
+  if (newer.length + removed.length === 0) return [];
+  return [
+    { label: { kind: 'attachment' }, ids: encode(NEWER_FILES_TEXT) },
+    ...removed.map(
+      (path): PromptPart => ({
+        label: { kind: 'removedFile', path },
+        ids: encode(removedFileText(path)),
+      }),
+    ),
+    ...newer.map(
+      (block): PromptPart => ({
+        label: { kind: 'newerFile', path: block.path, editedAtMs: block.editedAtMs },
+        ids: newerVersionIds(block, encode),
+      }),
+    ),
+  ];
+}
+
+/** Files in the order in which they stand in the base: longest unedited first, by path where that is equal. */
+export function orderFiles<T extends { path: string; editedAtMs: number }>(files: readonly T[]): T[] {
+  return [...files].sort((a, b) => a.editedAtMs - b.editedAtMs || (a.path < b.path ? -1 : 1));
 }

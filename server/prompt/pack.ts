@@ -1,215 +1,224 @@
-import type { Attachment, ExcludedFile, IncludedFile, InclusionReport, Turn } from '../../protocol';
+import type { ExcludedFile, IncludedFile, InclusionReport } from '../../protocol';
 import { LongviewError, throwIfCancelled } from '../errors';
-import { type ChatFrame, countTokens, joinTokens } from './chat-frame';
-import { fileFence } from './format';
+import { type Base, type BaseInput, chooseBase } from './base';
+import type { FileBlock } from './file-block';
+import type { KeptHistory } from './history';
 import { reportInclusion } from './inclusion';
-import { orderFiles, orderMessages, type PromptParts } from './order';
-import { outlineWithin } from './outline';
+import { Layout, type LayoutInput, selectionText } from './layout';
+import { type Changes, NO_CHANGES } from './order';
 import type { PackedText } from './packed-text';
+import { countTokens, idsOf, type PromptSpan, spansOf } from './parts';
+import { heldTokensOf, supersede } from './superseding';
 
-/** A file that can be packed: its text, and the ids of its fence and text together. */
-export interface FileBlock {
-  path: string;
-  text: string;
-  ids: Int32Array;
-}
-
-export type Selection = Extract<Attachment, { kind: 'selection' }>;
-
-export interface PackInput {
-  /** Tokens that the prompt may have at most. */
-  budgetTokens: number;
-  question: string;
-  /** Oldest first. */
-  history: readonly Turn[];
-  selections: readonly Selection[];
-  /** Files that the user named; they are packed before any other. */
-  attachedPaths: readonly string[];
+export interface PackInput extends BaseInput, LayoutInput {
   /** Files in the manifest, usable or not. */
   totalFiles: number;
-  /** Files that are known to hold text. */
-  usablePaths: readonly string[];
   unusable: readonly ExcludedFile[];
-  /** Usable paths, best first; asked for only when not everything fits. */
+  /** Usable paths, best for the question first; asked for only when not everything fits. */
   rank: () => readonly string[];
-  /** The file as it is now, or why it can no longer be used. */
-  loadFile: (path: string) => Promise<FileBlock | ExcludedFile>;
-  encode: (text: string) => Int32Array;
-  frame: ChatFrame;
-  signal: AbortSignal;
+  /** Bases of earlier prompts. */
+  earlierBases: readonly Base[];
+  /** Tokens of the prompts whose KV the device holds. */
+  held: readonly Int32Array[];
 }
 
 export interface PackedResult {
   tokenIds: Int32Array;
+  spans: PromptSpan[];
   inclusion: InclusionReport;
   /** What the model sees of files, for citations. */
   packed: PackedText[];
+  /** How things are now. */
+  base: Base;
+  /** The base that the prompt starts with: `base`, or an earlier one that newer versions of files supersede. */
+  usedBase: Base;
 }
 
-/** Share of the room that earlier turns may take from files. */
-const HISTORY_SHARE = 1 / 3;
-/** With less of the budget left, the rest of a large repository is not read for a file that might fit. */
+/** When not everything fits: of what the base leaves, earlier turns may take this share from ranked files. */
+const HISTORY_SHARE = 0.5;
+/** With less of the budget left, no more files are read to see whether they fit. */
 const NEGLIGIBLE_SHARE = 0.01;
+/** An earlier base is used only when that spares this share of the tokens to compute, and so many of them. */
+const SPARED_SHARE = 0.5;
+const SPARED_TOKENS = 256;
 
 /**
- * Chooses what goes into the prompt and makes its token ids. All files when they fit; else the files that
- * rank best for the question, each whole: one that does not fit is passed over for the next. The newest
- * earlier turns are kept. The result never exceeds the budget, because every count is of the ids sent.
+ * Chooses what goes into the prompt and makes its token ids: the base, which is the same for every question, then
+ * earlier turns and, when the base is not the whole repository, the files that rank best for the question, each
+ * whole: one that does not fit is passed over for the next. Where files were edited since an earlier base was
+ * computed, and that base with their newer versions behind it is much less to compute, it is used instead. The
+ * result never exceeds the budget, because every count is of the ids sent.
+ *
  * @throws LongviewError `promptTooLong` when question and attachments alone exceed the budget
  * @throws CancelledError
  */
 export async function packPrompt(input: PackInput): Promise<PackedResult> {
   const layout = new Layout(input);
-  const fixedTokens = layout.tokens({ files: [], history: [], outline: '' });
-  const room = input.budgetTokens - fixedTokens;
-  if (room < 0) throw tooLong(input, fixedTokens);
+  const { ownTokens } = layout;
+  const room = input.budgetTokens - ownTokens;
+  if (room < 0) throw tooLong(input, ownTokens);
 
-  const history = layout.historyWithin(room * HISTORY_SHARE);
-  const choice = await chooseFiles(input, room - layout.historyTokens(history));
-  const kept = layout.historyWithin(room - choice.tokens);
+  const { base, attached } = await baseWithAttached(input, layout, room);
+  const canonical = await complete(input, layout, { base, changes: NO_CHANGES, attached }, room);
+  if (!canonical) throw new Error(`a base of ${base.tokens} tokens was chosen for a room of ${room}`);
+  const cheaper = await cheaperPrompt(input, layout, { base, attached, canonical }, room);
+  return resultOf(input, base, cheaper ?? canonical);
+}
 
-  const files = choice.all ? orderFiles(choice.files) : [...choice.files].reverse();
-  const pieces = layout.pieces({
-    files: files.map((file) => file.ids),
-    history: kept,
-    outline: choice.outline,
+/** What a prompt starts with, and files that belong to this question. */
+interface Stem {
+  base: Base;
+  changes: Changes;
+  attached: readonly FileBlock[];
+}
+
+interface Complete extends Stem {
+  tokenIds: Int32Array;
+  spans: PromptSpan[];
+  /** Attached files and those that rank best, the best one last. */
+  questionFiles: FileBlock[];
+  history: KeptHistory;
+}
+
+/** A whole prompt on this stem; undefined when the stem alone is too long. */
+async function complete(
+  input: PackInput,
+  layout: Layout,
+  stem: Stem,
+  room: number,
+): Promise<Complete | undefined> {
+  const { base, changes, attached } = stem;
+  const forFiles = room - base.tokens - layout.changeTokens(changes) - countTokens(attached);
+  if (forFiles < 0) return undefined;
+  const reserved = base.all ? forFiles : forFiles * HISTORY_SHARE;
+  const ranked = base.all
+    ? { files: [], tokens: 0 }
+    : await takeRanked(input, stem, forFiles - layout.historyWithin(reserved).tokens);
+  const history = layout.historyWithin(forFiles - ranked.tokens);
+  const questionFiles = [...ranked.files.reverse(), ...[...attached].reverse()];
+  const parts = layout.parts({
+    outline: base.outline,
+    base: base.files,
+    changes,
+    history: history.messages,
+    ranked: questionFiles,
   });
-  const promptTokens = countTokens(pieces);
-  if (promptTokens > input.budgetTokens) {
-    throw new Error(`packed ${promptTokens} tokens into a budget of ${input.budgetTokens}`);
+  return { ...stem, tokenIds: idsOf(parts), spans: spansOf(parts), questionFiles, history };
+}
+
+/** The prompt on an earlier base that is there, where that spares much; the least to compute of all. */
+async function cheaperPrompt(
+  input: PackInput,
+  layout: Layout,
+  { base, attached, canonical }: { base: Base; attached: readonly FileBlock[]; canonical: Complete },
+  room: number,
+): Promise<Complete | undefined> {
+  const toCompute = ({ tokenIds }: Complete): number => tokenIds.length - heldTokensOf(tokenIds, input.held);
+  const canonicalTokens = toCompute(canonical);
+  let least = Math.min(canonicalTokens * SPARED_SHARE, canonicalTokens - SPARED_TOKENS);
+  let best: Complete | undefined;
+  if (least <= 0 || input.held.length === 0) return undefined;
+  for (const earlier of input.earlierBases) {
+    const { changes, added } = await supersede(earlier, base, input);
+    const stem = { base: earlier, changes, attached: [...added, ...attached] };
+    const prompt = await complete(input, layout, stem, room);
+    if (!prompt || toCompute(prompt) > least) continue;
+    least = toCompute(prompt);
+    best = prompt;
   }
+  return best;
+}
+
+function resultOf(input: PackInput, base: Base, prompt: Complete): PackedResult {
+  const { tokenIds, spans, changes, questionFiles } = prompt;
+  if (tokenIds.length > input.budgetTokens) {
+    throw new Error(`packed ${tokenIds.length} tokens into a budget of ${input.budgetTokens}`);
+  }
+  const outdated = new Set([...changes.removed, ...changes.newer.map(({ path }) => path)]);
+  const current = prompt.base.files.filter(({ path }) => !outdated.has(path));
   return {
-    tokenIds: joinTokens(pieces),
-    inclusion: reportInclusion({
-      totalFiles: input.totalFiles,
-      included: [...files.map((file) => entryOf(file, input, choice.all)), ...selectionEntries(input)],
-      unusable: [...input.unusable, ...choice.lost],
-      usablePaths: input.usablePaths,
-      budgetTokens: input.budgetTokens,
-      promptTokens,
-      droppedTurns: input.history.length - kept.length,
-    }),
-    packed: [
-      ...files.map(({ path, text }) => ({ path, text, firstLine: 1 })),
-      ...input.selections.map(({ path, text, startLine }) => ({ path, text, firstLine: startLine })),
-    ],
+    tokenIds,
+    spans,
+    base,
+    usedBase: prompt.base,
+    inclusion: inclusionOf(input, prompt),
+    packed: packedTexts(input, [...current, ...changes.newer, ...questionFiles]),
   };
 }
 
-interface Choice {
-  /** True when every usable file is there. */
-  all: boolean;
-  /** Best first, unless all are there. */
-  files: FileBlock[];
-  outline: string;
-  /** Tokens of files and outline. */
-  tokens: number;
-  /** Files that turned out to be unusable. */
-  lost: ExcludedFile[];
+/** The base, and the attached files that are not in it; it shrinks only where they would not fit otherwise. */
+async function baseWithAttached(input: PackInput, layout: Layout, room: number) {
+  const { fixedTokens } = layout;
+  const base = await chooseBase(input, fixedTokens, room);
+  const inBase = new Set(base.files.map(({ path }) => path));
+  const attached = await load(
+    input,
+    input.attachedPaths.filter((path) => !inBase.has(path)),
+  );
+  if (base.tokens + countTokens(attached) <= room) return { base, attached };
+  const all = await load(input, input.attachedPaths);
+  const left = room - countTokens(all);
+  if (left < 0) throw attachmentTooLong(all, room);
+  return {
+    base: await chooseBase(input, fixedTokens, left, new Set(input.attachedPaths)),
+    attached: all,
+  };
 }
 
-async function chooseFiles(input: PackInput, room: number): Promise<Choice> {
-  return (await takeAll(input, room)) ?? (await takeBest(input, room));
+async function load(input: PackInput, paths: readonly string[]): Promise<FileBlock[]> {
+  const blocks = await Promise.all(paths.map(input.loadFile));
+  return blocks.filter((block): block is FileBlock => !('reason' in block));
 }
 
-/** All files, or undefined as soon as they are too many. */
-async function takeAll(input: PackInput, room: number): Promise<Choice | undefined> {
-  const choice: Choice = { all: true, files: [], outline: '', tokens: 0, lost: [] };
-  for (const path of input.usablePaths) {
-    await take(input, path, choice);
-    if (choice.tokens > room) return undefined;
+/** The files that rank best among those that are not there yet. */
+async function takeRanked(input: PackInput, { base, attached }: Stem, room: number) {
+  const taken = new Set([...base.files, ...attached].map(({ path }) => path));
+  const files: FileBlock[] = [];
+  let tokens = 0;
+  for (const path of input.rank()) {
+    if (room - tokens < input.budgetTokens * NEGLIGIBLE_SHARE) break;
+    if (taken.has(path)) continue;
+    throwIfCancelled(input.signal);
+    const block = await input.loadFile(path);
+    if ('reason' in block || tokens + block.ids.length > room) continue;
+    files.push(block);
+    tokens += block.ids.length;
   }
-  return choice;
+  return { files, tokens };
 }
 
-async function takeBest(input: PackInput, room: number): Promise<Choice> {
-  const outline = outlineWithin(input.usablePaths, room, input.encode);
-  const tokens = outline === '' ? 0 : input.encode(outline).length;
-  const choice: Choice = { all: false, files: [], outline, tokens, lost: [] };
-  for (const path of new Set([...input.attachedPaths, ...input.rank()])) {
-    if (room - choice.tokens < input.budgetTokens * NEGLIGIBLE_SHARE) break;
-    const block = await take(input, path, choice);
-    if (choice.tokens <= room || !block) continue;
-    if (input.attachedPaths.includes(path)) throw attachmentTooLong(path, block.ids.length, room);
-    choice.files.pop();
-    choice.tokens -= block.ids.length;
-  }
-  return choice;
+function inclusionOf(input: PackInput, prompt: Complete): InclusionReport {
+  const { base, changes, questionFiles, history, tokenIds } = prompt;
+  const entry = (reason: IncludedFile['reason']) => (file: FileBlock) => entryOf(file, input, reason);
+  const ofBase = base.all ? 'all' : 'base';
+  return reportInclusion({
+    totalFiles: input.totalFiles,
+    included: [
+      ...base.files.filter(({ path }) => !changes.removed.includes(path)).map(entry(ofBase)),
+      ...changes.newer.map(entry(ofBase)),
+      ...questionFiles.map(entry(base.all ? 'all' : 'ranked')),
+      ...selectionEntries(input),
+    ],
+    unusable: [...input.unusable, ...base.lost],
+    usablePaths: input.usablePaths,
+    budgetTokens: input.budgetTokens,
+    promptTokens: tokenIds.length,
+    newerVersions: changes.newer.map(({ path }) => path),
+    historyTokens: history.tokens,
+    droppedTurns: history.droppedTurns,
+    shortenedTurns: history.shortenedTurns,
+  });
 }
 
-/** Adds one file to the choice, or notes that it is lost. */
-async function take(input: PackInput, path: string, choice: Choice): Promise<FileBlock | undefined> {
-  throwIfCancelled(input.signal);
-  const block = await input.loadFile(path);
-  if ('reason' in block) {
-    choice.lost.push(block);
-    return undefined;
-  }
-  choice.files.push(block);
-  choice.tokens += block.ids.length;
-  return block;
+function packedTexts(input: PackInput, files: readonly FileBlock[]): PackedText[] {
+  return [
+    ...files.map(({ path, text }) => ({ path, text, firstLine: 1 })),
+    ...input.selections.map(({ path, text, startLine }) => ({ path, text, firstLine: startLine })),
+  ];
 }
 
-/** The prompt as a function of what is chosen, and the cost of each choice in tokens. */
-class Layout {
-  private readonly attachments: string[];
-  private readonly encoded = new Map<string, Int32Array>();
-
-  constructor(private readonly input: PackInput) {
-    this.attachments = [...input.selections.map(selectionText), ...attachedFilesText(input.attachedPaths)];
-  }
-
-  pieces(chosen: Pick<PromptParts, 'files' | 'history' | 'outline'>): Int32Array[] {
-    const { question } = this.input;
-    const parts: PromptParts = { ...chosen, attachments: this.attachments, question };
-    return this.input.frame.wrap(orderMessages(parts, (text) => this.encode(text)));
-  }
-
-  tokens(chosen: Pick<PromptParts, 'files' | 'history' | 'outline'>): number {
-    return countTokens(this.pieces(chosen));
-  }
-
-  /** What these turns add to a prompt, with the template's text around them. */
-  historyTokens(history: readonly Turn[]): number {
-    if (history.length === 0) return 0;
-    const none = { files: [], outline: '' };
-    return this.tokens({ ...none, history }) - this.tokens({ ...none, history: [] });
-  }
-
-  /** The newest turns that fit, starting with one of the user. */
-  historyWithin(room: number): readonly Turn[] {
-    const all = this.input.history;
-    let kept: readonly Turn[] = [];
-    for (let start = all.length - 1; start >= 0; start--) {
-      if (all[start]?.role !== 'user') continue;
-      const turns = all.slice(start);
-      if (this.historyTokens(turns) > room) break;
-      kept = turns;
-    }
-    return kept;
-  }
-
-  private encode(text: string): Int32Array {
-    const known = this.encoded.get(text);
-    if (known) return known;
-    const ids = this.input.encode(text);
-    this.encoded.set(text, ids);
-    return ids;
-  }
-}
-
-function selectionText({ path, startLine, endLine, text }: Selection): string {
-  const fence = fileFence(path, text, { start: startLine, end: endLine });
-  return `${fence.open}${text}${fence.close}\n`;
-}
-
-function attachedFilesText(paths: readonly string[]): string[] {
-  return paths.length === 0 ? [] : [`The question is about: ${paths.join(', ')}\n\n`];
-}
-
-function entryOf({ path, ids }: FileBlock, input: PackInput, all: boolean): IncludedFile {
-  const attached = input.attachedPaths.includes(path);
-  return { path, tokens: ids.length, reason: attached ? 'attached' : all ? 'all' : 'ranked' };
+function entryOf({ path, ids }: FileBlock, input: PackInput, reason: IncludedFile['reason']): IncludedFile {
+  return { path, tokens: ids.length, reason: input.attachedPaths.includes(path) ? 'attached' : reason };
 }
 
 function selectionEntries(input: PackInput): IncludedFile[] {
@@ -235,11 +244,14 @@ function tooLong(input: PackInput, fixedTokens: number): LongviewError {
   );
 }
 
-function attachmentTooLong(path: string, fileTokens: number, roomTokens: number): LongviewError {
+function attachmentTooLong(files: readonly FileBlock[], roomTokens: number): LongviewError {
+  const fileTokens = countTokens(files);
+  const paths = files.map(({ path }) => path);
+  const subject = paths.length === 1 ? `file ${paths[0]} takes` : `files ${paths.join(', ')} take`;
   return new LongviewError(
     'promptTooLong',
-    `The attached file ${path} takes ${fileTokens} tokens; with the rest of the prompt, there is room for ${roomTokens}.`,
-    'Attach a selection of the file instead, or raise the context size in the settings.',
-    { path, fileTokens, roomTokens },
+    `The attached ${subject} ${fileTokens} tokens; with the rest of the prompt, there is room for ${roomTokens}.`,
+    'Attach a selection instead, or raise the context size in the settings.',
+    { paths, fileTokens, roomTokens },
   );
 }

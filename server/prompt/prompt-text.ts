@@ -10,3 +10,14 @@ export const REMINDER_TEXT =
   'Answer from the files of the repository above. Be brief and exact, and name the file.\n\n';
 
 export const QUESTION_LABEL = 'Question: ';
+
+/** Before files that were edited after the repository above was read by the model. */
+export const NEWER_FILES_TEXT =
+  'These files changed after they were shown above. Only what stands here is true of them now:\n\n';
+
+export const removedFileText = (path: string): string => `The file ${path} was deleted.\n`;
+
+/** In place of the middle of an earlier turn that did not fit whole. */
+export const SHORTENED_MARK = '\n[… left out …]\n';
+
+export const openEditorText = (path: string): string => `The open editor shows ${path}.\n\n`;

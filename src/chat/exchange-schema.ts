@@ -47,14 +47,18 @@ const citation = z.object({
 const inclusion = z.object({
   totalFiles: z.number(),
   included: z.array(
-    z.object({ path: z.string(), tokens: z.number(), reason: z.enum(['all', 'ranked', 'attached']) }),
+    z.object({ path: z.string(), tokens: z.number(), reason: z.enum(['all', 'base', 'ranked', 'attached']) }),
   ),
   excluded: z.array(z.object({ path: z.string(), reason: exclusionReason })),
   excludedByReason: z.partialRecord(exclusionReason, z.number()),
   fileTokens: z.number(),
   budgetTokens: z.number(),
   promptTokens: z.number(),
+  // Absent in what an older version stored.
+  newerVersions: z._default(z.array(z.string()), []),
+  historyTokens: z._default(z.number(), 0),
   droppedTurns: z.number(),
+  shortenedTurns: z._default(z.number(), 0),
 }) satisfies z.ZodMiniType<InclusionReport>;
 
 const record = z.object({
@@ -69,6 +73,9 @@ const record = z.object({
   }),
   promptTokens: z.number(),
   cachedTokens: z.number(),
+  // Absent in what an older version stored.
+  cacheSource: z._default(z.enum(['device', 'memory', 'disk', 'none']), 'none'),
+  cacheMiss: z.exactOptional(z.string()),
   answerTokens: z.number(),
   decodeTokensPerSecond: z.number(),
   prefillTokensPerSecond: z.number(),
@@ -89,6 +96,7 @@ const failure = z.object({
   action: z.string(),
   buttons: z.array(z.enum(CHAT_ACTIONS)),
   modelId: z.exactOptional(z.string()),
+  contextTokens: z.exactOptional(z.number()),
 }) satisfies z.ZodMiniType<ChatFailure>;
 
 const activity = z.discriminatedUnion('kind', [

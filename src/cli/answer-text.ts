@@ -1,6 +1,7 @@
 import {
   type AskResult,
   type Citation,
+  cacheText,
   countText,
   durationText,
   engineText,
@@ -32,12 +33,12 @@ export function inclusionLine(inclusion: InclusionReport): string {
 }
 
 function recordLines(record: TtftRecord): string[] {
-  const { promptTokens, cachedTokens, answerTokens, prefillTokensPerSecond, decodeTokensPerSecond } = record;
+  const { answerTokens, prefillTokensPerSecond, decodeTokensPerSecond } = record;
   const rows = stageRows(record).map(({ name, ms }) => `  ${name}: ${durationText(ms)}`);
   return [
     `TTFT ${durationText(record.ttftMs)}`,
     ...rows,
-    `${countText(promptTokens)} prompt tokens, ${countText(cachedTokens)} of them cached; ${countText(answerTokens)} answer tokens`,
+    `${cacheText(record)}; ${countText(answerTokens)} answer tokens`,
     `Prefill ${prefillTokensPerSecond.toFixed(1)} tokens/s, decode ${decodeTokensPerSecond.toFixed(1)} tokens/s`,
     `${record.model} on ${engineText(record)}, context ${countText(record.contextTokens)}`,
     ...record.notices.map((notice) => `Note: ${notice}`),

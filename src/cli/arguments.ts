@@ -10,6 +10,8 @@ export interface AskCommand {
   repo: string;
   question: string;
   options: AskOptions;
+  /** As the driver counts; absent: the first that can be used. */
+  gpu?: number;
   json: boolean;
   verbose: boolean;
 }
@@ -28,6 +30,7 @@ const OPTIONS = {
   attention: { type: 'string' },
   quality: { type: 'string' },
   device: { type: 'string' },
+  gpu: { type: 'string' },
   context: { type: 'string' },
   'max-tokens': { type: 'string' },
   json: { type: 'boolean' },
@@ -93,6 +96,7 @@ function askCommand(values: Values, words: string[], cwd: string): AskCommand {
         maxAnswerTokens: tokenCount('--max-tokens', values['max-tokens']),
       }),
     },
+    ...(values.gpu !== undefined && { gpu: gpuNumber(values.gpu) }),
     json: values.json ?? false,
     verbose: values.verbose ?? false,
   };
@@ -125,6 +129,12 @@ function oneOf<Choice extends string>(flag: string, value: string, choices: read
   if (choice === undefined)
     throw new UsageError(`${flag} must be one of ${choices.join(', ')}, not "${value}".`);
   return choice;
+}
+
+function gpuNumber(value: string): number {
+  if (!/^\d{1,2}$/.test(value))
+    throw new UsageError(`--gpu must be the number of a GPU, counted from 0, not "${value}".`);
+  return Number(value);
 }
 
 function tokenCount(flag: string, value: string): number {

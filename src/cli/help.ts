@@ -12,6 +12,7 @@ Options of ask
   --attention KIND    auto, dense or sample
   --quality CLASS     fast or balanced: how closely sample attention follows dense
   --device KIND       auto, cpu or cuda
+  --gpu N             which NVIDIA GPU, counted from 0; default: the first that can be used
   --context N         tokens of prompt and answer together
   --max-tokens N      tokens of the answer at most
   --json              one JSON object on stdout instead of text

@@ -1,9 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { PROTOCOL_VERSION } from '../../protocol';
 import { RequestCancelledError, ServerError } from '../client/server-connection';
 import { StdioConnection } from '../client/stdio-connection';
-import { cacheDirOf, readSettings } from '../config';
+import { initializationOf, readSettings } from '../config';
 import { type AskCommand, type Command, type ModelsCommand, parseCommand } from './arguments';
 import { runAsk, type Terminal } from './ask-command';
 import { EXIT, UsageError } from './exit-codes';
@@ -54,11 +53,10 @@ async function withServer(
   const { settings } = readSettings({ get: () => undefined });
   const connection = await StdioConnection.start({
     serverPath: path.join(__dirname, 'server.js'),
-    initialization: {
-      protocolVersion: PROTOCOL_VERSION,
-      cacheDir: cacheDirOf(settings),
-      cpuThreads: settings.cpuThreads,
-    },
+    initialization: initializationOf({
+      ...settings,
+      ...(command.kind === 'ask' && command.gpu !== undefined && { gpu: command.gpu }),
+    }),
     log: (line) => {
       if (command.verbose) terminal.progress.note(line);
     },

@@ -11,6 +11,7 @@ import {
   GetEngineStatus,
   ListModels,
   type ModelInfo,
+  WarmPrefix,
 } from '../../protocol';
 import type { ServerConnection, ServerState } from '../client/server-connection';
 import type { AnswerService, Question } from './answer-service';
@@ -44,11 +45,13 @@ export class ServerSession implements AnswerService {
   /**
    * @param connect starts a server; called again after `restart`
    * @param options the options of the settings, read for each question
+   * @param warmsPrefix whether the server computes the repository ahead of questions
    */
   constructor(
     private readonly connect: () => Promise<ConnectedServer>,
     private readonly options: () => AskOptions,
     private readonly warn: (message: string) => void,
+    private readonly warmsPrefix: () => boolean = () => false,
   ) {}
 
   /** What the engine last said; absent before the first call. */
@@ -75,6 +78,17 @@ export class ServerSession implements AnswerService {
   ): Promise<void> {
     const { connection } = await this.running();
     await connection.request(DownloadModel, { id, allowThirdParty }, { onEvent, signal });
+  }
+
+  /** Starts the server, so that it can compute the repository before anybody asks. */
+  async open(): Promise<void> {
+    await this.running();
+  }
+
+  /** Tells a running server what the settings say now. */
+  async settingsChanged(): Promise<void> {
+    const { started } = this;
+    if (started) await this.tellWarmth((await started).connection);
   }
 
   /** The report of the server for people who look into a problem. */
@@ -113,6 +127,7 @@ export class ServerSession implements AnswerService {
       connection.onNotification(DidChangeEngineStatus, (status) => this.setStatus(status));
       connection.onState((state) => this.onState(state, server));
       this.setStatus(await connection.request(GetEngineStatus, {}));
+      await this.tellWarmth(connection);
       return server;
     } catch (error) {
       // The next call tries again, with a fresh server.
@@ -135,9 +150,17 @@ export class ServerSession implements AnswerService {
     if (state.kind === 'stopped') this.setStatus({ state: 'failed', queued: 0, message: state.message });
     if (state.kind !== 'restarted') return;
     this.setStatus({ state: 'idle', queued: 0 });
-    server?.files.resend().catch((error: unknown) => {
+    if (server) this.tellAgain(server);
+  }
+
+  private tellAgain({ connection, files }: ConnectedServer): void {
+    Promise.all([files.resend(), this.tellWarmth(connection)]).catch((error: unknown) => {
       this.warn(`The file list could not be sent again: ${String(error)}`);
     });
+  }
+
+  private tellWarmth(connection: ServerConnection): Promise<void> {
+    return connection.notify(WarmPrefix, { enabled: this.warmsPrefix(), options: this.options() });
   }
 
   private setStatus(status: EngineStatus): void {

@@ -1,6 +1,7 @@
 import {
   type ChatActivity,
   type ChatExchange,
+  cacheText,
   countedText,
   countText,
   durationText,
@@ -12,6 +13,7 @@ import {
   shortCountText,
   stageRows,
   type TtftRecord,
+  type WarmStatus,
 } from '../../protocol';
 
 /** What the status-bar item is drawn from. */
@@ -44,8 +46,24 @@ export function statusText(facts: StatusFacts): StatusText {
   if (engine?.state === 'failed') return failedText(engine);
   if (engine?.state === 'restarting') return busyText('Restarting', engine.message);
   if (engine?.state === 'starting' || engine?.state === 'loading') return busyText('Loading', engine.message);
-  if (measured?.record) return measuredText(measured, measured.record);
-  return idleText(facts.model ?? engine?.model, engine);
+  const text = measured?.record
+    ? measuredText(measured, measured.record)
+    : idleText(facts.model ?? engine?.model, engine);
+  return engine?.warm ? withWarm(text, engine.warm) : text;
+}
+
+/** The next question finds this much of the repository computed. */
+function withWarm(
+  { text, tooltip, spoken }: StatusText,
+  { state, fraction, reason }: WarmStatus,
+): StatusText {
+  const percent = percentText(fraction);
+  const long = state === 'waiting' ? `waiting: ${reason ?? 'the machine is busy'}` : `${percent} computed`;
+  return {
+    text: state === 'waiting' ? text : `${text} · warm ${percent}`,
+    tooltip: `${tooltip}\n\nRepository ahead of the next question: ${escaped(long)}`,
+    spoken: `${spoken}, repository ${long}`,
+  };
 }
 
 /** `qwen2.5-coder-0.5b` of `qwen2.5-coder-0.5b-instruct-q4_k_m` or of `/models/Qwen2.5-….gguf`. */
@@ -138,7 +156,8 @@ function breakdownMarkdown({ inclusion }: ChatExchange, record: TtftRecord): str
   const rows = stageRows(record).map(({ name, ms }) => `| ${name} |   ${durationText(ms)} |`);
   const files = inclusion ? ` from ${filesText(inclusion)}` : '';
   const facts = [
-    `${countText(record.promptTokens)} prompt tokens${files}, ${countText(record.cachedTokens)} of them cached`,
+    `${countText(record.promptTokens)} prompt tokens${files}`,
+    escaped(cacheText(record)),
     `Prefill ${countText(record.prefillTokensPerSecond)} tokens/s, answer ${record.decodeTokensPerSecond.toFixed(1)} tokens/s`,
     `${escaped(shortModelName(record.model))} on ${escaped(engineText(record))}`,
     ...record.notices.map((notice) => `$(info) ${escaped(notice)}`),

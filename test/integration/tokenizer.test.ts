@@ -3,7 +3,8 @@ import crypto from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { openGguf } from '../../server/models/gguf/open-gguf';
-import { ChatFrame, joinTokens } from '../../server/prompt/chat-frame';
+import { ChatFrame } from '../../server/prompt/chat-frame';
+import { idsOf, type PromptPart } from '../../server/prompt/parts';
 import { type ChatMessage, ChatTemplate } from '../../server/tokenizer/chat-template';
 import { tokenizerFromMetadata } from '../../server/tokenizer/from-gguf';
 import type { Tokenizer } from '../../server/tokenizer/tokenizer';
@@ -154,9 +155,10 @@ for (const model of MODELS) {
         { role: 'system', content: 'Answer briefly.' },
         { role: 'user', content },
       ];
+      const part = (ids: Int32Array): PromptPart => ({ label: { kind: 'question' }, ids });
       const encodeChat = (chat: ChatMessage[]): Int32Array => {
-        const encoded = chat.map(({ role, content }) => ({ role, parts: [tokenizer.encode(content)] }));
-        return joinTokens(new ChatFrame(chatTemplate, tokenizer).wrap(encoded));
+        const encoded = chat.map(({ role, content }) => ({ role, parts: [part(tokenizer.encode(content))] }));
+        return idsOf(new ChatFrame(chatTemplate, tokenizer).wrap(encoded));
       };
       const plain = messages('What does `main` do?');
       const expected =

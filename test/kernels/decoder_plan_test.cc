@@ -147,9 +147,13 @@ void test_memory_plan() {
   demand.kv_block_bytes = size_t{28672} * longview::KV_BLOCK_TOKENS;
 
   const MemoryPlan roomy = plan_memory(demand, 131072, 140 * gigabyte);
-  check(roomy.form == WeightForm::kBf16 && roomy.kv_blocks == 205, "bf16 where it fits");
-  check(describe(roomy) == "weights 3.0 GB + KV 3.8 GB for 131,072 tokens + workspace 0.5 GB",
+  check(roomy.form == WeightForm::kBf16, "bf16 where it fits");
+  check(roomy.kv_blocks == 3 * 205, "three contexts where there is memory for them");
+  check(describe(roomy) == "weights 3.0 GB + KV 11.3 GB for 131,072 tokens and earlier prompts + "
+                           "workspace 0.5 GB",
         describe(roomy));
+  const MemoryPlan half = plan_memory(demand, 131072, 10 * gigabyte);
+  check(half.kv_blocks > 205 && half.kv_blocks < 2 * 205, "earlier prompts leave half of what is free");
   const MemoryPlan tight = plan_memory(demand, 32768, 4 * gigabyte);
   check(tight.form == WeightForm::kAsStored, "as stored where memory is short");
   check(tight.fitting_tokens >= 32768, "and then it fits");
@@ -185,6 +189,15 @@ void test_longest_context() {
 
 void test_block_allocator() {
   BlockAllocator allocator(3);
+  const int shared = allocator.take();
+  allocator.share(shared);
+  allocator.give_back(shared);
+  check(!allocator.is_shared(shared) && allocator.free_blocks() == 2, "one holder is left");
+  allocator.share(shared);
+  check(allocator.is_shared(shared), "two hold it");
+  allocator.give_back(shared);
+  allocator.give_back(shared);
+  check(allocator.free_blocks() == 3, "free after the last holder");
   const int first = allocator.take();
   const int second = allocator.take();
   check(first == 0 && second == 1 && allocator.free_blocks() == 1, "lowest first");

@@ -46,6 +46,8 @@ export interface CudaLoadRequest {
   pooledKeys?: PooledKeys;
   /** Absent: bf16 where it fits, else as the file stores them. */
   weights?: CudaWeights;
+  /** Prefill by the kernels that run on every GPU, also where there are faster ones; for tests. */
+  kernels?: 'portable';
 }
 
 /** `stored`: quantised in memory, each layer made bf16 for each chunk: slower, and smaller. */
@@ -55,6 +57,10 @@ export interface CudaMemoryPlan {
   weights: CudaWeights;
   weightBytes: number;
   kvBytes: number;
+  /** Tokens that the pool of KV holds, of all sequences. */
+  poolTokens: number;
+  /** Tokens of one block of the pool. */
+  kvBlockTokens: number;
   workspaceBytes: number;
   /** The longest context that would have fitted. */
   fittingTokens: number;
@@ -93,6 +99,12 @@ export interface CudaEngine {
   decode(sequence: number, token: number): Promise<CudaStep>;
   rewind(sequence: number, lengthTokens: number, sampling: CudaSampling): Promise<void>;
   closeSequence(sequence: number): Promise<void>;
+  /** A new sequence that starts with the first tokens of another and shares their blocks. */
+  fork(sequence: number, lengthTokens: number, sampling: CudaSampling): Promise<number>;
+  /** KV of tokens that lie in one block, from its start. */
+  exportKv(sequence: number, startToken: number, tokens: number): Promise<Uint8Array>;
+  /** Appends what `exportKv` gave. */
+  importKv(sequence: number, tokens: number, kv: Uint8Array): Promise<void>;
   /** Of the last choice; for tests and benches. */
   logits(): Promise<Float32Array>;
   /** Blocks of each list of the last prefill with a selection, [layers, heads, query tiles]; for tests and benches. */

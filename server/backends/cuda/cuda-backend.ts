@@ -4,8 +4,10 @@ import { openGguf } from '../../models/gguf/open-gguf';
 import type { ModelSpec } from '../../models/model-spec';
 import { type SpecForLoad, specForLoad } from '../../models/spec-for-load';
 import type {
-  Backend,
   DecodeStepRequest,
+  DeviceBackend,
+  ExportKvRequest,
+  ImportKvRequest,
   LoadedModel,
   LoadProgress,
   LoadRequest,
@@ -20,8 +22,8 @@ import type { CudaAddon, CudaDevice, CudaEngine, CudaMemoryPlan, CudaSampling } 
 import { type FailureContext, isFatal, translateFailure } from './cuda-failures';
 import { tensorsOf } from './tensors';
 
-/** Sequences share one pool of KV blocks, which holds one whole context. */
-const MAX_SEQUENCES = 4;
+/** Sequences share one pool of KV blocks, which holds one whole context and, where there is memory, some more. */
+const MAX_SEQUENCES = 8;
 
 /** Fills the GPU, and is about a quarter of a second of a large one at a depth of 128K tokens. Whole query tiles. */
 const CHUNK_TOKENS = 8192;
@@ -47,7 +49,7 @@ export interface CudaBackendDependencies {
   endProcess: (reason: string) => void;
 }
 
-export function createCudaBackend(addon: CudaAddon, device: CudaDevice): Backend {
+export function createCudaBackend(addon: CudaAddon, device: CudaDevice): DeviceBackend {
   return new CudaBackend({
     addon,
     device,
@@ -65,7 +67,7 @@ interface Model {
 }
 
 /** An NVIDIA GPU by our own kernels, straight from GGUF weights. */
-export class CudaBackend implements Backend {
+export class CudaBackend implements DeviceBackend {
   private readonly engine: CudaEngine;
   private model: Model | undefined;
   private readonly sequences = new Set<SequenceId>();
@@ -107,16 +109,20 @@ export class CudaBackend implements Backend {
   }
 
   async openSequence(request: OpenSequenceRequest): Promise<SequenceId> {
-    if (this.sequences.size >= MAX_SEQUENCES) {
-      throw new LongviewError(
-        'engineFailed',
-        `The CUDA engine holds ${MAX_SEQUENCES} sequences already.`,
-        'Close another conversation, then ask again.',
-      );
-    }
-    const id = await this.run(() => this.engine.openSequence(this.samplingOf(request)));
-    this.sequences.add(id);
-    return id;
+    return this.add(() => this.engine.openSequence(this.samplingOf(request)));
+  }
+
+  async forkSequence(request: RewindRequest): Promise<SequenceId> {
+    const { sequence, lengthTokens } = request;
+    return this.add(() => this.engine.fork(sequence, lengthTokens, this.samplingOf(request)));
+  }
+
+  exportKv({ sequence, startToken, tokens }: ExportKvRequest): Promise<Uint8Array> {
+    return this.run(() => this.engine.exportKv(sequence, startToken, tokens));
+  }
+
+  importKv({ sequence, tokens, kv }: ImportKvRequest): Promise<void> {
+    return this.run(() => this.engine.importKv(sequence, tokens, kv));
   }
 
   prefillChunk({ sequence, tokens, sparse, sample }: PrefillChunkRequest): Promise<StepResult> {
@@ -148,6 +154,19 @@ export class CudaBackend implements Backend {
     await this.engine.dispose();
   }
 
+  private async add(open: () => Promise<SequenceId>): Promise<SequenceId> {
+    if (this.sequences.size >= MAX_SEQUENCES) {
+      throw new LongviewError(
+        'engineFailed',
+        `The CUDA engine holds ${MAX_SEQUENCES} sequences already.`,
+        'Close another conversation, then ask again.',
+      );
+    }
+    const id = await this.run(open);
+    this.sequences.add(id);
+    return id;
+  }
+
   private async run<T>(call: () => Promise<T>): Promise<T> {
     if (!this.model) {
       throw new LongviewError('engineFailed', 'No model is loaded.', 'Load a model, then ask again.');
@@ -173,7 +192,7 @@ export class CudaBackend implements Backend {
   private describe(
     { spec, notices }: SpecForLoad,
     request: LoadRequest,
-    { weights, description }: CudaMemoryPlan,
+    { weights, description, poolTokens, kvBlockTokens }: CudaMemoryPlan,
   ): LoadedModel {
     const { contextTokens } = request;
     const isShort = weights === 'stored';
@@ -184,6 +203,10 @@ export class CudaBackend implements Backend {
       vocabSize: spec.vocabSize,
       maxSequences: MAX_SEQUENCES,
       prefillChunkTokens: chunkTokensFor(request),
+      // A question ends a chunk under way between two layers.
+      backgroundChunkTokens: chunkTokensFor(request),
+      kvPoolTokens: poolTokens,
+      kvBlockTokens,
       sampleUnavailable: NO_KERNELS,
       notices: [
         ...notices,

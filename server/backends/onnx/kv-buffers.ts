@@ -65,6 +65,57 @@ export class KvBuffers {
     this.used = lengthTokens;
   }
 
+  /** A copy that holds the first `lengthTokens` positions. */
+  fork(lengthTokens: number): KvBuffers {
+    const copy = new KvBuffers(this.spec, this.contextTokens);
+    copy.reserve(lengthTokens);
+    for (let layer = 0; layer < this.spec.layerCount; layer++) {
+      copy.writeRows(copy.key(layer), this.rows(this.key(layer), 0, lengthTokens), lengthTokens);
+      copy.writeRows(copy.value(layer), this.rows(this.value(layer), 0, lengthTokens), lengthTokens);
+    }
+    copy.used = lengthTokens;
+    return copy;
+  }
+
+  /** Positions as float32 `[2 * layers, kvHeads, tokens, headDim]`: keys, then values, layer by layer. */
+  read(startToken: number, tokens: number): Float32Array {
+    const { layerCount, kvHeadCount, headDim } = this.spec;
+    const size = kvHeadCount * tokens * headDim;
+    const all = new Float32Array(2 * layerCount * size);
+    for (let layer = 0; layer < layerCount; layer++) {
+      all.set(this.rows(this.key(layer), startToken, tokens), 2 * layer * size);
+      all.set(this.rows(this.value(layer), startToken, tokens), (2 * layer + 1) * size);
+    }
+    return all;
+  }
+
+  /** Appends what `read` gave. */
+  append(all: Float32Array, tokens: number): void {
+    const size = this.spec.kvHeadCount * tokens * this.spec.headDim;
+    this.reserve(this.used + tokens);
+    for (let layer = 0; layer < this.spec.layerCount; layer++) {
+      const from = 2 * layer * size;
+      this.write(layer, all.subarray(from, from + size), all.subarray(from + size, from + 2 * size), tokens);
+    }
+    this.advance(tokens);
+  }
+
+  /** Bytes of `tokens` positions as `read` gives them. */
+  bytesOf(tokens: number): number {
+    const { layerCount, kvHeadCount, headDim } = this.spec;
+    return 2 * layerCount * kvHeadCount * headDim * tokens * Float32Array.BYTES_PER_ELEMENT;
+  }
+
+  private rows(buffer: Float32Array, startToken: number, tokens: number): Float32Array {
+    const { kvHeadCount, headDim } = this.spec;
+    const rows = new Float32Array(kvHeadCount * tokens * headDim);
+    for (let head = 0; head < kvHeadCount; head++) {
+      const from = (head * this.capacity + startToken) * headDim;
+      rows.set(buffer.subarray(from, from + tokens * headDim), head * tokens * headDim);
+    }
+    return rows;
+  }
+
   private writeRows(buffer: Float32Array, rows: Float32Array, tokens: number): void {
     const { kvHeadCount, headDim } = this.spec;
     for (let head = 0; head < kvHeadCount; head++) {

@@ -6,8 +6,10 @@ import { openGguf } from '../../models/gguf/open-gguf';
 import type { ModelSpec } from '../../models/model-spec';
 import { type SpecForLoad, specForLoad } from '../../models/spec-for-load';
 import type {
-  Backend,
   DecodeStepRequest,
+  DeviceBackend,
+  ExportKvRequest,
+  ImportKvRequest,
   LoadedModel,
   LoadProgress,
   LoadRequest,
@@ -35,6 +37,12 @@ import { Sampler } from './sampler';
 /** Sequences share the weights; each has KV of its own, which grows as it is used. */
 const MAX_SEQUENCES = 4;
 
+/** KV is copied in pieces of this many tokens: a few megabytes. */
+const KV_BLOCK_TOKENS = 128;
+
+/** A chunk cannot be ended early here, so one that a question may wait for is this much shorter. */
+const BACKGROUND_SHARE = 1 / 4;
+
 export interface OnnxBackendDependencies {
   loadRuntime: () => Promise<OnnxRuntime>;
   /** Seeds sequences whose sampling options name no seed. */
@@ -42,7 +50,7 @@ export interface OnnxBackendDependencies {
 }
 
 /** The CPU backend over onnxruntime, with its native library loaded on first use. */
-export function createOnnxBackend(): Backend {
+export function createOnnxBackend(): DeviceBackend {
   return new OnnxBackend({ loadRuntime: loadOnnxRuntime, freshSeed: () => randomInt(2 ** 32) });
 }
 
@@ -58,7 +66,7 @@ interface OpenSequence {
 }
 
 /** Dense attention on the CPU, from GGUF weights converted once into the cache folder. */
-export class OnnxBackend implements Backend {
+export class OnnxBackend implements DeviceBackend {
   private model: Model | undefined;
   private readonly sequences = new Map<SequenceId, OpenSequence>();
   private nextSequence: SequenceId = 1;
@@ -95,17 +103,43 @@ export class OnnxBackend implements Backend {
   openSequence(request: OpenSequenceRequest): Promise<SequenceId> {
     return promised(() => {
       const { spec, contextTokens } = this.loaded();
-      if (this.sequences.size >= MAX_SEQUENCES) {
+      return this.add(() => new KvBuffers(spec, contextTokens), request);
+    });
+  }
+
+  forkSequence(request: RewindRequest): Promise<SequenceId> {
+    return promised(() => {
+      const { kv } = this.opened(request.sequence);
+      checkPrefix(kv, request.lengthTokens);
+      return this.add(() => kv.fork(request.lengthTokens), request);
+    });
+  }
+
+  exportKv({ sequence, startToken, tokens }: ExportKvRequest): Promise<Uint8Array> {
+    return promised(() => {
+      const { kv } = this.opened(sequence);
+      checkBlock(startToken, tokens);
+      checkPrefix(kv, startToken + tokens);
+      return new Uint8Array(kv.read(startToken, tokens).buffer);
+    });
+  }
+
+  importKv({ sequence, tokens, kv: bytes }: ImportKvRequest): Promise<void> {
+    return promised(() => {
+      const { contextTokens, spec } = this.loaded();
+      const { kv } = this.opened(sequence);
+      checkBlock(kv.lengthTokens, tokens);
+      if (bytes.length !== kv.bytesOf(tokens)) {
         throw new LongviewError(
           'engineFailed',
-          `The CPU engine holds ${MAX_SEQUENCES} sequences already.`,
-          'Close another conversation, then ask again.',
+          `${bytes.length} bytes are not the KV of ${tokens} tokens of this model.`,
+          'Purge the prefix cache, then ask again.',
         );
       }
-      const id = this.nextSequence++;
-      const kv = new KvBuffers(spec, contextTokens);
-      this.sequences.set(id, { kv, sampler: this.newSampler(request) });
-      return id;
+      if (kv.lengthTokens + tokens > contextTokens) {
+        throw contextTooLarge(kv.lengthTokens + tokens, contextTokens, spec.name);
+      }
+      kv.append(floatsIn(bytes), tokens);
     });
   }
 
@@ -122,13 +156,7 @@ export class OnnxBackend implements Backend {
     return promised(() => {
       const sequence = this.opened(request.sequence);
       const { lengthTokens } = request;
-      if (!Number.isInteger(lengthTokens) || lengthTokens < 0 || lengthTokens > sequence.kv.lengthTokens) {
-        throw new LongviewError(
-          'engineFailed',
-          `A sequence of ${sequence.kv.lengthTokens} tokens cannot be rewound to ${lengthTokens}.`,
-          'Start a new chat.',
-        );
-      }
+      checkPrefix(sequence.kv, lengthTokens);
       sequence.kv.truncate(lengthTokens);
       sequence.sampler = this.newSampler(request);
     });
@@ -159,6 +187,19 @@ export class OnnxBackend implements Backend {
     const logits = await session.append(tokens, kv, sample ? 'last' : 'none');
     const deviceMs = performance.now() - startMs;
     return sample ? { next: sampler.sample(logits), deviceMs } : { deviceMs };
+  }
+
+  private add(makeKv: () => KvBuffers, request: OpenSequenceRequest): SequenceId {
+    if (this.sequences.size >= MAX_SEQUENCES) {
+      throw new LongviewError(
+        'engineFailed',
+        `The CPU engine holds ${MAX_SEQUENCES} sequences already.`,
+        'Close another conversation, then ask again.',
+      );
+    }
+    const id = this.nextSequence++;
+    this.sequences.set(id, { kv: makeKv(), sampler: this.newSampler(request) });
+    return id;
   }
 
   private newSampler({ sampling, firstUnusedToken }: OpenSequenceRequest): Sampler {
@@ -195,6 +236,7 @@ function describeModel(
   weights: ConvertedWeights,
 ): LoadedModel {
   const { cpuThreads, contextTokens } = request;
+  const prefillChunkTokens = prefillChunkSize(spec, contextTokens, cpuThreads);
   return {
     backend: 'onnx',
     device: `CPU (${cpuThreads} ${cpuThreads === 1 ? 'thread' : 'threads'})`,
@@ -202,7 +244,10 @@ function describeModel(
     contextTokens,
     vocabSize: spec.vocabSize,
     maxSequences: MAX_SEQUENCES,
-    prefillChunkTokens: prefillChunkSize(spec, contextTokens, cpuThreads),
+    prefillChunkTokens,
+    backgroundChunkTokens: Math.max(1, Math.floor(prefillChunkTokens * BACKGROUND_SHARE)),
+    kvPoolTokens: MAX_SEQUENCES * contextTokens,
+    kvBlockTokens: KV_BLOCK_TOKENS,
     notices: [
       ...notices,
       ...(weights.damage === undefined
@@ -210,6 +255,40 @@ function describeModel(
         : [`The converted weights in the cache were damaged (${weights.damage}) and were made again.`]),
     ],
   };
+}
+
+function checkPrefix(kv: KvBuffers, lengthTokens: number): void {
+  if (Number.isInteger(lengthTokens) && lengthTokens >= 0 && lengthTokens <= kv.lengthTokens) return;
+  throw new LongviewError(
+    'engineFailed',
+    `A sequence of ${kv.lengthTokens} tokens has no first ${lengthTokens}.`,
+    'Start a new chat.',
+  );
+}
+
+function checkBlock(startToken: number, tokens: number): void {
+  if (
+    startToken % KV_BLOCK_TOKENS === 0 &&
+    Number.isInteger(tokens) &&
+    tokens > 0 &&
+    tokens <= KV_BLOCK_TOKENS
+  )
+    return;
+  throw new LongviewError(
+    'engineFailed',
+    `KV is copied in blocks of ${KV_BLOCK_TOKENS} tokens, not ${tokens} from token ${startToken}.`,
+    'Report this with the output of "Longview: Diagnose".',
+  );
+}
+
+/** Bytes as floats, copied where they do not lie on a border of four. */
+function floatsIn(bytes: Uint8Array): Float32Array {
+  const aligned = bytes.byteOffset % Float32Array.BYTES_PER_ELEMENT === 0 ? bytes : bytes.slice();
+  return new Float32Array(
+    aligned.buffer,
+    aligned.byteOffset,
+    aligned.byteLength / Float32Array.BYTES_PER_ELEMENT,
+  );
 }
 
 /** A rejection instead of a throw, as the interface promises. */

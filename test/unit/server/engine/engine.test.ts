@@ -6,6 +6,7 @@ import type {
   EngineSettings,
   GenerationEvent,
   GenerationRequest,
+  Prompt,
 } from '../../../../server/engine/generation';
 import { TtftClock } from '../../../../server/engine/ttft-clock';
 import { CancelledError, LongviewError } from '../../../../server/errors';
@@ -21,7 +22,7 @@ const SETTINGS: EngineSettings = {
   contextTokens: 100,
 };
 
-function setup(script: Partial<FakeScript> = {}) {
+function setup(script: Partial<FakeScript> = {}, idleUnloadMs = 0) {
   const backend = new FakeBackend(script);
   const provider = new FakeProvider(backend);
   const statuses: EngineStatus[] = [];
@@ -29,14 +30,15 @@ function setup(script: Partial<FakeScript> = {}) {
     backends: provider,
     defaults: { cacheDir: '/cache', cpuThreads: 1 },
     onStatus: (status) => statuses.push(status),
+    idleUnloadMs,
   });
   return { backend, provider, engine, statuses };
 }
 
 let tick = 0;
-const request = (prompt: string | Promise<Int32Array>, more: Partial<GenerationRequest> = {}) => ({
+const request = (prompt: string | Promise<Prompt>, more: Partial<GenerationRequest> = {}) => ({
   settings: Promise.resolve(SETTINGS),
-  prompt: typeof prompt === 'string' ? Promise.resolve(ids(prompt)) : prompt,
+  prompt: typeof prompt === 'string' ? Promise.resolve({ id: tick++, tokenIds: ids(prompt) }) : prompt,
   text: Promise.resolve(FAKE_TEXT),
   sampling: { temperature: 0, topP: 1, topK: 0, stop: [] },
   maxAnswerTokens: 20,
@@ -58,7 +60,7 @@ suite('Engine', () => {
     assert.equal(result.answer, 'hello');
     assert.equal(result.stopReason, 'endOfTurn');
     assert.equal(result.answerTokens, 5);
-    assert.equal(result.cachedTokens, 0);
+    assert.equal(result.cache.cachedTokens, 0);
     const prefill = events.filter((event) => event.kind === 'prefill');
     assert.deepEqual(
       prefill.map(({ processed, total, cached }) => [processed, total, cached]),
@@ -80,16 +82,72 @@ suite('Engine', () => {
     backend.chunkSizes.length = 0;
     const result = await engine.generate(request('abcdefghxy??'), quiet, never);
 
-    assert.equal(result.cachedTokens, 10, 'the prompt and the shared part of the answer');
+    assert.equal(result.cache.cachedTokens, 10, 'the prompt and the shared part of the answer');
     assert.deepEqual(backend.chunkSizes, [2]);
     assert.deepEqual(backend.kv, [[...ids('abcdefghxy??xyz')]]);
+  });
+
+  suite('several prompts', () => {
+    const base = 'b'.repeat(600);
+    const roomy = { contextTokens: 2000, maxSequences: 4, kvPoolTokens: 4000, chunkTokens: 500 };
+    const settings = Promise.resolve({ ...SETTINGS, contextTokens: 2000 });
+    const ask = (engine: Engine, prompt: string, more: Partial<GenerationRequest> = {}) =>
+      engine.generate(request(prompt, { settings, ...more }), quiet, never);
+
+    test('two chats about one repository keep what each has beside the other', async () => {
+      const { engine, backend } = setup(roomy);
+      const one = `${base}${'1'.repeat(700)}`;
+      const other = `${base}${'2'.repeat(700)}`;
+      await ask(engine, one);
+      const second = await ask(engine, other);
+      assert.equal(second.cache.cachedTokens, 600);
+      const again = await ask(engine, `${one}?`);
+      assert.equal(again.cache.cachedTokens, 1300, 'the first was not given up');
+      assert.equal((await ask(engine, `${other}?`)).cache.cachedTokens, 1300);
+      assert.deepEqual(
+        backend.calls.filter((call) => ['open', 'fork', 'close'].includes(call)),
+        ['open', 'fork'],
+      );
+    });
+
+    test('the longest unused makes room, and the miss says so', async () => {
+      const { engine, backend } = setup({ ...roomy, maxSequences: 2 });
+      const prompts = ['1', '2', '3'].map((letter) => letter.repeat(700));
+      for (const prompt of prompts) await ask(engine, prompt);
+      assert.equal(backend.kv.length, 2);
+      assert.equal((await ask(engine, `${prompts[2]!}?`)).cache.cachedTokens, 700);
+      const evicted = await ask(engine, prompts[0]!);
+      assert.equal(evicted.cache.cachedTokens, 0);
+      assert.equal(evicted.cache.reason, 'evicted');
+    });
+
+    test('memory is counted in tokens, and one context is always possible', async () => {
+      const { engine, backend } = setup({ ...roomy, kvPoolTokens: 2000 });
+      for (const letter of ['1', '2', '3']) await ask(engine, letter.repeat(900));
+      assert.equal(backend.kv.length, 2);
+      await ask(engine, '4'.repeat(1900));
+      assert.equal(backend.kv.length, 1);
+    });
+
+    test('a miss names what it was compared with and why', async () => {
+      const { engine } = setup(roomy);
+      const named = (id: number, text: string) => ({ prompt: Promise.resolve({ id, tokenIds: ids(text) }) });
+      const first = await ask(engine, '', named(7, `${base}one`));
+      assert.equal(first.cache.reason, 'loaded');
+      assert.equal(first.cache.comparedWith, undefined);
+      const second = await ask(engine, '', named(8, `${base}two`));
+      assert.deepEqual(
+        [second.cache.reason, second.cache.comparedWith, second.cache.cachedTokens],
+        ['changed', 7, 600],
+      );
+    });
   });
 
   test('computes the last prompt token again when the whole prompt is held', async () => {
     const { engine } = setup();
     await engine.generate(request('abcdefgh'), quiet, never);
     const result = await engine.generate(request('abcdefgh'), quiet, never);
-    assert.equal(result.cachedTokens, 7);
+    assert.equal(result.cache.cachedTokens, 7);
     assert.equal(result.answer, 'ok');
   });
 
@@ -107,7 +165,7 @@ suite('Engine', () => {
         quiet,
         never,
       );
-      assert.equal(result.cachedTokens, 0);
+      assert.equal(result.cache.cachedTokens, 0);
       assert.equal(backend.calls.filter((call) => call === 'load').length, 2);
     });
   }
@@ -137,8 +195,8 @@ suite('Engine', () => {
       const { engine } = sparseSetup();
       await ask(engine, LONG, { attention: 'sample' });
       const again = await ask(engine, `${LONG}xyz and more`, { attention: 'sample' });
-      assert.equal(again.cachedTokens, 1024);
-      assert.equal(again.tokensReadAnew, 0);
+      assert.equal(again.cache.cachedTokens, 1024);
+      assert.equal(again.cache.tokensReadAnew, 0);
     });
 
     for (const [what, first, second] of [
@@ -150,8 +208,8 @@ suite('Engine', () => {
         const { engine, backend } = sparseSetup();
         await ask(engine, LONG, first);
         const result = await ask(engine, LONG, second);
-        assert.equal(result.cachedTokens, 0);
-        assert.equal(result.tokensReadAnew, 1600);
+        assert.equal(result.cache.cachedTokens, 0);
+        assert.equal(result.cache.tokensReadAnew, 1600);
         assert.equal(backend.calls.filter((call) => call === 'load').length, 1);
       });
     }
@@ -190,7 +248,7 @@ suite('Engine', () => {
     assert.deepEqual(backend.chunkSizes, [4, 4], 'the chunk that ran is the last');
 
     const result = await engine.generate(request('0123456789ab'), quiet, never);
-    assert.equal(result.cachedTokens, 8);
+    assert.equal(result.cache.cachedTokens, 8);
     assert.equal(result.answer, 'ok');
   });
 
@@ -265,7 +323,7 @@ suite('Engine', () => {
     assert.match(statuses.at(-1)?.message ?? '', /The chunk failed. Ask again./);
 
     const result = await engine.generate(request('0123456789'), quiet, never);
-    assert.equal(result.cachedTokens, 0);
+    assert.equal(result.cache.cachedTokens, 0);
     assert.equal(result.answer, 'ok');
     assert.equal(statuses.at(-1)?.state, 'ready');
   });
@@ -278,7 +336,7 @@ suite('Engine', () => {
     await assert.rejects(engine.generate(request('abcdef'), quiet, never), { code: 'engineCrashed' });
     const result = await engine.generate(request('abcdef'), quiet, never);
     assert.equal(result.answer, 'a long answer');
-    assert.equal(result.cachedTokens, 0);
+    assert.equal(result.cache.cachedTokens, 0);
     assert.deepEqual(provider.backend.calls.slice(0, 2), ['load', 'open']);
   });
 
@@ -359,7 +417,61 @@ suite('Engine', () => {
         if (call === 'load') throw new LongviewError('attentionUnavailable', 'No kernels.', 'Use dense.');
       },
     });
-    const unpacked = new Promise<Int32Array>(() => undefined);
+    const unpacked = new Promise<Prompt>(() => undefined);
     await assert.rejects(engine.generate(request(unpacked), quiet, never), { code: 'attentionUnavailable' });
+  });
+});
+
+suite('Engine that nobody asks', () => {
+  const IDLE_MS = 20;
+
+  async function released(provider: FakeProvider, times: number): Promise<void> {
+    const endMs = performance.now() + 2000;
+    while (provider.released < times && performance.now() < endMs)
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    assert.equal(provider.released, times);
+  }
+
+  test('lets go of the device after its time, and loads anew for the next question', async () => {
+    const { engine, provider, backend } = setup({}, IDLE_MS);
+    await engine.generate(request('abc'), quiet, never);
+    await released(provider, 1);
+    await new Promise(setImmediate);
+    assert.equal(engine.status.state, 'idle');
+    assert.equal(engine.status.model, undefined);
+    assert.equal(engine.isResting, true);
+    const { cache } = await engine.generate(request('abc'), quiet, never);
+    assert.equal(cache.cachedTokens, 0);
+    assert.equal(engine.isResting, false);
+    assert.notEqual(provider.backend, backend);
+    await released(provider, 2);
+  });
+
+  test('does not while a question is answered or waits', async () => {
+    let letGo: () => void = quiet;
+    const held = new Promise<void>((resolve) => {
+      letGo = resolve;
+    });
+    const { engine, provider } = setup(
+      { before: (call) => (call === 'prefill' ? held : undefined) },
+      IDLE_MS,
+    );
+    const answers = [
+      engine.generate(request('abc'), quiet, never),
+      engine.generate(request('abd'), quiet, never),
+    ];
+    await new Promise((resolve) => setTimeout(resolve, 4 * IDLE_MS));
+    assert.equal(provider.released, 0);
+    letGo();
+    const [, second] = await Promise.all(answers);
+    assert.equal(second?.cache.cachedTokens, 2, 'the prefix was kept');
+    await released(provider, 1);
+  });
+
+  test('keeps it for ever where no time is set', async () => {
+    const { engine, provider } = setup();
+    await engine.generate(request('abc'), quiet, never);
+    await new Promise((resolve) => setTimeout(resolve, 3 * IDLE_MS));
+    assert.equal(provider.released, 0);
   });
 });

@@ -3,6 +3,9 @@ import type { Device, DeviceChoice } from '../../../../protocol';
 import type {
   Backend,
   DecodeStepRequest,
+  DeviceBackend,
+  ExportKvRequest,
+  ImportKvRequest,
   LoadedModel,
   LoadProgress,
   LoadRequest,
@@ -24,6 +27,8 @@ export interface FakeScript {
   answer: string;
   chunkTokens: number;
   contextTokens: number;
+  maxSequences: number;
+  kvPoolTokens: number;
   /** Why there is no SampleAttention; undefined: there is. */
   sampleUnavailable: string | undefined;
   /** Called before each call on the device; may wait, abort a signal or throw. */
@@ -34,7 +39,7 @@ export interface FakeScript {
  * A device that answers by script and holds the rules of `Backend` against its caller: calls never overlap,
  * chunks are not too long, sequences exist and never outgrow the context.
  */
-export class FakeBackend implements Backend {
+export class FakeBackend implements DeviceBackend {
   readonly calls: string[] = [];
   readonly chunkSizes: number[] = [];
   /** What each chunk was told of sparse prefill. */
@@ -50,6 +55,8 @@ export class FakeBackend implements Backend {
       answer: 'ok',
       chunkTokens: 4,
       contextTokens: 100,
+      maxSequences: 1,
+      kvPoolTokens: 1000,
       sampleUnavailable: 'it is a fake',
       before: () => undefined,
       ...script,
@@ -71,8 +78,11 @@ export class FakeBackend implements Backend {
         device: 'fake',
         contextTokens: Math.min(request.contextTokens, this.script.contextTokens),
         vocabSize: 1000,
-        maxSequences: 1,
+        maxSequences: this.script.maxSequences,
         prefillChunkTokens: this.script.chunkTokens,
+        backgroundChunkTokens: Math.max(1, this.script.chunkTokens / 2),
+        kvPoolTokens: this.script.kvPoolTokens,
+        kvBlockTokens: 4,
         notices: [],
         ...(sampleUnavailable !== undefined && { sampleUnavailable }),
       };
@@ -82,9 +92,15 @@ export class FakeBackend implements Backend {
 
   async openSequence(): Promise<SequenceId> {
     return this.call('open', () => {
-      assert.equal(this.sequences.size, 0, 'only one sequence may be open');
-      this.sequences.set(this.nextId, { kv: [], said: 0 });
-      return this.nextId++;
+      return this.add([]);
+    });
+  }
+
+  async forkSequence({ sequence, lengthTokens }: RewindRequest): Promise<SequenceId> {
+    return this.call('fork', () => {
+      const { kv } = this.stateOf(sequence);
+      assert.ok(lengthTokens <= kv.length, 'a fork starts with what there is');
+      return this.add(kv.slice(0, lengthTokens));
     });
   }
 
@@ -120,6 +136,23 @@ export class FakeBackend implements Backend {
     });
   }
 
+  /** The KV of a token is the token. */
+  async exportKv({ sequence, startToken, tokens }: ExportKvRequest): Promise<Uint8Array> {
+    return this.call('export', () => {
+      const { kv } = this.stateOf(sequence);
+      assert.ok(tokens > 0 && startToken + tokens <= kv.length, 'only what is there can leave');
+      return new Uint8Array(Int32Array.from(kv.slice(startToken, startToken + tokens)).buffer);
+    });
+  }
+
+  async importKv({ sequence, tokens, kv }: ImportKvRequest): Promise<void> {
+    return this.call('import', () => {
+      const values = new Int32Array(kv.slice().buffer);
+      assert.equal(values.length, tokens);
+      this.grow(sequence, values);
+    });
+  }
+
   async closeSequence(sequence: SequenceId): Promise<void> {
     return this.call('close', () => {
       this.stateOf(sequence);
@@ -143,6 +176,12 @@ export class FakeBackend implements Backend {
     } finally {
       this.busy = false;
     }
+  }
+
+  private add(kv: number[]): SequenceId {
+    assert.ok(this.sequences.size < this.script.maxSequences, 'no more sequences may be open');
+    this.sequences.set(this.nextId, { kv, said: 0 });
+    return this.nextId++;
   }
 
   private stateOf(sequence: SequenceId) {
@@ -173,6 +212,7 @@ export const FAKE_TEXT: TokenText = {
 /** Hands out backends; a crashed one is replaced by the next. */
 export class FakeProvider implements BackendProvider {
   started = 1;
+  released = 0;
 
   constructor(
     public backend: FakeBackend,
@@ -196,6 +236,13 @@ export class FakeProvider implements BackendProvider {
     this.backend = new FakeBackend({ ...this.backend.script, before: () => undefined });
     this.started++;
     return new LongviewError('engineCrashed', 'The engine was killed.', 'Ask again.');
+  }
+
+  async release(): Promise<void> {
+    this.released++;
+    await this.backend.dispose();
+    this.backend = new FakeBackend(this.backend.script);
+    this.started++;
   }
 
   dispose(): Promise<void> {

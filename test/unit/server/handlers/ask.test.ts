@@ -4,6 +4,7 @@ import type { ContextService, PackRequest } from '../../../../server/context/con
 import { Engine } from '../../../../server/engine/engine';
 import { CancelledError, LongviewError } from '../../../../server/errors';
 import { type AskDependencies, AskHandler } from '../../../../server/handlers/ask';
+import { PromptMemory } from '../../../../server/handlers/prompt-memory';
 import { FAKE_TEXT, FakeBackend, FakeProvider, type FakeScript } from '../engine/fake-backend';
 
 const INCLUSION: InclusionReport = {
@@ -14,7 +15,10 @@ const INCLUSION: InclusionReport = {
   fileTokens: 3,
   budgetTokens: 80,
   promptTokens: 8,
+  newerVersions: [],
+  historyTokens: 0,
   droppedTurns: 2,
+  shortenedTurns: 0,
 };
 
 const MODEL = {
@@ -55,10 +59,13 @@ class FakeContext implements ContextService {
     return {
       packId: ++this.lastPackId,
       tokenIds: new Int32Array(8).fill(65),
+      spans: [],
       inclusion: INCLUSION,
       tokenizeMs: 1,
     };
   }
+
+  packBase = () => Promise.reject(new Error('not asked for here'));
 
   cite(packId: number, answer: string) {
     assert.ok(packId <= this.lastPackId);
@@ -95,6 +102,7 @@ function setup(
     context,
     engine,
     tokenText: () => Promise.resolve(FAKE_TEXT),
+    prompts: new PromptMemory(),
     now: () => now++,
   });
   const events: AskEvent[] = [];

@@ -24,6 +24,7 @@ import { answers, type RequestContext, type Route } from '../../../../server/con
 import type { ContextService } from '../../../../server/context/context-service';
 import { CancelledError, LongviewError } from '../../../../server/errors';
 import { checkInitializationOptions } from '../../../../server/handlers/initialize';
+import { PromptMemory } from '../../../../server/handlers/prompt-memory';
 import { createRoutes, type RouteDependencies } from '../../../../server/handlers/routes';
 
 /** A client and a server connection in one process, with the table between them. */
@@ -49,10 +50,13 @@ function routesWith(more: Partial<RouteDependencies> = {}): Route[] {
     } as Partial<ContextService> as ContextService,
     engine: {
       generate: unused,
+      heldTokens: () => [],
       deviceFor: () => Promise.resolve('cpu' as const),
       status: { state: 'idle', queued: 0 },
     },
     tokenText: unused,
+    prompts: new PromptMemory(),
+    warm: { configure: () => undefined, noteChange: () => undefined },
     now: () => 0,
     options: { protocolVersion: PROTOCOL_VERSION, cacheDir: '/cache', cpuThreads: 0 },
     version: '1.2.3',
@@ -168,6 +172,8 @@ suite('initialize', () => {
 
   test('takes good options', () => {
     assert.deepEqual(checkInitializationOptions(GOOD), GOOD);
+    const more = { ...GOOD, gpu: 1, idleUnloadMinutes: 0.5 };
+    assert.deepEqual(checkInitializationOptions(more), more);
   });
 
   test('refuses another version of the protocol in words', () => {
@@ -180,5 +186,6 @@ suite('initialize', () => {
   test('refuses options that are missing or wrong', () => {
     assert.throws(() => checkInitializationOptions(undefined), { code: 'badRequest' });
     assert.throws(() => checkInitializationOptions({ ...GOOD, cpuThreads: -1 }), /cpuThreads/);
+    assert.throws(() => checkInitializationOptions({ ...GOOD, gpu: 0.5 }), /gpu/);
   });
 });

@@ -1,14 +1,27 @@
 import assert from 'node:assert/strict';
 import type { ExcludedFile } from '../../../../protocol';
 import { CancelledError, LongviewError } from '../../../../server/errors';
-import { fileFence } from '../../../../server/prompt/format';
+import { fileBlock } from '../../../../server/prompt/file-block';
 import { type PackInput, packPrompt } from '../../../../server/prompt/pack';
+import { labelAt } from '../../../../server/prompt/parts';
 import { charModel } from './fakes';
 
 type Files = Record<string, string>;
 
+/** Characters, and so tokens of these tests, that both texts start with. */
+function commonPrefix(one: string, other: string): number {
+  let length = 0;
+  while (length < one.length && one[length] === other[length]) length++;
+  return length;
+}
+
 suite('pack', () => {
   const { tokenizer, frame } = charModel();
+  /** Of files that were edited since the first of all times. */
+  let editedAtMs: Record<string, number> = {};
+  setup(() => {
+    editedAtMs = {};
+  });
 
   function inputOf(files: Files, changes: Partial<PackInput> = {}): PackInput {
     return {
@@ -20,11 +33,15 @@ suite('pack', () => {
       totalFiles: Object.keys(files).length,
       usablePaths: Object.keys(files).sort(),
       unusable: [],
+      rankBase: () => Object.keys(files).sort(),
+      earlierBase: new Set(),
+      earlierBases: [],
+      held: [],
       rank: () => Object.keys(files),
       loadFile: (path) => {
         const text = files[path]!;
-        const fence = fileFence(path, text);
-        return Promise.resolve({ path, text, ids: tokenizer.encode(fence.open + text + fence.close) });
+        const file = { path, text, hash: text, editedAtMs: editedAtMs[path] ?? 0 };
+        return Promise.resolve(fileBlock(file, tokenizer.encode(text), (words) => tokenizer.encode(words)));
       },
       encode: (text) => tokenizer.encode(text),
       frame,
@@ -66,9 +83,36 @@ suite('pack', () => {
     );
   });
 
-  test('the token prefix is the same for another question, selection and history', async () => {
+  test('files stand in the order of their last edit, the longest unedited first', async () => {
+    editedAtMs = { 'a.ts': 30, 'c.ts': 20 };
+    const text = await textOf({ 'a.ts': 'A\n', 'b.ts': 'B\n', 'c.ts': 'C\n', 'd.ts': 'D\n' });
+    assert.deepEqual(
+      [...text.matchAll(/path="(.)/g)].map((match) => match[1]),
+      ['b', 'd', 'c', 'a'],
+    );
+  });
+
+  test('editing a file changes nothing before it, and after that only what it is', async () => {
+    const files = sized(9, 200);
+    const before = await textOf(files);
+    editedAtMs = { 'f4.ts': 1000 };
+    const edited = { ...files, 'f4.ts': 'edited\n' };
+    const after = await textOf(edited);
+    const shared = commonPrefix(before, after);
+    assert.ok(shared >= before.indexOf('path="f4.ts"') && shared < before.indexOf('path="f5.ts"') + 20);
+
+    editedAtMs = { 'f4.ts': 2000 };
+    const again = await textOf({ ...edited, 'f4.ts': 'edited again\n' });
+    assert.ok(
+      commonPrefix(after, again) > after.lastIndexOf('path="f4.ts"'),
+      'the most recently edited file is last',
+    );
+  });
+
+  test('the token prefix is the same for another question, selection, open editor and history', async () => {
     const files = sized(5, 200);
-    const one = await textOf(files, { question: 'What is A?' });
+    const one = await textOf(files, { question: 'What is A?', openEditor: 'f2.ts' });
+    assert.match(one, /The open editor shows f2.ts/);
     const other = await textOf(files, {
       question: 'Something else entirely, and longer',
       selections: [{ kind: 'selection', path: 'f1.ts', startLine: 1, endLine: 1, text: 'xxx' }],
@@ -89,7 +133,7 @@ suite('pack', () => {
     assert.deepEqual((await pack()).tokenIds, (await pack()).tokenIds);
   });
 
-  test('too much: best files whole, others passed over, never over the budget', async () => {
+  test('too much: a base, then the best files whole, others passed over, never over the budget', async () => {
     const files = { 'big.ts': 'b'.repeat(5000), ...sized(20, 300), 'small.ts': 's\n' };
     const rank = () => [
       'f7.ts',
@@ -97,12 +141,14 @@ suite('pack', () => {
       'f3.ts',
       ...Object.keys(files).filter((p) => !/f7|f3|big/.test(p)),
     ];
-    for (let budgetTokens = await fixedTokens(); budgetTokens < 3000; budgetTokens += 37) {
+    for (let budgetTokens = await fixedTokens(); budgetTokens < 5000; budgetTokens += 37) {
       const { tokenIds, inclusion } = await packPrompt(inputOf(files, { budgetTokens, rank }));
       assert.ok(tokenIds.length <= budgetTokens);
       assert.equal(tokenIds.length, inclusion.promptTokens);
       const paths = inclusion.included.map((file) => file.path);
-      if (paths.includes('f3.ts')) assert.ok(paths.includes('f7.ts'));
+      assert.equal(new Set(paths).size, paths.length);
+      const ranked = inclusion.included.filter(({ reason }) => reason === 'ranked');
+      if (ranked.some(({ path }) => path === 'f3.ts')) assert.ok(paths.includes('f7.ts'));
       assert.ok(!paths.includes('big.ts'));
       assert.equal(paths.length + inclusion.excluded.length, 22);
       assert.equal(inclusion.excludedByReason.noRoom, inclusion.excluded.length);
@@ -111,48 +157,111 @@ suite('pack', () => {
     }
   });
 
+  test('too much: at least 70% of the budget is the same whatever is asked, and edits do not move it', async () => {
+    const files = sized(100, 250);
+    const budgetTokens = 8000;
+    const ask = async (question: string, best: string, more: Partial<PackInput> = {}) => {
+      const rank = () => [best, ...Object.keys(files)];
+      const { tokenIds, base } = await packPrompt(inputOf(files, { budgetTokens, question, rank, ...more }));
+      return { text: tokenizer.decode(tokenIds), paths: new Set(base.files.map(({ path }) => path)) };
+    };
+    const one = await ask('What is A?', 'f90.ts');
+    const other = await ask('And what, at some length, is the matter with B?', 'f91.ts', {
+      history: [{ role: 'user', text: 'h'.repeat(400) }],
+      selections: [{ kind: 'selection', path: 'f1.ts', startLine: 1, endLine: 1, text: 'x'.repeat(300) }],
+    });
+    assert.ok(commonPrefix(one.text, other.text) >= 0.7 * budgetTokens);
+
+    const last = [...one.paths].at(-1)!;
+    editedAtMs = { [last]: 1000 };
+    files[last] = `${'y'.repeat(400)}\n`;
+    const edited = await ask('What is A?', 'f90.ts', { earlierBase: one.paths });
+    assert.deepEqual(edited.paths, one.paths, 'a file that grows pushes none out');
+    assert.ok(commonPrefix(one.text, edited.text) >= 0.65 * budgetTokens);
+  });
+
   test('the best file stands next to the question', async () => {
     const files = sized(20, 300);
     const text = await textOf(files, { budgetTokens: 2500, rank: () => ['f9.ts', ...Object.keys(files)] });
     assert.match(text.slice(text.lastIndexOf('<file ')), /^<file path="f9.ts">/);
   });
 
-  test('exactly enough room holds everything; one token less does not', async () => {
-    const files = sized(3, 100);
-    const { inclusion } = await packPrompt(inputOf(files));
-    const exact = await packPrompt(inputOf(files, { budgetTokens: inclusion.promptTokens }));
-    assert.equal(exact.inclusion.included.length, 3);
-    const less = await packPrompt(inputOf(files, { budgetTokens: inclusion.promptTokens - 1 }));
-    assert.equal(less.inclusion.included.length, 2);
-    assert.equal(less.inclusion.included[0]!.reason, 'ranked');
+  test('everything is there as long as a tenth of the budget is left for the conversation', async () => {
+    const files = sized(30, 100);
+    const { inclusion } = await packPrompt(inputOf(files, { question: '' }));
+    const budgetTokens = Math.ceil(inclusion.promptTokens / 0.9);
+    const exact = await packPrompt(inputOf(files, { budgetTokens, question: 'q'.repeat(200) }));
+    assert.equal(exact.inclusion.included.length, 30);
+    assert.equal(exact.inclusion.included[0]!.reason, 'all');
+    const less = await packPrompt(inputOf(files, { budgetTokens: budgetTokens - 2 }));
+    assert.equal(less.inclusion.included[0]!.reason, 'base');
+    const long = await packPrompt(inputOf(files, { budgetTokens, question: 'q'.repeat(600) }));
+    assert.equal(
+      long.inclusion.included[0]!.reason,
+      'base',
+      'a question beyond that takes the room of files',
+    );
+    assert.ok(long.inclusion.included.length < 30);
   });
 
-  test('the newest turns are kept, dropped ones counted', async () => {
+  suite('conversations longer than the window', () => {
     const history = Array.from({ length: 20 }, (_, i) => ({
       role: i % 2 === 0 ? ('user' as const) : ('assistant' as const),
-      text: `turn ${i} ${'h'.repeat(80)}`,
+      text: `turn ${i} ${'h'.repeat(80)} end ${i}`,
     }));
-    const changes = { history, budgetTokens: (await fixedTokens()) + 1500 };
-    const { tokenIds, inclusion } = await packPrompt(inputOf(sized(20, 300), changes));
-    const text = tokenizer.decode(tokenIds);
-    assert.ok(inclusion.droppedTurns > 0 && inclusion.droppedTurns % 2 === 0);
-    assert.ok(!text.includes(`turn ${inclusion.droppedTurns - 1} `));
-    assert.match(text, new RegExp(`user\nturn ${inclusion.droppedTurns} `));
-    assert.ok(text.indexOf('turn 18') < text.indexOf('turn 19'));
-    assert.ok(inclusion.included.length > 0);
-    const roomy = await packPrompt(inputOf(sized(2, 10), { history }));
-    assert.equal(roomy.inclusion.droppedTurns, 0);
-  });
 
-  test('room that files leave goes to earlier turns', async () => {
-    const history = [
-      { role: 'user' as const, text: 'q'.repeat(500) },
-      { role: 'assistant' as const, text: 'a'.repeat(500) },
-    ];
-    const budgetTokens = (await fixedTokens()) + 1300;
-    const { inclusion } = await packPrompt(inputOf(sized(1, 100), { history, budgetTokens }));
-    assert.equal(inclusion.droppedTurns, 0);
-    assert.equal(inclusion.included.length, 1);
+    test('the newest turns are kept, the oldest of them shortened, all others dropped and counted', async () => {
+      const changes = { history, budgetTokens: (await fixedTokens()) + 1700 };
+      const { tokenIds, inclusion } = await packPrompt(inputOf(sized(2, 300), changes));
+      const text = tokenizer.decode(tokenIds);
+      assert.ok(inclusion.droppedTurns > 0 && inclusion.droppedTurns % 2 === 0);
+      assert.ok(!text.includes(`turn ${inclusion.droppedTurns - 1} `));
+      assert.equal(inclusion.shortenedTurns, 2);
+      const oldest = text.slice(text.indexOf(`user\nturn ${inclusion.droppedTurns} h`));
+      assert.match(
+        oldest,
+        /^user\n[^<]+\n\[… left out …\]\n[^<]*h end \d+<\|im_end\|>\n<\|im_start\|>assistant/,
+      );
+      assert.ok(text.indexOf('turn 18') < text.indexOf('turn 19'));
+      assert.equal(inclusion.included.length, 2);
+      assert.ok(inclusion.historyTokens > 500);
+      const roomy = await packPrompt(inputOf(sized(2, 10), { history }));
+      assert.deepEqual([roomy.inclusion.droppedTurns, roomy.inclusion.shortenedTurns], [0, 0]);
+    });
+
+    test('the packed context is never replaced by them, however long they are', async () => {
+      for (const [count, budgetTokens] of [
+        [10, 4000],
+        [60, 6000],
+      ] as const) {
+        const files = sized(count, 250);
+        const without = await packPrompt(inputOf(files, { budgetTokens }));
+        for (const length of [1, 40, 400]) {
+          const long = history.slice(0, 4).map((turn) => ({ ...turn, text: turn.text.repeat(length) }));
+          const { base, inclusion, tokenIds } = await packPrompt(
+            inputOf(files, { budgetTokens, history: long }),
+          );
+          assert.deepEqual(base.files, without.base.files);
+          assert.ok(tokenIds.length <= budgetTokens);
+          assert.equal(inclusion.droppedTurns + inclusion.shortenedTurns > 0, length > 1);
+        }
+      }
+    });
+
+    test('a short question is left whole beside its long answer', async () => {
+      const long = [
+        { role: 'user' as const, text: 'Where is it?' },
+        { role: 'assistant' as const, text: `It is here. ${'a'.repeat(9000)} That was it.` },
+      ];
+      const { tokenIds, inclusion } = await packPrompt(
+        inputOf(sized(2, 10), { history: long, budgetTokens: 2000 }),
+      );
+      assert.deepEqual([inclusion.droppedTurns, inclusion.shortenedTurns], [0, 1]);
+      assert.match(
+        tokenizer.decode(tokenIds),
+        /user\nWhere is it\?<[^]*It is here. a+\n\[… left out …\]\na+ That was it\.</,
+      );
+    });
   });
 
   test('a question beyond the budget is an error that names the sizes', async () => {
@@ -219,6 +328,23 @@ suite('pack', () => {
     const own = tokenizer.encode('<file path="a.ts">\nx\n</file>\n').length;
     assert.deepEqual(inclusion.included, [{ path: 'a.ts', tokens: own, reason: 'all' }]);
     assert.equal(tokenIds.length, own + (await fixedTokens()));
+  });
+
+  test('every token of the prompt is accounted for by what it is', async () => {
+    const { tokenIds, spans } = await packPrompt(
+      inputOf({ 'a.ts': 'x\n', 'b.ts': 'y\n' }, { history: [{ role: 'user', text: 'h' }] }),
+    );
+    assert.equal(spans[0]!.startToken, 0);
+    const file = spans.find(({ label }) => label.kind === 'file' && label.path === 'b.ts')!;
+    assert.equal(tokenizer.decode(tokenIds.slice(file.startToken)).indexOf('<file path="b.ts">'), 0);
+    assert.deepEqual(labelAt(spans, file.startToken + 5), file.label);
+    assert.equal(labelAt(spans, file.startToken - 1)?.kind, 'file');
+    assert.equal(labelAt(spans, tokenIds.length - 1)?.kind, 'template');
+    const question = tokenizer
+      .decode(tokenIds)
+      .replaceAll(/<\|[a-z_]+\|>/g, '.')
+      .lastIndexOf('why?');
+    assert.equal(labelAt(spans, question)?.kind, 'question');
   });
 
   test('a file that turns out to be gone is reported, not fatal', async () => {

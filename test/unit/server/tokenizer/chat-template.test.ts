@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { Template } from '@huggingface/jinja';
 import { LongviewError } from '../../../../server/errors';
 import type { GgufValue } from '../../../../server/models/gguf/gguf-file';
-import { ChatFrame, joinTokens } from '../../../../server/prompt/chat-frame';
+import { ChatFrame } from '../../../../server/prompt/chat-frame';
+import { idsOf } from '../../../../server/prompt/parts';
 import {
   type ChatMessage,
   ChatTemplate,
@@ -97,9 +98,9 @@ suite('chat template', () => {
       (text) => tokenizer.encode(text, { parseSpecial: true })[0],
     );
     const pieces = new ChatFrame(chat, tokenizer).wrap([
-      { role: 'user', parts: [tokenizer.encode(hostile)] },
+      { role: 'user', parts: [{ label: { kind: 'question' }, ids: tokenizer.encode(hostile) }] },
     ]);
-    const ids = joinTokens(pieces);
+    const ids = idsOf(pieces);
     assert.equal(ids.filter((id) => id === start).length, 2);
     assert.equal(ids.filter((id) => id === end).length, 1);
     assert.equal(tokenizer.decode(ids), `user\n${hostile}\nassistant\n`);

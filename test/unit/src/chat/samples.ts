@@ -5,6 +5,7 @@ export const RECORD: TtftRecord = {
   stagesMs: { queue: 0, load: 12, context: 310, tokenize: 120, prefill: 1400, firstToken: 90 },
   promptTokens: 3912,
   cachedTokens: 512,
+  cacheSource: 'device',
   answerTokens: 210,
   decodeTokensPerSecond: 38.2,
   prefillTokensPerSecond: 2428,
@@ -28,7 +29,10 @@ export const INCLUSION: InclusionReport = {
   fileTokens: 3420,
   budgetTokens: 4000,
   promptTokens: 3912,
+  newerVersions: [],
+  historyTokens: 0,
   droppedTurns: 0,
+  shortenedTurns: 0,
 };
 
 export const RESULT: AskResult = {
@@ -69,6 +73,6 @@ export function exchange(fields: Partial<ChatExchange> = {}): ChatExchange {
 }
 
 /** A failure as the client raises it. */
-export function serverError(code: string, details?: Record<string, string>): Error {
+export function serverError(code: string, details?: Record<string, string | number>): Error {
   return Object.assign(new Error(`message of ${code}`), { data: { code, action: `Mend ${code}.`, details } });
 }

@@ -24,7 +24,10 @@ const RESULT: AskResult = {
     fileTokens: 3912,
     budgetTokens: 4000,
     promptTokens: 3990,
+    newerVersions: [],
+    historyTokens: 0,
     droppedTurns: 0,
+    shortenedTurns: 0,
   },
   stopReason: 'endOfTurn',
   record: {
@@ -32,6 +35,7 @@ const RESULT: AskResult = {
     stagesMs: { queue: 0, load: 200, context: 300, tokenize: 20, prefill: 1350, firstToken: 0.5 },
     promptTokens: 3990,
     cachedTokens: 90,
+    cacheSource: 'device',
     answerTokens: 4,
     decodeTokensPerSecond: 12.5,
     prefillTokensPerSecond: 2888.9,
@@ -111,7 +115,7 @@ suite('longview ask', () => {
     assert.match(stdout, /a\.ts:3-9 {2}verified\n {2}b\.ts:1 {2}not verified\n/);
     assert.match(stdout, /38 of 412 files, 3,912 tokens; 374 left out: 370 no room, 4 binary\n/);
     assert.match(stdout, /TTFT 1\.9s\n/);
-    assert.match(stdout, /3,990 prompt tokens, 90 of them cached/);
+    assert.match(stdout, /90 of 3,990 prompt tokens reused/);
     assert.match(stdout, /Note: Something was done in a lesser way\./);
     assert.match(stderr, /Prefill 50% of 3,990 tokens, 3\.1s left/);
   });

@@ -39,7 +39,7 @@ suite('status-bar item', () => {
     assert.equal(text, '$(zap) 1.8s · 3.9k');
     assert.equal(spoken, 'Longview: 1.8s to first token, 3,912 prompt tokens');
     assert.match(tooltip, /\| Prefill of 3,400 tokens \| {3}1\.4s \|/);
-    assert.match(tooltip, /38 of 412 files, 512 of them cached/);
+    assert.match(tooltip, /38 of 412 files\n\n512 of /);
   });
 
   test('notices are in the tooltip', () => {

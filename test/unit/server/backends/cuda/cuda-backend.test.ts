@@ -56,8 +56,11 @@ suite('CUDA backend', () => {
         device: 'NVIDIA Fake',
         contextTokens: 1000,
         vocabSize: 96,
-        maxSequences: 4,
+        maxSequences: 8,
         prefillChunkTokens: 8192,
+        backgroundChunkTokens: 8192,
+        kvPoolTokens: 8192,
+        kvBlockTokens: 640,
         sampleUnavailable: 'its kernels are not in this build',
         notices: [],
       },
@@ -122,6 +125,9 @@ suite('CUDA backend', () => {
     const failure = { code: 'outOfMemory', message: 'weights 9 GB do not fit', fittingTokens: 640 };
     engine.load = () => Promise.reject(Object.assign(new Error(failure.message), failure));
     await rejectsWith(load(), 'outOfMemory', /^Weights 9 GB do not fit\.$/, /at most 640 tokens/);
+    await assert.rejects(load(), {
+      details: { device: 'NVIDIA Fake', model: 'qwen2-tied-mixed', fittingTokens: 640 },
+    });
   });
 
   test('translates what the addon throws', async () => {
@@ -148,7 +154,7 @@ suite('CUDA backend', () => {
   });
 
   test('hands a selection on, and plans room for it and longer chunks for long contexts', async () => {
-    const { prefillChunkTokens } = await load({ contextTokens: 100_000 });
+    const { prefillChunkTokens } = await load({ contextTokens: 100_000, yarnFactor: 128 });
     assert.equal(prefillChunkTokens, 16_384);
     assert.equal(engine.loaded?.chunkTokens, 16_384);
     const sequence = await backend.openSequence(OPEN);
@@ -170,11 +176,28 @@ suite('CUDA backend', () => {
     await rejectsWith(backend.openSequence(OPEN), 'engineFailed', /No model/, /Load a model/);
   });
 
-  test('refuses a fifth sequence until one is closed', async () => {
+  test('forks a sequence, and copies KV out and in', async () => {
+    await load();
+    const sequence = await backend.openSequence(OPEN);
+    const fork = await backend.forkSequence({ ...OPEN, sequence, lengthTokens: 7 });
+    assert.notEqual(fork, sequence);
+    const kv = await backend.exportKv({ sequence, startToken: 640, tokens: 64 });
+    await backend.importKv({ sequence: fork, tokens: 64, kv });
+    assert.deepEqual(engine.calls.slice(-3), ['fork 1 7', 'export 1 640 64', 'import 2 64 [128 64]']);
+    await backend.closeSequence(fork);
+  });
+
+  test('refuses a ninth sequence until one is closed', async () => {
     await load();
     const opened = [];
-    for (let i = 0; i < 4; i++) opened.push(await backend.openSequence(OPEN));
-    await rejectsWith(backend.openSequence(OPEN), 'engineFailed', /4 sequences/, /Close/);
+    for (let i = 0; i < 8; i++) opened.push(await backend.openSequence(OPEN));
+    await rejectsWith(backend.openSequence(OPEN), 'engineFailed', /8 sequences/, /Close/);
+    await rejectsWith(
+      backend.forkSequence({ ...OPEN, sequence: opened[0] ?? 0, lengthTokens: 0 }),
+      'engineFailed',
+      /8 sequences/,
+      /Close/,
+    );
     await backend.closeSequence(opened[0] ?? 0);
     await backend.openSequence(OPEN);
   });

@@ -16,6 +16,8 @@ const PLAN: CudaMemoryPlan = {
   weights: 'bf16',
   weightBytes: 1,
   kvBytes: 1,
+  poolTokens: 8192,
+  kvBlockTokens: 640,
   workspaceBytes: 1,
   fittingTokens: 4096,
   description: 'weights 0.1 GB + KV 0.1 GB for 64 tokens + workspace 0.1 GB',
@@ -75,6 +77,22 @@ export class FakeEngine implements CudaEngine {
 
   async closeSequence(sequence: number): Promise<void> {
     this.note(`close ${sequence}`);
+    return Promise.resolve();
+  }
+
+  async fork(sequence: number, lengthTokens: number, sampling: CudaSampling): Promise<number> {
+    this.note(`fork ${sequence} ${lengthTokens}`);
+    this.samplings.push(sampling);
+    return Promise.resolve(++this.opened);
+  }
+
+  async exportKv(sequence: number, startToken: number, tokens: number): Promise<Uint8Array> {
+    this.note(`export ${sequence} ${startToken} ${tokens}`);
+    return Promise.resolve(Uint8Array.of(startToken, tokens));
+  }
+
+  async importKv(sequence: number, tokens: number, kv: Uint8Array): Promise<void> {
+    this.note(`import ${sequence} ${tokens} [${kv.join(' ')}]`);
     return Promise.resolve();
   }
 

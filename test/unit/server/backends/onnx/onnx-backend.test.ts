@@ -68,6 +68,9 @@ suite('onnx backend', () => {
       vocabSize,
       maxSequences: 4,
       prefillChunkTokens: 256,
+      backgroundChunkTokens: 64,
+      kvPoolTokens: 4 * CONTEXT,
+      kvBlockTokens: 128,
       sampleUnavailable: 'it runs on the CUDA engine only',
       notices: [],
     });
@@ -152,9 +155,81 @@ suite('onnx backend', () => {
     for (const lengthTokens of [-1, 1.5, 1000]) {
       await assert.rejects(
         backend.rewindSequence({ sequence, lengthTokens, sampling: HOT, firstUnusedToken: vocabSize }),
-        isError('engineFailed', /cannot be rewound/),
+        isError('engineFailed', /has no first/),
       );
     }
+  });
+
+  suite('the KV of one sequence in another', () => {
+    const LONG = 300;
+    const more = (sequence: number, from: number) =>
+      backend.prefillChunk({ sequence, tokens: repeated.subarray(from, LONG), sample: true });
+    const repeated = Int32Array.from({ length: LONG }, (_, i) => tokens[i % tokens.length]!);
+    /** The greedy answer of a sequence that was never touched otherwise. */
+    async function expected(split: number): Promise<number | undefined> {
+      const sequence = await open();
+      await backend.prefillChunk({ sequence, tokens: repeated.subarray(0, split), sample: false });
+      const { next } = await more(sequence, split);
+      await backend.closeSequence(sequence);
+      return next;
+    }
+
+    test('a fork goes on from what it shares, and neither of the two disturbs the other', async () => {
+      await load({ contextTokens: 512 });
+      const next = await expected(200);
+      const first = await open();
+      await backend.prefillChunk({ sequence: first, tokens: repeated.subarray(0, 220), sample: false });
+      const start = { sampling: GREEDY, firstUnusedToken: vocabSize };
+      const second = await backend.forkSequence({ ...start, sequence: first, lengthTokens: 200 });
+      await backend.prefillChunk({ sequence: first, tokens: Int32Array.of(1, 2, 3), sample: false });
+      assert.equal((await more(second, 200)).next, next);
+      await backend.rewindSequence({ ...start, sequence: first, lengthTokens: 200 });
+      await backend.closeSequence(second);
+      assert.equal((await more(first, 200)).next, next);
+      await assert.rejects(
+        backend.forkSequence({ ...start, sequence: first, lengthTokens: 301 }),
+        isError('engineFailed', /has no first 301/),
+      );
+    });
+
+    test('what was copied out and in again serves as if it had stayed', async () => {
+      await load({ contextTokens: 512 });
+      const next = await expected(200);
+      const source = await open();
+      await backend.prefillChunk({ sequence: source, tokens: repeated.subarray(0, 200), sample: false });
+      const block = await backend.exportKv({ sequence: source, startToken: 0, tokens: 128 });
+      const rest = await backend.exportKv({ sequence: source, startToken: 128, tokens: 72 });
+      await backend.closeSequence(source);
+      const restored = await open();
+      await backend.importKv({ sequence: restored, tokens: 128, kv: block });
+      // Bytes from a file lie anywhere.
+      const shifted = new Uint8Array(rest.length + 1);
+      shifted.set(rest, 1);
+      await backend.importKv({ sequence: restored, tokens: 72, kv: shifted.subarray(1) });
+      assert.equal((await more(restored, 200)).next, next);
+    });
+
+    test('what does not fit is refused', async () => {
+      await load({ contextTokens: 256 });
+      const sequence = await open();
+      await backend.prefillChunk({ sequence, tokens: repeated.subarray(0, 200), sample: false });
+      const kv = await backend.exportKv({ sequence, startToken: 0, tokens: 128 });
+      const into = await open();
+      for (const [broken, message] of [
+        [backend.exportKv({ sequence, startToken: 1, tokens: 2 }), /blocks of 128/],
+        [backend.exportKv({ sequence, startToken: 128, tokens: 128 }), /has no first 256/],
+        [backend.importKv({ sequence: into, tokens: 127, kv }), /bytes are not the KV of 127/],
+        [backend.importKv({ sequence, tokens: 128, kv }), /blocks of 128/],
+      ] as const) {
+        await assert.rejects(broken, isError('engineFailed', message));
+      }
+      await backend.importKv({ sequence: into, tokens: 128, kv });
+      await backend.importKv({ sequence: into, tokens: 128, kv });
+      await assert.rejects(
+        backend.importKv({ sequence: into, tokens: 128, kv }),
+        isError('contextTooLarge', /384 tokens/),
+      );
+    });
   });
 
   test('the context is filled to its last token, and one more is refused without harm', async () => {

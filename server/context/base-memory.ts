@@ -1,0 +1,50 @@
+import { LRUCache } from 'lru-cache';
+import type { Base } from '../prompt/base';
+
+/** Models and context sizes that people go back and forth between. */
+const KEPT = 4;
+/** Bases of each: those on the device, and some that were edited before they came there. */
+const BASES_KEPT = 8;
+
+/** The bases that prompts were packed with: the next one keeps their files, or goes on from one of them. */
+export class BaseMemory {
+  private readonly entries = new LRUCache<string, RememberedBases>({ max: KEPT });
+
+  /** @param identity of the tokenizer */
+  for(identity: string, budgetTokens: number): RememberedBases {
+    const key = `${budgetTokens}:${identity}`;
+    const known = this.entries.get(key);
+    if (known) return known;
+    const fresh = new RememberedBases();
+    this.entries.set(key, fresh);
+    return fresh;
+  }
+}
+
+class RememberedBases {
+  private last: Base | undefined;
+  /** The one used last at the end. */
+  private bases: Base[] = [];
+
+  /** Files of the last one. */
+  get paths(): ReadonlySet<string> {
+    return new Set(this.last?.files.map(({ path }) => path));
+  }
+
+  get all(): readonly Base[] {
+    return this.bases;
+  }
+
+  /** @param used the one that the prompt started with */
+  keep(base: Base, used: Base): void {
+    if (!base.isUsual) return;
+    this.last = base;
+    const same = contentOf(used);
+    this.bases = [...this.bases.filter((each) => contentOf(each) !== same), used].slice(-BASES_KEPT);
+  }
+}
+
+/** Equal for bases of the same tokens. */
+function contentOf({ outline, files }: Base): string {
+  return JSON.stringify([outline, files.map(({ path, hash }) => [path, hash])]);
+}

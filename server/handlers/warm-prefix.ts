@@ -1,0 +1,161 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { AskOptions, WarmPrefixParams, WarmStatus } from '../../protocol';
+import type { ContextService, PackedBase } from '../context/context-service';
+import type { Engine } from '../engine/engine';
+import type { EngineSettings } from '../engine/generation';
+import { CancelledError, LongviewError, messageOf } from '../errors';
+import type { ModelStore } from '../models/model-store';
+import { budgetFor } from './ask-budget';
+import { engineSettings } from './engine-settings';
+import type { PromptMemory } from './prompt-memory';
+
+export interface WarmPrefixDependencies {
+  models: Pick<ModelStore, 'resolve'>;
+  context: Pick<ContextService, 'packBase'>;
+  engine: Pick<Engine, 'deviceFor' | 'warm' | 'isResting'>;
+  prompts: PromptMemory;
+  /** Why the machine has no time for it now, in words; undefined when it has. */
+  pressure: () => Promise<string | undefined>;
+  onStatus: (status: WarmStatus | undefined) => void;
+  log: (line: string) => void;
+  waits?: Partial<WarmWaits>;
+}
+
+/** In ms. */
+export interface WarmWaits {
+  /** After the last edit: typing and branch switches come in bursts. */
+  settle: number;
+  /** Until a question that came in between is over, and until the machine has time. */
+  retry: number;
+}
+
+const WAITS: WarmWaits = { settle: 1500, retry: 5000 };
+
+/**
+ * Keeps what all questions about the repository have in common computed before anybody asks: when a folder opens,
+ * after edits, and when questions are over. A question ends it at once, and finds what was computed until then.
+ */
+export class WarmPrefix {
+  private readonly waits: WarmWaits;
+  private params: WarmPrefixParams | undefined;
+  private timer: NodeJS.Timeout | undefined;
+  private running = new AbortController();
+  /** The run under way, and so the next one: they never overlap. */
+  private tail: Promise<void> = Promise.resolve();
+  private disposed = false;
+
+  constructor(private readonly deps: WarmPrefixDependencies) {
+    this.waits = { ...WAITS, ...deps.waits };
+  }
+
+  configure(params: WarmPrefixParams): void {
+    this.params = params;
+    this.restart(0);
+    if (!params.enabled) this.deps.onStatus(undefined);
+  }
+
+  /** Files or unsaved text changed, or a question is over: what is computed may not be what is next. */
+  noteChange(): void {
+    if (this.params?.enabled) this.restart(this.waits.settle);
+  }
+
+  async dispose(): Promise<void> {
+    this.disposed = true;
+    clearTimeout(this.timer);
+    this.running.abort();
+    await this.tail;
+  }
+
+  private restart(waitMs: number): void {
+    clearTimeout(this.timer);
+    this.running.abort();
+    if (this.disposed || !this.params?.enabled) return;
+    this.timer = setTimeout(() => this.begin(), waitMs);
+  }
+
+  private begin(): void {
+    const running = new AbortController();
+    this.running = running;
+    this.tail = this.tail.then(() => this.run(running.signal));
+  }
+
+  private async run(signal: AbortSignal): Promise<void> {
+    const { params, deps } = this;
+    if (signal.aborted || !params) return;
+    if (deps.engine.isResting) {
+      deps.onStatus(undefined);
+      return;
+    }
+    try {
+      const pressure = await this.pressure();
+      if (pressure !== undefined) {
+        this.wait(pressure);
+        return;
+      }
+      const { settings, base } = await this.prepare(params.options, signal);
+      deps.prompts.note(base.packId, base.spans);
+      const prompt = { id: base.packId, tokenIds: base.tokenIds };
+      const breathe = (stopped: AbortSignal): Promise<void> => this.breathe(stopped);
+      await deps.engine.warm(
+        { settings, prompt, breathe },
+        ({ tokens, totalTokens }) =>
+          deps.onStatus({ state: 'computing', fraction: totalTokens > 0 ? tokens / totalTokens : 1 }),
+        signal,
+      );
+      deps.onStatus({ state: 'warm', fraction: 1 });
+    } catch (error) {
+      this.afterFailure(error, signal);
+    }
+  }
+
+  private async prepare(
+    options: AskOptions,
+    signal: AbortSignal,
+  ): Promise<{ settings: EngineSettings; base: PackedBase }> {
+    const { engine, models, context } = this.deps;
+    const device = await engine.deviceFor(options.device);
+    const model = await models.resolve(options.model, device, { signal });
+    const budget = budgetFor(options, model, device);
+    const request = { modelPath: model.path, budgetTokens: budget.promptTokens };
+    return {
+      settings: engineSettings(options, model, budget),
+      base: await context.packBase(request, signal),
+    };
+  }
+
+  /** Between two chunks: long enough for others to get their turn, until the machine has time. */
+  private async breathe(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const pressure = await this.pressure();
+      if (pressure === undefined) return;
+      await delay(this.waits.retry, undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  private async pressure(): Promise<string | undefined> {
+    return this.params?.evenWhenBusy ? undefined : this.deps.pressure();
+  }
+
+  private wait(reason: string): void {
+    this.deps.onStatus({ state: 'waiting', fraction: 0, reason });
+    this.restart(this.waits.retry);
+  }
+
+  /**
+   * A question came, or another edit: the next run goes on from there. What fails here fails the question, too, which
+   * tells it to somebody who can act on it.
+   */
+  private afterFailure(error: unknown, signal: AbortSignal): void {
+    if (signal.aborted) return;
+    if (error instanceof CancelledError) {
+      this.restart(this.waits.retry);
+      return;
+    }
+    this.deps.onStatus(undefined);
+    const isExpected = error instanceof LongviewError && EXPECTED.includes(error.code);
+    if (!isExpected) this.deps.log(`the repository was not computed ahead: ${messageOf(error)}`);
+  }
+}
+
+/** There is nothing to compute, or nothing to compute it with, yet. */
+const EXPECTED: readonly string[] = ['modelMissing', 'noWorkspace', 'emptyRepository'];

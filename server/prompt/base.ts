@@ -1,0 +1,125 @@
+import type { ExcludedFile } from '../../protocol';
+import { throwIfCancelled } from '../errors';
+import type { FileBlock } from './file-block';
+import { orderFiles } from './order';
+import { outlineWithin } from './outline';
+
+/** The part of a prompt that does not depend on the question. */
+export interface Base {
+  /** True when every usable file is there. */
+  all: boolean;
+  outline: string;
+  /** False when the question left less room than usual: then it is no measure for the next one. */
+  isUsual: boolean;
+  /** In the order of the prompt. */
+  files: FileBlock[];
+  /** Tokens of files and outline. */
+  tokens: number;
+  /** Files that turned out to be unusable. */
+  lost: ExcludedFile[];
+}
+
+export interface BaseInput {
+  budgetTokens: number;
+  /** Files that are known to hold text. */
+  usablePaths: readonly string[];
+  /** Usable paths, the most telling first, whatever the question is; asked for when not everything fits. */
+  rankBase: () => readonly string[];
+  /** Files of the base before this one: they stay as long as there is room, so that its tokens stay. */
+  earlierBase: ReadonlySet<string>;
+  loadFile: (path: string) => Promise<FileBlock | ExcludedFile>;
+  encode: (text: string) => Int32Array;
+  signal: AbortSignal;
+}
+
+/** Of the budget: all files are the base up to here; the rest is for questions and earlier turns. */
+const ALL_SHARE = 0.9;
+/**
+ * Of the budget, when not everything fits: the base is filled up to the first share, and keeps the files that it
+ * had up to the second, so that a file that grows a little pushes none out.
+ */
+const FILL_SHARE = 0.75;
+const KEEP_SHARE = 0.8;
+/** With less of the budget left, the rest of a large repository is not read for a file that might fit. */
+const NEGLIGIBLE_SHARE = 0.01;
+
+/**
+ * Chooses the base by the budget and the repository alone. `fixedTokens` are those of the instructions and the
+ * template; `mostTokens` is the room that this question leaves, which only counts where it is less than the rest.
+ *
+ * @throws CancelledError
+ */
+export async function chooseBase(
+  input: BaseInput,
+  fixedTokens: number,
+  mostTokens: number,
+  without: ReadonlySet<string> = new Set(),
+): Promise<Base> {
+  const usual = (share: number): number => input.budgetTokens * share - fixedTokens;
+  const room = (share: number): number => Math.min(usual(share), mostTokens);
+  const isUsual = mostTokens >= usual(KEEP_SHARE) && without.size === 0;
+  const all = without.size === 0 && (await takeAll(input, room(ALL_SHARE)));
+  const base = all || (await takeBest(input, room(FILL_SHARE), room(KEEP_SHARE), without));
+  return { ...base, isUsual };
+}
+
+type Choice = Omit<Base, 'isUsual'>;
+
+/** All files, or false as soon as they are too many. */
+async function takeAll(input: BaseInput, room: number): Promise<Choice | false> {
+  const chosen = new Chosen(input, '', 0);
+  for (const path of input.usablePaths) {
+    await chosen.take(path);
+    if (chosen.tokens > room) return false;
+  }
+  return chosen.base(true);
+}
+
+async function takeBest(
+  input: BaseInput,
+  fillRoom: number,
+  keepRoom: number,
+  without: ReadonlySet<string>,
+): Promise<Choice> {
+  const { earlierBase, budgetTokens } = input;
+  const outline = outlineWithin(input.usablePaths, fillRoom, input.encode);
+  const chosen = new Chosen(input, outline, outline === '' ? 0 : input.encode(outline).length);
+  const ranked = input.rankBase().filter((path) => !without.has(path));
+  const isEarlier = (path: string): boolean => earlierBase.has(path);
+  for (const path of [...ranked.filter(isEarlier), ...ranked.filter((each) => !isEarlier(each))]) {
+    const room = isEarlier(path) ? keepRoom : fillRoom;
+    if (room - chosen.tokens < budgetTokens * NEGLIGIBLE_SHARE) {
+      if (isEarlier(path)) continue;
+      break;
+    }
+    await chosen.take(path, room);
+  }
+  return chosen.base(false);
+}
+
+class Chosen {
+  private readonly files: FileBlock[] = [];
+  private readonly lost: ExcludedFile[] = [];
+
+  constructor(
+    private readonly input: BaseInput,
+    private readonly outline: string,
+    public tokens: number,
+  ) {}
+
+  /** Adds the file unless it would exceed `room`, or notes that it is lost. */
+  async take(path: string, room = Number.POSITIVE_INFINITY): Promise<void> {
+    throwIfCancelled(this.input.signal);
+    const block = await this.input.loadFile(path);
+    if ('reason' in block) this.lost.push(block);
+    else if (this.tokens + block.ids.length <= room) {
+      this.files.push(block);
+      this.tokens += block.ids.length;
+    }
+  }
+
+  base(all: boolean): Choice {
+    const { outline, tokens, lost } = this;
+    return { all, outline, files: orderFiles(this.files), tokens, lost };
+  }
+}

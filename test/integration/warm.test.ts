@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict';
+import { utimes, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { type AskOptions, DidChangeEngineStatus, type EngineStatus, WarmPrefix } from '../../protocol';
+import type { StdioConnection } from '../../src/client/stdio-connection';
+import { ensureModel } from './support/models';
+import { FAST_MODEL } from './support/places';
+import {
+  ask,
+  fillerSource,
+  sendWorkspace,
+  startServer,
+  type TempRepository,
+  tempRepository,
+} from './support/server';
+
+/** Those of `ask`. */
+const OPTIONS: AskOptions = {
+  model: FAST_MODEL,
+  device: 'auto',
+  attention: 'auto',
+  quality: 'balanced',
+  contextTokens: 1024,
+  maxAnswerTokens: 16,
+  sampling: { temperature: 0, topP: 1, topK: 0, stop: [] },
+};
+
+suite('the repository ahead of questions', () => {
+  let repo: TempRepository;
+  let server: StdioConnection;
+  let status: EngineStatus | undefined;
+
+  suiteSetup(async () => {
+    await ensureModel(FAST_MODEL);
+    repo = await tempRepository({
+      'README.md': 'A small program that greets.\n',
+      'src/greet.ts': fillerSource('greet', 6),
+      'src/part.ts': fillerSource('part', 6),
+    });
+    await age('README.md', 300);
+    await age('src/greet.ts', 200);
+    await age('src/part.ts', 100);
+    server = await startServer();
+    server.onNotification(DidChangeEngineStatus, (next) => {
+      status = next;
+    });
+    await sendWorkspace(server, repo.path);
+  });
+  suiteTeardown(async () => {
+    await server.dispose();
+    await repo.dispose();
+  });
+
+  async function age(name: string, seconds: number): Promise<void> {
+    const at = new Date(Date.now() - seconds * 1000);
+    await utimes(path.join(repo.path, name), at, at);
+  }
+  async function warm(): Promise<void> {
+    for (let i = 0; i < 600 && status?.warm?.state !== 'warm'; i++) {
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    assert.equal(status?.warm?.state, 'warm', JSON.stringify(status));
+  }
+
+  test('a question finds it computed, and is answered as if it had computed it itself', async () => {
+    await server.notify(WarmPrefix, { enabled: true, options: OPTIONS, evenWhenBusy: true });
+    await warm();
+    const question = 'What does the program do?';
+    const { record, answer } = await ask(server, question).result;
+    const own = record.promptTokens - record.cachedTokens;
+    assert.ok(own < 80, `${own} of ${record.promptTokens} tokens were computed`);
+    assert.equal(record.cacheMiss, undefined);
+
+    const cold = await startServer();
+    try {
+      await sendWorkspace(cold, repo.path);
+      const first = await ask(cold, question).result;
+      assert.equal(first.record.cachedTokens, 0);
+      assert.match(first.record.cacheMiss ?? '', /first prompt since the model was loaded/);
+      assert.equal(first.answer, answer);
+    } finally {
+      await cold.dispose();
+    }
+  });
+
+  test('after an edit, the miss names the file, and what stands before it is reused', async () => {
+    await server.notify(WarmPrefix, { enabled: false, options: OPTIONS });
+    await writeFile(path.join(repo.path, 'src/greet.ts'), `${fillerSource('greet', 6)}// edited\n`);
+    await sendWorkspace(server, repo.path);
+    const { record } = await ask(server, 'And what else?').result;
+    assert.ok(record.cachedTokens > 20, 'the instructions and the README');
+    assert.match(record.cacheMiss ?? '', /^first changed block: src\/greet\.ts, edited \d+ s ago$/);
+  });
+});
