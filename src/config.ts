@@ -16,7 +16,7 @@ export interface SettingsSource {
 
 /** Every `longview.*` setting, checked. */
 export interface Settings {
-  /** Catalogue id or absolute path of a GGUF file; absent: the default of the device. */
+  /** Catalogue id or absolute path of a GGUF file or a folder of safetensors; absent: the default of the device. */
   model?: string;
   device: 'auto' | 'cpu' | 'cuda';
   attention: 'auto' | 'dense' | 'sample';
@@ -39,6 +39,8 @@ export interface Settings {
   idleUnloadMinutes: number;
   /** Absolute; absent: the cache folder of the user. */
   cacheDir?: string;
+  /** What computed prompts may take on disk, in GB; 0: nothing is written. */
+  prefixCacheGb: number;
   /** Compute the repository before anybody asks. */
   warmPrefix: boolean;
   statusBarVisible: boolean;
@@ -69,7 +71,11 @@ const wholeNumber = (least: number, most: number) => z.int().check(z.gte(least),
 
 /** The only list of settings in the code; `package.json` declares the same keys and defaults. */
 export const SETTINGS = {
-  model: { schema: optionalModel, expected: 'a model id or an absolute path to a GGUF file', fallback: '' },
+  model: {
+    schema: optionalModel,
+    expected: 'a model id or an absolute path to a GGUF file or a folder of safetensors',
+    fallback: '',
+  },
   device: { schema: z.enum(['auto', 'cpu', 'cuda']), expected: 'auto, cpu or cuda', fallback: 'auto' },
   attention: {
     schema: z.enum(['auto', 'dense', 'sample']),
@@ -116,6 +122,11 @@ export const SETTINGS = {
     fallback: 15,
   },
   cacheDir: { schema: absoluteOrEmpty, expected: 'an absolute path', fallback: '' },
+  prefixCacheGb: {
+    schema: z.number().check(z.gte(0), z.lte(1000)),
+    expected: 'a number from 0 to 1000',
+    fallback: 4,
+  },
   warmPrefix: { schema: z.boolean(), expected: 'true or false', fallback: true },
   'statusBar.visible': { schema: z.boolean(), expected: 'true or false', fallback: true },
 } as const satisfies Record<string, Entry>;
@@ -150,6 +161,7 @@ export function readSettings(source: SettingsSource): { settings: Settings; prob
     ...(gpu !== null && { gpu }),
     idleUnloadMinutes: read('idleUnloadMinutes'),
     ...(cacheDir !== '' && { cacheDir }),
+    prefixCacheGb: read('prefixCacheGb'),
     warmPrefix: read('warmPrefix'),
     statusBarVisible: read('statusBar.visible'),
   };
@@ -182,11 +194,12 @@ export function askOptionsOf(settings: Settings): AskOptions {
 
 /** What a server is started with. */
 export function initializationOf(settings: Settings): InitializationOptions {
-  const { cpuThreads, gpu, idleUnloadMinutes } = settings;
+  const { cpuThreads, prefixCacheGb, gpu, idleUnloadMinutes } = settings;
   return {
     protocolVersion: PROTOCOL_VERSION,
     cacheDir: cacheDirOf(settings),
     cpuThreads,
+    prefixCacheBytes: Math.round(prefixCacheGb * 1e9),
     ...(gpu !== undefined && { gpu }),
     idleUnloadMinutes,
   };

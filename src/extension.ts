@@ -2,10 +2,12 @@ import * as vscode from 'vscode';
 import { ChatSession } from './chat/chat-session';
 import { CHAT_VIEW, ChatViewProvider } from './chat/chat-view-provider';
 import { ConversationStore } from './chat/conversation-store';
+import { openEditorPath } from './chat/editor-actions';
 import { WelcomeSource } from './chat/welcome';
 import { chatCommands } from './commands/chat-commands';
 import { DiagnoseCommand } from './commands/diagnose';
 import { downloadModel } from './commands/download-model';
+import { purgePrefixCache } from './commands/purge-prefix-cache';
 import { registerCommands } from './commands/register-commands';
 import { askOptionsOf, LiveSettings } from './config';
 import { ServerSession } from './session/server-session';
@@ -33,6 +35,7 @@ export function activate(context: vscode.ExtensionContext): void {
     () => askOptionsOf(settings.value),
     warn,
     () => settings.value.warmPrefix,
+    openEditorPath,
   );
   const session = new ChatSession(server, new ConversationStore(context.workspaceState, warn), warn);
   const welcome = new WelcomeSource(
@@ -56,6 +59,7 @@ export function activate(context: vscode.ExtensionContext): void {
     ...chatCommands(session, view),
     downloadModel: () => downloadModel(server),
     restartEngine: () => server.restart(),
+    purgePrefixCache: () => purgePrefixCache(server),
     diagnose: () => diagnose.run(),
     showLog: () => log.show(),
   };

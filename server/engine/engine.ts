@@ -25,6 +25,7 @@ export interface EngineDependencies {
   backends: BackendProvider;
   defaults: LoadDefaults;
   onStatus: (status: EngineStatus) => void;
+  log?: (line: string) => void;
   /** The device is let go, with the model on it, when nothing was asked for so long; absent or 0: never. */
   idleUnloadMs?: number;
 }
@@ -41,10 +42,11 @@ export class Engine {
   private readonly idle: IdleTimer;
   private resting = false;
 
-  constructor({ backends, defaults, onStatus, idleUnloadMs = 0 }: EngineDependencies) {
+  constructor(dependencies: EngineDependencies) {
+    const { backends, defaults, onStatus, log = () => undefined, idleUnloadMs = 0 } = dependencies;
     this.idle = new IdleTimer(idleUnloadMs, () => void this.unload());
     this.backends = backends;
-    this.resident = new ResidentModel(backends, defaults);
+    this.resident = new ResidentModel(backends, defaults, log);
     this.board = new EngineStatusBoard(onStatus);
   }
 
@@ -144,6 +146,17 @@ export class Engine {
     }
   }
 
+  /** Forgets every computed prompt, on the device and beside it; returns how many bytes were on disk. */
+  async purge(): Promise<number> {
+    const ticket = this.scheduler.enqueueBackground();
+    try {
+      await ticket.granted;
+      return await this.resident.purge();
+    } finally {
+      ticket.release();
+    }
+  }
+
   async dispose(): Promise<void> {
     this.idle.dispose();
     await this.backends.dispose();
@@ -161,10 +174,19 @@ export class Engine {
       const { attention, tokens } = beginningOf(plan, prompt.tokenIds);
       // The question that follows goes on in the same place.
       const wanted = { id: prompt.id, tokens, attention, totalTokens: settings.contextTokens };
-      if (this.resident.covers(wanted)) return;
-      const { backend, model, ...opened } = await this.resident.sequenceFor(wanted, NO_SAMPLING, NO_TEXT);
+      if (this.resident.covers(wanted)) {
+        await this.resident.store(wanted, signal);
+        return;
+      }
+      const { backend, model, ...opened } = await this.resident.sequenceFor(
+        wanted,
+        NO_SAMPLING,
+        NO_TEXT,
+        signal,
+      );
       sequence = opened.sequence;
       await warmUp({ backend, model, sequence, prompt: tokens, attention, onProgress, breathe, signal });
+      await this.resident.store(wanted, signal);
     } catch (error) {
       if (!(error instanceof CancelledError)) await this.recover(sequence, error);
       throw error;
@@ -179,6 +201,7 @@ export class Engine {
       this.resting = true;
       await this.resident.release();
       this.board.holdsNothing();
+      this.board.warmed(undefined);
       this.board.moveTo('idle');
     } finally {
       ticket.release();
@@ -225,6 +248,7 @@ export class Engine {
         wanted,
         sampling,
         text,
+        signal,
       );
       sequence = opened.sequence;
       const result = await runGeneration({

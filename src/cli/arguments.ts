@@ -10,6 +10,8 @@ export interface AskCommand {
   repo: string;
   question: string;
   options: AskOptions;
+  /** Twice: with sample attention, then with dense. */
+  compare: boolean;
   /** As the driver counts; absent: the first that can be used. */
   gpu?: number;
   json: boolean;
@@ -22,7 +24,13 @@ export type ModelsCommand =
   /** `path` is absolute. */
   | { kind: 'models'; action: 'import'; path: string; verbose: boolean };
 
-export type Command = { kind: 'help' } | { kind: 'version' } | AskCommand | ModelsCommand;
+export interface CacheCommand {
+  kind: 'cache';
+  action: 'purge';
+  verbose: boolean;
+}
+
+export type Command = { kind: 'help' } | { kind: 'version' } | AskCommand | ModelsCommand | CacheCommand;
 
 const OPTIONS = {
   repo: { type: 'string' },
@@ -33,6 +41,7 @@ const OPTIONS = {
   gpu: { type: 'string' },
   context: { type: 'string' },
   'max-tokens': { type: 'string' },
+  compare: { type: 'boolean' },
   json: { type: 'boolean' },
   verbose: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
@@ -59,8 +68,10 @@ export function parseCommand(argv: readonly string[], cwd: string): Command {
       return askCommand(values, rest, cwd);
     case 'models':
       return modelsCommand(rest, cwd, values.verbose ?? false);
+    case 'cache':
+      return cacheCommand(rest, values.verbose ?? false);
     default:
-      throw new UsageError(`There is no command "${name}"; the commands are ask and models.`);
+      throw new UsageError(`There is no command "${name}"; the commands are ask, models and cache.`);
   }
 }
 
@@ -77,6 +88,8 @@ function parse(argv: readonly string[]) {
 function askCommand(values: Values, words: string[], cwd: string): AskCommand {
   const question = words.join(' ').trim();
   if (question === '') throw new UsageError('There is no question: longview ask "What does this do?"');
+  if (values.compare && values.attention !== undefined)
+    throw new UsageError('--compare asks with both kinds of attention; leave --attention out.');
   // The defaults of the extension's settings hold here too.
   const options = askOptionsOf(readSettings({ get: () => undefined }).settings);
   return {
@@ -96,6 +109,7 @@ function askCommand(values: Values, words: string[], cwd: string): AskCommand {
         maxAnswerTokens: tokenCount('--max-tokens', values['max-tokens']),
       }),
     },
+    compare: values.compare ?? false,
     ...(values.gpu !== undefined && { gpu: gpuNumber(values.gpu) }),
     json: values.json ?? false,
     verbose: values.verbose ?? false,
@@ -119,9 +133,15 @@ function modelsCommand([action = 'list', ...rest]: string[], cwd: string, verbos
   }
 }
 
+function cacheCommand([action, extra]: string[], verbose: boolean): CacheCommand {
+  if (action !== 'purge') throw new UsageError('What about the cache? longview cache purge');
+  if (extra !== undefined) throw new UsageError(`"${extra}" is one argument too many.`);
+  return { kind: 'cache', action, verbose };
+}
+
 /** An id stays as it is; what looks like a file becomes an absolute path. */
 function modelArgument(value: string, cwd: string): string {
-  return /[/\\]|\.gguf$/i.test(value) ? path.resolve(cwd, value) : value;
+  return /[/\\]|\.(gguf|safetensors)$/i.test(value) ? path.resolve(cwd, value) : value;
 }
 
 function oneOf<Choice extends string>(flag: string, value: string, choices: readonly Choice[]): Choice {

@@ -1,9 +1,16 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { RequestCancelledError, ServerError } from '../client/server-connection';
+import { bytesText, PurgePrefixCache } from '../../protocol';
+import { RequestCancelledError, type ServerConnection, ServerError } from '../client/server-connection';
 import { StdioConnection } from '../client/stdio-connection';
 import { initializationOf, readSettings } from '../config';
-import { type AskCommand, type Command, type ModelsCommand, parseCommand } from './arguments';
+import {
+  type AskCommand,
+  type CacheCommand,
+  type Command,
+  type ModelsCommand,
+  parseCommand,
+} from './arguments';
 import { runAsk, type Terminal } from './ask-command';
 import { EXIT, UsageError } from './exit-codes';
 import { HELP } from './help';
@@ -41,12 +48,13 @@ async function run(command: Command, terminal: Terminal, signal: AbortSignal): P
       return;
     case 'ask':
     case 'models':
+    case 'cache':
       return withServer(command, terminal, signal);
   }
 }
 
 async function withServer(
-  command: AskCommand | ModelsCommand,
+  command: AskCommand | ModelsCommand | CacheCommand,
   terminal: Terminal,
   signal: AbortSignal,
 ): Promise<void> {
@@ -63,10 +71,16 @@ async function withServer(
   });
   try {
     if (command.kind === 'ask') await runAsk(command, connection, terminal, signal);
-    else await runModels(command, connection, terminal, signal);
+    else if (command.kind === 'models') await runModels(command, connection, terminal, signal);
+    else await purgeCache(connection, terminal);
   } finally {
     await connection.dispose();
   }
+}
+
+async function purgeCache(connection: ServerConnection, { print }: Terminal): Promise<void> {
+  const { bytes } = await connection.request(PurgePrefixCache, {});
+  print(`The prefix cache is empty; ${bytesText(bytes)} were on disk.\n`);
 }
 
 function report(error: unknown, { print, progress }: Terminal, json: boolean): number {

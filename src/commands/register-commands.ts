@@ -9,7 +9,9 @@ export type CommandId =
   | 'stop'
   | 'downloadModel'
   | 'showTtftDetails'
+  | 'compareWithDense'
   | 'restartEngine'
+  | 'purgePrefixCache'
   | 'diagnose'
   | 'showLog';
 

@@ -11,6 +11,7 @@ import {
   GetEngineStatus,
   ListModels,
   type ModelInfo,
+  PurgePrefixCache,
   WarmPrefix,
 } from '../../protocol';
 import type { ServerConnection, ServerState } from '../client/server-connection';
@@ -45,6 +46,7 @@ export class ServerSession implements AnswerService {
   /**
    * @param connect starts a server; called again after `restart`
    * @param options the options of the settings, read for each question
+   * @param openEditor the file in front of the user, as the server names it
    * @param warmsPrefix whether the server computes the repository ahead of questions
    */
   constructor(
@@ -52,6 +54,7 @@ export class ServerSession implements AnswerService {
     private readonly options: () => AskOptions,
     private readonly warn: (message: string) => void,
     private readonly warmsPrefix: () => boolean = () => false,
+    private readonly openEditor: () => string | undefined = () => undefined,
   ) {}
 
   /** What the engine last said; absent before the first call. */
@@ -59,10 +62,17 @@ export class ServerSession implements AnswerService {
     return this.latestStatus;
   }
 
-  async ask(question: Question, onEvent: (event: AskEvent) => void, signal: AbortSignal): Promise<AskResult> {
+  async ask(
+    { attention, ...question }: Question,
+    onEvent: (event: AskEvent) => void,
+    signal: AbortSignal,
+  ): Promise<AskResult> {
     const { connection, files } = await this.running();
     await files.flush();
-    return connection.request(Ask, { ...question, options: this.options() }, { onEvent, signal });
+    const options = { ...this.options(), ...(attention && { attention }) };
+    const openEditor = this.openEditor();
+    const asked = { ...question, ...(openEditor !== undefined && { openEditor }), options };
+    return connection.request(Ask, asked, { onEvent, signal });
   }
 
   async listModels(): Promise<ModelInfo[]> {
@@ -89,6 +99,12 @@ export class ServerSession implements AnswerService {
   async settingsChanged(): Promise<void> {
     const { started } = this;
     if (started) await this.tellWarmth((await started).connection);
+  }
+
+  /** Removes every computed prompt; returns how many bytes were on disk. */
+  async purgePrefixCache(): Promise<number> {
+    const { connection } = await this.running();
+    return (await connection.request(PurgePrefixCache, {})).bytes;
   }
 
   /** The report of the server for people who look into a problem. */

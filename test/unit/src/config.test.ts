@@ -21,6 +21,7 @@ suite('settings', () => {
       topK: 0,
       exclude: [],
       cpuThreads: 0,
+      prefixCacheGb: 4,
       idleUnloadMinutes: 15,
       warmPrefix: true,
       statusBarVisible: true,
@@ -56,6 +57,7 @@ suite('settings', () => {
       cpuThreads: 0,
       gpu: 1,
       idleUnloadMinutes: 0.5,
+      prefixCacheBytes: 4_000_000_000,
     });
     assert.equal('gpu' in initializationOf(read({}).settings), false);
   });
@@ -76,6 +78,7 @@ suite('settings', () => {
     gpu: [-1, 0.5, 'first'],
     idleUnloadMinutes: [-1, 2000, 'never'],
     cacheDir: ['relative/dir', 7],
+    prefixCacheGb: [-1, '4', 1001],
     warmPrefix: ['yes', 1],
     'statusBar.visible': ['yes'],
   };

@@ -51,6 +51,7 @@ function routesWith(more: Partial<RouteDependencies> = {}): Route[] {
     engine: {
       generate: unused,
       heldTokens: () => [],
+      purge: () => Promise.resolve(7),
       deviceFor: () => Promise.resolve('cpu' as const),
       status: { state: 'idle', queued: 0 },
     },
