@@ -23,6 +23,9 @@ export interface SamplingOptions {
   stop: string[];
 }
 
+/** The shortest context that a user may set. */
+export const LEAST_CONTEXT_TOKENS = 512;
+
 export interface AskOptions {
   /** Catalogue id or absolute path of a GGUF file; absent: the default of the device. */
   model?: string;

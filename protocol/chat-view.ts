@@ -26,6 +26,8 @@ export const CHAT_ACTIONS = [
   'retry',
   'downloadModel',
   'allowThirdParty',
+  'useSmallerContext',
+  'useCpu',
   'openSettings',
   'openFolder',
   'restartEngine',
@@ -41,6 +43,8 @@ export interface ChatFailure {
   buttons: ChatAction[];
   /** The model that it is about. */
   modelId?: string;
+  /** The context that would fit, in tokens. */
+  contextTokens?: number;
 }
 
 /** One question and what became of it. */

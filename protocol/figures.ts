@@ -96,7 +96,7 @@ export function exclusionText(reason: ExclusionReason): string {
   return EXCLUSION_WORDS[reason];
 }
 
-/** `374 left out: 300 no room, 74 binary`; empty when every file is included. */
+/** `374 left out: 300 no room, 74 binary`, `24 left out: no room`; empty when every file is included. */
 export function leftOutText({ excludedByReason }: InclusionReport): string {
   const counts = Object.entries(excludedByReason) as [ExclusionReason, number][];
   const total = counts.reduce((sum, [, count]) => sum + count, 0);
@@ -104,6 +104,6 @@ export function leftOutText({ excludedByReason }: InclusionReport): string {
   const parts = counts
     .filter(([, count]) => count > 0)
     .sort(([, a], [, b]) => b - a)
-    .map(([reason, count]) => `${countText(count)} ${exclusionText(reason)}`);
+    .map(([reason, count]) => (count === total ? '' : `${countText(count)} `) + exclusionText(reason));
   return `${countText(total)} left out: ${parts.join(', ')}`;
 }

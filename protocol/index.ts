@@ -1,4 +1,5 @@
 export * from './ask';
+export * from './cache';
 export * from './chat-view';
 export * from './errors';
 export * from './figures';

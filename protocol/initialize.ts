@@ -8,4 +8,10 @@ export interface InitializationOptions {
   cacheDir: string;
   /** Threads that a CPU backend may use; 0: as many as there are cores. */
   cpuThreads: number;
+  /** What computed prompts may take on disk; absent or 0: nothing is written. */
+  prefixCacheBytes?: number;
+  /** Number of the NVIDIA GPU to use, as its driver counts from 0; absent: the first that can be used. */
+  gpu?: number;
+  /** The model is let go, and its memory with it, when nobody has asked for so long; absent or 0: never. */
+  idleUnloadMinutes?: number;
 }

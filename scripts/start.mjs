@@ -10,14 +10,15 @@ import { parseArgs } from 'node:util';
 import { ensureInstalled } from './ensure-installed.mjs';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
-const BUILT_IN_QUESTION = 'Which file starts the Longview server, and what does it put together?';
+/** Names one class, so that even the smallest model finds its file, reads it and says something true. */
+const BUILT_IN_QUESTION = 'What does StopMatcher do, and in which file is it defined?';
 
 /** What the bundles are made from, and what tells that they were made. */
 const SOURCES = ['protocol', 'src', 'server', 'media', 'scripts/build.mjs', 'package-lock.json'];
 const BUNDLES = ['cli.js', 'server.js', 'context-worker.js', 'engine-host.js', 'extension.js'];
 
 /** Flags of `longview ask` that take a value: only with them known can the question be told from the rest. */
-const FLAGS_WITH_VALUE = ['repo', 'model', 'attention', 'device', 'context', 'max-tokens'];
+const FLAGS_WITH_VALUE = ['repo', 'model', 'gpu', 'attention', 'device', 'context', 'max-tokens'];
 
 const given = process.argv.slice(2);
 try {

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { availableParallelism } from 'node:os';
+import { availableParallelism, totalmem } from 'node:os';
 import path from 'node:path';
 import { type Connection, createConnection } from 'vscode-languageserver/node';
 import { DidChangeEngineStatus, type InitializationOptions } from '../protocol';
@@ -21,6 +21,9 @@ import { ModelStore } from './models/model-store';
 import { defaultSources } from './models/sources/default-sources';
 
 const HOST_START_TIMEOUT_MS = 30_000;
+
+/** Of this machine's memory, what computed prompts may take when the device has no room for them. */
+const KV_MEMORY_SHARE = 1 / 16;
 
 /** Composition root of the server: wires everything once the client has said where the caches lie. */
 function main(): void {
@@ -50,7 +53,7 @@ function main(): void {
 }
 
 function compose(connection: Connection, options: InitializationOptions, version: string) {
-  const { cacheDir, cpuThreads } = options;
+  const { cacheDir, cpuThreads, prefixCacheBytes = 0, gpu, idleUnloadMinutes = 0 } = options;
   const log = (line: string): void => connection.console.info(line);
   const steadyClock = (): number => performance.now();
   const models = new ModelStore({
@@ -69,7 +72,14 @@ function compose(connection: Connection, options: InitializationOptions, version
   });
   const engine = new Engine({
     backends: supervisor,
-    defaults: { cacheDir, cpuThreads: cpuThreads === 0 ? availableParallelism() : cpuThreads },
+    defaults: {
+      cacheDir,
+      cpuThreads: cpuThreads === 0 ? availableParallelism() : cpuThreads,
+      kvStore: { memoryBytes: totalmem() * KV_MEMORY_SHARE, diskBytes: prefixCacheBytes },
+      ...(gpu !== undefined && { gpu }),
+    },
+    log,
+    idleUnloadMs: idleUnloadMinutes * 60_000,
     onStatus: (status) => {
       connection
         .sendNotification(DidChangeEngineStatus.method, status)

@@ -2,7 +2,12 @@ import os from 'node:os';
 import path from 'node:path';
 import type * as vscode from 'vscode';
 import * as z from 'zod/mini';
-import type { AskOptions } from '../protocol';
+import {
+  type AskOptions,
+  type InitializationOptions,
+  LEAST_CONTEXT_TOKENS,
+  PROTOCOL_VERSION,
+} from '../protocol';
 
 /** Where one setting comes from: `vscode.WorkspaceConfiguration`, or a test. */
 export interface SettingsSource {
@@ -28,8 +33,14 @@ export interface Settings {
   exclude: string[];
   /** 0: as many as there are cores. */
   cpuThreads: number;
+  /** As the driver counts; absent: the first that can be used. */
+  gpu?: number;
+  /** 0: the model is never let go. */
+  idleUnloadMinutes: number;
   /** Absolute; absent: the cache folder of the user. */
   cacheDir?: string;
+  /** What computed prompts may take on disk, in GB; 0: nothing is written. */
+  prefixCacheGb: number;
   /** Compute the repository before anybody asks. */
   warmPrefix: boolean;
   statusBarVisible: boolean;
@@ -69,7 +80,7 @@ export const SETTINGS = {
   },
   quality: { schema: z.enum(['fast', 'balanced']), expected: 'fast or balanced', fallback: 'balanced' },
   contextTokens: {
-    schema: z.union([z.literal(0), wholeNumber(512, 1_048_576)]),
+    schema: z.union([z.literal(0), wholeNumber(LEAST_CONTEXT_TOKENS, 1_048_576)]),
     expected: '0 or a whole number from 512 to 1048576',
     fallback: 0,
   },
@@ -96,7 +107,22 @@ export const SETTINGS = {
   },
   exclude: { schema: z.array(z.string().check(z.minLength(1))), expected: 'a list of globs', fallback: [] },
   cpuThreads: { schema: wholeNumber(0, 256), expected: 'a whole number from 0 to 256', fallback: 0 },
+  gpu: {
+    schema: z.nullable(wholeNumber(0, 63)),
+    expected: 'a whole number from 0 to 63, or null',
+    fallback: null,
+  },
+  idleUnloadMinutes: {
+    schema: z.number().check(z.gte(0), z.lte(1440)),
+    expected: 'a number from 0 to 1440',
+    fallback: 15,
+  },
   cacheDir: { schema: absoluteOrEmpty, expected: 'an absolute path', fallback: '' },
+  prefixCacheGb: {
+    schema: z.number().check(z.gte(0), z.lte(1000)),
+    expected: 'a number from 0 to 1000',
+    fallback: 4,
+  },
   warmPrefix: { schema: z.boolean(), expected: 'true or false', fallback: true },
   'statusBar.visible': { schema: z.boolean(), expected: 'true or false', fallback: true },
 } as const satisfies Record<string, Entry>;
@@ -113,6 +139,7 @@ export function readSettings(source: SettingsSource): { settings: Settings; prob
   };
   const model = read('model');
   const seed = read('seed');
+  const gpu = read('gpu');
   const cacheDir = read('cacheDir');
   const settings: Settings = {
     ...(model !== '' && { model }),
@@ -127,7 +154,10 @@ export function readSettings(source: SettingsSource): { settings: Settings; prob
     ...(seed !== null && { seed }),
     exclude: read('exclude'),
     cpuThreads: read('cpuThreads'),
+    ...(gpu !== null && { gpu }),
+    idleUnloadMinutes: read('idleUnloadMinutes'),
     ...(cacheDir !== '' && { cacheDir }),
+    prefixCacheGb: read('prefixCacheGb'),
     warmPrefix: read('warmPrefix'),
     statusBarVisible: read('statusBar.visible'),
   };
@@ -155,6 +185,19 @@ export function askOptionsOf(settings: Settings): AskOptions {
       ...(settings.seed !== undefined && { seed: settings.seed }),
       stop: [],
     },
+  };
+}
+
+/** What a server is started with. */
+export function initializationOf(settings: Settings): InitializationOptions {
+  const { cpuThreads, prefixCacheGb, gpu, idleUnloadMinutes } = settings;
+  return {
+    protocolVersion: PROTOCOL_VERSION,
+    cacheDir: cacheDirOf(settings),
+    cpuThreads,
+    prefixCacheBytes: Math.round(prefixCacheGb * 1e9),
+    ...(gpu !== undefined && { gpu }),
+    idleUnloadMinutes,
   };
 }
 

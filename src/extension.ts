@@ -6,6 +6,7 @@ import { WelcomeSource } from './chat/welcome';
 import { chatCommands } from './commands/chat-commands';
 import { DiagnoseCommand } from './commands/diagnose';
 import { downloadModel } from './commands/download-model';
+import { purgePrefixCache } from './commands/purge-prefix-cache';
 import { registerCommands } from './commands/register-commands';
 import { askOptionsOf, LiveSettings } from './config';
 import { ServerSession } from './session/server-session';
@@ -56,6 +57,7 @@ export function activate(context: vscode.ExtensionContext): void {
     ...chatCommands(session, view),
     downloadModel: () => downloadModel(server),
     restartEngine: () => server.restart(),
+    purgePrefixCache: () => purgePrefixCache(server),
     diagnose: () => diagnose.run(),
     showLog: () => log.show(),
   };

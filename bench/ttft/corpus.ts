@@ -1,32 +1,38 @@
 import fs from 'node:fs';
 import path from 'node:path';
+import type { ManifestEntry } from '../../protocol';
 
-/** Code as people write it: Longview's own. */
-const FOLDERS = ['protocol', 'src', 'server', 'media', 'test', 'scripts'];
-const CODE = /\.(ts|mjs|cjs)$/;
+/** Code as people write it, of a pinned package: about a million tokens. */
+export const DEFAULT_CORPUS = 'node_modules/eslint/lib';
+const CODE = /\.(ts|js|mjs|cjs|py|rs)$/;
 
 /**
- * Copies the checkout's code into `folder`, each file under a first line that names `copy`: a prompt from one copy
- * shares no cached prefix with that of another. Returns the bytes written.
+ * Copies the code of `corpus` into `folder`, each file under a first line that names `copy`: a prompt from one copy
+ * shares no cached prefix with that of another. Returns what a manifest lists; with `files`, only so many of them.
  */
-export function writeCorpus(checkout: string, folder: string, copy: string): number {
-  let bytes = 0;
-  for (const name of FOLDERS.flatMap((top) => filesIn(checkout, top))) {
-    const text = `// ${copy}\n${fs.readFileSync(path.join(checkout, name), 'utf8')}`;
-    const file = path.join(folder, name);
-    fs.mkdirSync(path.dirname(file), { recursive: true });
-    fs.writeFileSync(file, text);
-    bytes += text.length;
-  }
-  return bytes;
+export function writeCorpus(corpus: string, folder: string, copy: string, files = Infinity): ManifestEntry[] {
+  return codeFiles(corpus)
+    .slice(0, files)
+    .map((name) => {
+      const file = path.join(folder, name);
+      fs.mkdirSync(path.dirname(file), { recursive: true });
+      fs.writeFileSync(file, `// ${copy}\n${fs.readFileSync(path.join(corpus, name), 'utf8')}`);
+      const { size, mtimeMs } = fs.statSync(file);
+      return { root: 0, path: name, sizeBytes: size, mtimeMs };
+    });
 }
 
-function filesIn(checkout: string, top: string): string[] {
-  const folder = path.join(checkout, top);
-  if (!fs.existsSync(folder)) return [];
-  return fs
-    .readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    .filter((name) => CODE.test(name))
-    .map((name) => path.join(top, name))
-    .sort();
+/** All of it as one text: what another engine is given. */
+export function corpusText(corpus: string): string {
+  return codeFiles(corpus)
+    .map((name) => `// ${name}\n${fs.readFileSync(path.join(corpus, name), 'utf8')}`)
+    .join('\n');
+}
+
+function codeFiles(corpus: string): string[] {
+  const files = fs
+    .readdirSync(corpus, { recursive: true, encoding: 'utf8' })
+    .filter((name) => CODE.test(name));
+  if (files.length === 0) throw new Error(`${corpus} holds no code`);
+  return files.sort();
 }

@@ -1,99 +1,231 @@
-// Time to first token on the GPU, at the server's protocol, for prompts of 8, 32 and 128 times 1,000 tokens of code.
-//   npm run bench -- ttft [SIZES...]      SIZES in thousands of tokens; what was measured before at this commit stays
-//   LONGVIEW_SERVER   the server to measure; default: out/server.js
+// Time to first token on the GPU, at the server's protocol, beside its limit and llama.cpp; model load; time to stop.
+//   npm run bench -- ttft [--attention dense|sample] [--model FILE] [--corpus DIR] [PARTS...]
+//     PARTS             8k, 32k, 128k: prompts of so many times 1,000 tokens of code; load; cancel; default: all
+//     LONGVIEW_SERVER   the server to measure; default: out/server.js, with the addon beside it
+//     LONGVIEW_LLAMA_CPP  folder with llama.cpp's run.sh, to measure it beside ours at 8k and 128k
+// Each part writes its rows as soon as it has them; those of other parts at the same commit stay. Dense figures need
+// torch and fa3-fwd for the limit. First the engine's own tests run: no figure is written when one fails.
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { parseArgs } from 'node:util';
+import type { AskOptions } from '../../protocol';
 import { type BenchRecord, type BenchRow, commitUnderTest, spreadOf, writeRecord } from '../record';
-import { type Answered, askOnce } from './ask-once';
-import { writeCorpus } from './corpus';
-import { withContext } from './long-context-model';
+import { ANSWER_TOKENS, type Answered, BenchServer, type Question } from './bench-server';
+import { DEFAULT_CORPUS, writeCorpus } from './corpus';
+import { denseLimit, llamaCpp, type PeerTime } from './peers';
 
 const MODEL_ID = 'qwen2.5-coder-1.5b-instruct-q4_k_m';
-const SIZES = [8, 32, 128];
+const SIZES: Record<string, { llamaRepetitions?: number }> = {
+  '8k': { llamaRepetitions: 3 },
+  '32k': {},
+  // One prompt of llama.cpp takes about as long as all of ours.
+  '128k': { llamaRepetitions: 1 },
+};
+const LLAMA_BATCHES = [512, 1024, 2048];
 const REPETITIONS = 3;
-/** Beyond the longest prompt with its answer. */
-const CONTEXT_TOKENS = 160_000;
+const STOPS = 5;
+const LONG_PROMPT = 128_000;
+
+interface Setting {
+  serverPath: string;
+  cacheDir: string;
+  modelPath: string;
+  attention: 'dense' | 'sample';
+  corpus: string;
+  folder: string;
+}
 
 async function main(): Promise<void> {
-  const commit = commitUnderTest();
-  const sizes = process.argv.length > 2 ? process.argv.slice(2).map(Number) : SIZES;
-  const serverPath = path.resolve(process.env.LONGVIEW_SERVER ?? 'out/server.js');
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      attention: { type: 'string', default: 'dense' },
+      model: { type: 'string' },
+      corpus: { type: 'string', default: DEFAULT_CORPUS },
+    },
+  });
+  const { attention } = values;
+  if (attention !== 'dense' && attention !== 'sample') throw new Error(`attention ${attention} is not known`);
   const cacheDir =
     process.env.LONGVIEW_CACHE_DIR ??
     path.join(process.env.XDG_CACHE_HOME ?? path.join(os.homedir(), '.cache'), 'longview');
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'longview-ttft-'));
+  const setting: Setting = {
+    serverPath: path.resolve(process.env.LONGVIEW_SERVER ?? 'out/server.js'),
+    cacheDir,
+    modelPath: path.resolve(values.model ?? path.join(cacheDir, 'models', MODEL_ID, 'model.gguf')),
+    attention,
+    corpus: values.corpus,
+    folder,
+  };
   try {
-    const modelPath = withContext(
-      path.join(cacheDir, 'models', MODEL_ID, 'model.gguf'),
-      CONTEXT_TOKENS,
-      folder,
-    );
-    const rows: BenchRow[] = [];
-    let device = '';
-    for (const size of sizes) {
-      const answers: Answered[] = [];
-      for (let repetition = 0; repetition < REPETITIONS; repetition++) {
-        const repository = path.join(folder, `repository-${size}-${repetition}`);
-        writeCorpus(process.cwd(), repository, `copy ${repetition}`);
-        answers.push(
-          await askOnce({ serverPath, cacheDir, modelPath, repository, promptTokens: size * 1000 }),
-        );
-      }
-      device = answers[0]?.record.device ?? '';
-      rows.push(...rowsOf(size, answers));
+    testEngine(setting);
+    for (const part of positionals.length ? positionals : [...Object.keys(SIZES), 'load', 'cancel']) {
+      const { rows, device } = await runPart(part, setting);
+      await keep(rows, device);
     }
-    const where = device.includes('H200') ? 'h200' : device.replaceAll(/\W+/g, '-').toLowerCase();
-    const kept = earlierRows(where, commit).filter((row) => !rows.some(({ id }) => id === row.id));
-    await writeRecord(where, {
-      bench: 'ttft',
-      commit,
-      date: new Date().toISOString(),
-      device,
-      driver: driverVersion(),
-      rows: [...kept, ...rows],
-    });
   } finally {
     fs.rmSync(folder, { recursive: true });
   }
 }
 
-function rowsOf(size: number, answers: readonly Answered[]): BenchRow[] {
+interface Measured {
+  rows: BenchRow[];
+  device: string;
+}
+
+function runPart(part: string, setting: Setting): Promise<Measured> {
+  if (part === 'load') return measureLoad(setting);
+  if (part === 'cancel') return measureStop(setting);
+  if (part in SIZES) return measureSize(part, setting);
+  throw new Error(`there is no part ${part}`);
+}
+
+/** The same binary on the same device, against transformers. */
+function testEngine({ serverPath }: Setting): void {
+  const addon = path.join(path.dirname(serverPath), 'longview-cuda.node');
+  const test = ['out/test/engine-test.js', addon, 'test/fixtures/engine', '--only', 'golden'];
+  process.stdout.write(execFileSync(process.execPath, test, { encoding: 'utf8' }));
+}
+
+async function measureSize(size: string, setting: Setting): Promise<Measured> {
+  const contextTokens = 1000 * Number.parseInt(size, 10) + ANSWER_TOKENS;
+  const answers = await withServer(setting, async (server) => {
+    const all: Answered[] = [];
+    // The first warms up. Each has a context of its own, and so a load of its own: nothing is cached, not even the
+    // instructions that every prompt starts with.
+    for (let copy = 0; copy <= REPETITIONS; copy++) {
+      const repository = path.join(setting.folder, `repository-${size}-${copy}`);
+      await server.open(repository, writeCorpus(setting.corpus, repository, `copy ${copy}`));
+      all.push(await server.ask(questionOf(setting, contextTokens + copy)));
+    }
+    return all.slice(1);
+  });
+  const { attention } = setting;
   const records = answers.map(({ record }) => record);
-  const note =
-    `${records.map(({ promptTokens }) => promptTokens).join(', ')} prompt tokens, ${Math.max(...records.map(({ cachedTokens }) => cachedTokens))} cached, ` +
-    `context length of the file raised; answers ${answers.map(({ checksum }) => checksum).join(' ')}`;
-  const row = (id: string, unit: string, values: readonly number[], what: string): BenchRow => {
+  const promptTokens = records[0]?.promptTokens ?? 0;
+  const note = [
+    `prompts of ${records.map((record) => record.promptTokens).join(', ')} tokens`,
+    `${Math.max(...records.map(({ cachedTokens }) => cachedTokens))} cached`,
+    ...new Set(records.flatMap(({ notices }) => notices)),
+    `answers ${answers.map(({ checksum }) => checksum).join(' ')}`,
+  ].join('; ');
+  const row = (id: string, unit: string, values: number[], what: string): BenchRow => {
     const spread = spreadOf(values);
     return { id, value: spread.median, unit, ...spread, note: `${what}; ${note}` };
   };
-  return [
+  const ttft = row(
+    `ttft.${attention}.${size}`,
+    's',
+    records.map(({ stagesMs }) => (stagesMs.prefill + stagesMs.firstToken) / 1000),
+    'from the packed prompt to the first token, model loaded',
+  );
+  const rows = [
+    attention === 'dense' ? beside(ttft, denseLimit(promptTokens)) : ttft,
     row(
-      `ttft.dense.${size}k`,
+      `ttft.question.${attention}.${size}`,
       's',
-      records.map(({ stagesMs }) => (stagesMs.prefill + stagesMs.firstToken) / 1000),
-      'from the packed prompt to the first token, model loaded',
+      records.map(({ ttftMs }) => ttftMs / 1000),
+      'with reading, ranking, tokenizing and packing of a repository never seen, model loaded',
     ),
     row(
-      `ttft.question.${size}k`,
-      's',
-      records.map(({ ttftMs, stagesMs }) => (ttftMs - stagesMs.load) / 1000),
-      'with reading, ranking, tokenizing and packing of a repository never seen',
-    ),
-    row(
-      `load.warm.${size}k`,
-      's',
-      records.map(({ stagesMs }) => stagesMs.load / 1000),
-      'start of the engine process and load of the model',
-    ),
-    row(
-      `decode.server.${size}k`,
+      `decode.server.${attention}.${size}`,
       'tokens/s',
       records.map(({ decodeTokensPerSecond }) => decodeTokensPerSecond),
       'greedy, through the server',
     ),
   ];
+  const repetitions = SIZES[size]?.llamaRepetitions;
+  const folder = process.env.LONGVIEW_LLAMA_CPP;
+  if (repetitions !== undefined && folder) {
+    const { modelPath, corpus, folder: workFolder } = setting;
+    const options = {
+      folder,
+      modelPath,
+      corpus,
+      workFolder,
+      promptTokens,
+      repetitions,
+      batches: LLAMA_BATCHES,
+    };
+    rows.push(beside({ ...ttft, id: `${ttft.id}.llamacpp` }, await llamaCpp(options)));
+  }
+  return { rows, device: records[0]?.device ?? '' };
+}
+
+/** A file that is cached by the system, a process that is new each time. */
+async function measureLoad(setting: Setting): Promise<Measured> {
+  fs.readFileSync(setting.modelPath);
+  const seconds: number[] = [];
+  let device = '';
+  let contextTokens = 0;
+  for (let repetition = 0; repetition < REPETITIONS; repetition++) {
+    await withServer(setting, async (server) => {
+      const repository = path.join(setting.folder, `load-${repetition}`);
+      await server.open(repository, writeCorpus(setting.corpus, repository, `copy ${repetition}`, 1));
+      const { record } = await server.ask(questionOf(setting, LONG_PROMPT));
+      const { ttftMs, stagesMs } = record;
+      seconds.push((ttftMs - stagesMs.prefill - stagesMs.firstToken) / 1000);
+      ({ device, contextTokens } = record);
+    });
+  }
+  const spread = spreadOf(seconds);
+  const note = `from a question to a new server until prefill: start of the engine process, context of CUDA, weights, KV for ${contextTokens} tokens, and packing of one file beside it; file cache warm`;
+  return { rows: [{ id: 'load.warm', value: spread.median, unit: 's', ...spread, note }], device };
+}
+
+/** In the last third of a long prompt, where a layer takes longest. */
+async function measureStop(setting: Setting): Promise<Measured> {
+  return withServer(setting, async (server) => {
+    const repository = path.join(setting.folder, 'stop');
+    await server.open(repository, writeCorpus(setting.corpus, repository, 'to be stopped', Infinity));
+    const question = questionOf(setting, LONG_PROMPT + ANSWER_TOKENS);
+    const { record } = await server.ask(question);
+    const stops: number[] = [];
+    for (let stop = 0; stop < STOPS; stop++) {
+      // Another text first, so that nothing of the prompt is cached.
+      const copy = path.join(setting.folder, `stop-${stop}`);
+      await server.open(copy, writeCorpus(setting.corpus, copy, `stop ${stop}`));
+      stops.push(await server.stopAfter(question, 0.7, 30 * stop));
+    }
+    const spread = spreadOf(stops);
+    const note = `the longest of ${STOPS}, in the last third of ${record.promptTokens} tokens: from the client's cancellation until the server ends the request, which it does when the device has done all that it was given`;
+    return {
+      rows: [{ id: 'cancel.idle', value: spread.max, unit: 'ms', ...spread, note }],
+      device: record.device,
+    };
+  });
+}
+
+async function withServer<T>(setting: Setting, use: (server: BenchServer) => Promise<T>): Promise<T> {
+  const server = await BenchServer.start(setting);
+  try {
+    return await use(server);
+  } finally {
+    await server.dispose();
+  }
+}
+
+function questionOf({ modelPath, attention }: Setting, contextTokens: number): Question {
+  const device = (process.env.LONGVIEW_BENCH_DEVICE ?? 'cuda') as AskOptions['device'];
+  return { modelPath, device, attention, contextTokens };
+}
+
+function beside(row: BenchRow, { peer, seconds, note }: PeerTime): BenchRow {
+  return { ...row, peer, peerValue: seconds, ratio: seconds / row.value, note: `${row.note ?? ''}; ${note}` };
+}
+
+/** Adds `rows` to the record of this commit. */
+async function keep(rows: BenchRow[], device: string): Promise<void> {
+  const where = device.includes('H200') ? 'h200' : device.replaceAll(/\W+/g, '-').toLowerCase();
+  const commit = commitUnderTest();
+  const kept = earlierRows(where, commit).filter((row) => !rows.some(({ id }) => id === row.id));
+  await writeRecord(where, {
+    ...{ bench: 'ttft', commit, date: new Date().toISOString(), device, driver: driverVersion() },
+    rows: [...kept, ...rows],
+  });
 }
 
 /** What an interrupted or partial run measured at the same commit. */

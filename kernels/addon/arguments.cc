@@ -102,6 +102,9 @@ decoder::DecoderOptions decoder_options(const Napi::Object& request) {
   options.path = text_of(request, "path");
   options.context_tokens = integer_of(request, "contextTokens");
   options.chunk_tokens = integer_of(request, "chunkTokens");
+  if (request.Get("kernels").IsString() && text_of(request, "kernels") == "portable") {
+    options.kernels = decoder::PrefillKernels::kPortable;
+  }
   if (request.Get("weights").IsUndefined()) return options;
   options.form = text_of(request, "weights") == "stored" ? decoder::WeightForm::kAsStored
                                                          : decoder::WeightForm::kBf16;

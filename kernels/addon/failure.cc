@@ -11,11 +11,12 @@ namespace longview::addon {
 
 namespace {
 
-/// After a fault in a kernel every call fails with the fault's error, until the process ends.
+/// After a fault in a kernel every call fails with the fault's error, until the process ends. Want of
+/// memory is no fault, even where there is too little to begin with the device at all.
 std::string cuda_code(const CudaError& error) {
   cudaGetLastError();
-  if (cudaDeviceSynchronize() != cudaSuccess) return "cudaFatal";
-  return error.code() == cudaErrorMemoryAllocation ? "outOfMemory" : "cuda";
+  if (error.code() == cudaErrorMemoryAllocation) return "outOfMemory";
+  return cudaDeviceSynchronize() == cudaSuccess ? "cuda" : "cudaFatal";
 }
 
 }  // namespace
@@ -34,7 +35,9 @@ Failure describe_failure(const std::exception_ptr& failure) {
   } catch (const decoder::NumericError& error) {
     return {"badNumbers", error.what()};
   } catch (const CudaError& error) {
-    return {cuda_code(error), error.what()};
+    const std::string code = cuda_code(error);
+    const std::string what = error.what();
+    return {code, code == "outOfMemory" ? "the GPU has too little free memory: " + what : what};
   } catch (const std::invalid_argument& error) {
     return {"badArgument", error.what()};
   } catch (const std::exception& error) {

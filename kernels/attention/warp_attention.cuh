@@ -72,6 +72,17 @@ class WarpAttention {
     }
   }
 
+  /// Takes the keys for averages of several: those whose bit of `counted` is set get `bias` for
+  /// that, the others do not count.
+  __device__ __forceinline__ void weigh(const uint32_t (&counted)[kKeys / 32], float bias) {
+#pragma unroll
+    for (int i = 0; i < kKeys / 2; ++i) {
+      const int key = i / 4 * 8 + i % 2;
+      const uint32_t bits = counted[key / 32] >> (lane() % 4 * 2);
+      scores_[i] = bits >> key % 32 & 1 ? scores_[i] + bias : -INFINITY;
+    }
+  }
+
   /// Turns the scores into probabilities and brings the output so far to their maximum. With
   /// kMayBeEmpty a row may have seen no key yet.
   template <bool kMayBeEmpty>

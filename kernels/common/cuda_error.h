@@ -13,8 +13,8 @@ namespace longview {
 class CudaError : public std::runtime_error {
  public:
   CudaError(int code, const std::string& description, const char* call, const char* file, int line)
-      : std::runtime_error(std::string(call) + " failed with error " + std::to_string(code) + " (" +
-                           description + ") at " + file + ":" + std::to_string(line)),
+      : std::runtime_error(description + " (error " + std::to_string(code) + " of " + call + " at " +
+                           file + ":" + std::to_string(line) + ")"),
         code_(code),
         call_(call),
         file_(file),

@@ -72,7 +72,8 @@ Decoder::Decoder(const ModelSpec& spec, const DecoderOptions& options, const Loa
                control.should_stop),
       pool_(spec_, plan_.kv_blocks),
       positions_(spec_.rope, pool_positions(plan_.context_tokens), stream_),
-      workspace_(spec_, prepared.sizes) {
+      workspace_(spec_, prepared.sizes),
+      prefill_(options.kernels) {
   warm_up();
 }
 

@@ -22,6 +22,7 @@ struct DecoderOptions {
   int context_tokens;
   int chunk_tokens;                // the longest prefill call
   std::optional<WeightForm> form;  // none: bf16 where it fits
+  PrefillKernels kernels = PrefillKernels::kFastest;
 };
 
 struct LoadControl {

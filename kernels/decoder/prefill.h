@@ -16,9 +16,18 @@ struct PrefillControl {
   std::function<void(int layers_done)> on_layer;
 };
 
+/// kPortable: those that run everywhere, also where faster ones exist; for tests.
+enum class PrefillKernels { kFastest, kPortable };
+
 /// The kernels of prefill, chosen for the device that was current when it was made.
 class Prefill {
  public:
+  explicit Prefill(PrefillKernels kernels)
+      : gemm_(kernels == PrefillKernels::kPortable ? gemm::GemmKernel::kPortable
+                                                   : gemm::GemmKernel::kFastest),
+        attention_(kernels == PrefillKernels::kPortable ? attention::PrefillKernel::kPortable
+                                                        : attention::PrefillKernel::kFastest) {}
+
   /// Enqueues `tokens` tokens: their ids in `workspace.host_token_ids()`, their position in
   /// `workspace.host_step()`, room for them reserved. Leaves the residual stream in
   /// `workspace.hidden()` and their K and V in the pool.

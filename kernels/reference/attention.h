@@ -38,9 +38,13 @@ struct AttentionBlocks {
   int max_blocks;
   int tile_rows;
   int block_keys;
+
+  /// Whether a block that lies before a tile and is not in its list counts as `block_keys` keys
+  /// that all are the block's mean key, with its mean value. Without, it does not count.
+  int average_dropped = 0;
 };
 
-/// Causal attention to the keys of listed blocks alone; a row without any becomes NaN.
+/// Causal attention to the keys of listed blocks; a row that sees none becomes NaN.
 void sparse_causal_attention(const AttentionParams& params, const AttentionBlocks& blocks);
 
 }  // namespace longview::reference

@@ -12,6 +12,8 @@ const ACTION_WORDS: Record<ChatAction, string> = {
   retry: 'Retry',
   downloadModel: 'Download',
   allowThirdParty: 'Allow and Download',
+  useSmallerContext: 'Use a Smaller Context',
+  useCpu: 'Use the CPU',
   openSettings: 'Open Settings',
   openFolder: 'Open Folder',
   restartEngine: 'Restart Engine',

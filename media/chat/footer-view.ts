@@ -28,7 +28,7 @@ export function footerView(exchange: ChatExchange, host: Host): HTMLElement | un
     element(
       'details',
       { class: 'account' },
-      element('summary', {}, parts.join(' · ')),
+      element('summary', {}, ...parts.flatMap(figure)),
       stagesTable(record),
       factsList(record),
       inclusion && inclusionView(inclusion, host),
@@ -37,6 +37,11 @@ export function footerView(exchange: ChatExchange, host: Host): HTMLElement | un
       element('div', { class: 'notice' }, icon('info'), element('span', {}, notice)),
     ),
   );
+}
+
+/** A figure in one piece, with what divides it from the one before. */
+function figure(text: string, index: number): (HTMLElement | string)[] {
+  return [...(index > 0 ? [' · '] : []), element('span', { class: 'figure' }, text)];
 }
 
 function notices({ record, truncated }: ChatExchange): string[] {

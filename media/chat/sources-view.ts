@@ -7,6 +7,9 @@ import type { Host } from './host';
 /** More sources than this are folded away, so that they do not push the answer off the screen. */
 const OPEN_SOURCES = 5;
 
+/** Why a place is cited that the answer did not write itself. */
+const FOUND_BY = { symbol: 'found by name', quote: 'found by quote', written: '' } as const;
+
 /** The places that an answer rests on; nothing when there are none. */
 export function sourcesView(citations: readonly Citation[], host: Host): HTMLElement | undefined {
   if (!citations.length) return undefined;
@@ -33,6 +36,6 @@ function sourceItem(citation: Citation, host: Host): HTMLElement {
     'li',
     {},
     placeLink(host, citation, placeText(citation)),
-    isDerived && element('span', { class: 'remark' }, `found by ${citation.origin}`),
+    isDerived && element('span', { class: 'remark' }, FOUND_BY[citation.origin]),
   );
 }

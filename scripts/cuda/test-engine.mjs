@@ -2,9 +2,11 @@
 //   node scripts/cuda/test-engine.mjs [--model GGUF [--golden JSON]] [--only TEXT] [--bundle]
 //     --bundle   only makes out/test/engine-test.js, to run where there is no checkout
 import { spawnSync } from 'node:child_process';
+import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as esbuild from 'esbuild';
+import { build } from '../build.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const outfile = path.join(root, 'out/test/engine-test.js');
@@ -19,15 +21,21 @@ await esbuild.build({
   format: 'cjs',
   logLevel: 'warning',
 });
+fs.copyFileSync(
+  path.join(root, 'test/kernels/engine/fault-preload.cjs'),
+  path.join(root, 'out/test/fault-preload.cjs'),
+);
 const rest = process.argv.slice(2);
 if (!rest.includes('--bundle')) {
-  const addon = path.join(root, 'build/cuda/longview-cuda.node');
-  const run = spawnSync(
-    process.execPath,
-    [outfile, addon, path.join(root, 'test/fixtures/engine'), ...rest],
-    {
-      stdio: 'inherit',
-    },
-  );
+  await build();
+  const built = path.join(root, 'build/cuda');
+  const files = [path.join(built, 'longview-cuda.node'), path.join(root, 'test/fixtures/engine')];
+  const host = [
+    '--host',
+    path.join(root, 'out/engine-host.js'),
+    '--fault',
+    path.join(built, 'longview-fault.node'),
+  ];
+  const run = spawnSync(process.execPath, [outfile, ...files, ...host, ...rest], { stdio: 'inherit' });
   process.exitCode = run.status ?? 1;
 }

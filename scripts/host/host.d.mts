@@ -15,6 +15,8 @@ export interface HostOptions {
   settings?: Record<string, unknown>;
   /** More environment for the extension host. */
   env?: Record<string, string>;
+  /** The folder is not trusted: VS Code runs in Restricted Mode. */
+  restricted?: boolean;
   /** In CSS pixels. */
   viewport?: { width: number; height: number };
 }

@@ -23,6 +23,13 @@ export const TEST_SETTINGS = {
   'editor.fontFamily': 'DejaVu Sans Mono',
 };
 
+/** A folder that nobody has trusted, opened without the question whether to trust it. */
+const RESTRICTED = {
+  'security.workspace.trust.enabled': true,
+  'security.workspace.trust.startupPrompt': 'never',
+  'security.workspace.trust.banner': 'never',
+};
+
 /**
  * Boots a VS Code and opens its workbench.
  * @param {object} options
@@ -33,6 +40,7 @@ export const TEST_SETTINGS = {
  * @param {string} [options.tests]     compiled module that exports run(), started inside the extension host
  * @param {object} [options.settings]  more user settings
  * @param {Record<string, string>} [options.env] more environment for the extension host
+ * @param {boolean} [options.restricted] the folder is not trusted
  * @param {{width: number, height: number}} [options.viewport]
  */
 export async function startHost(options) {
@@ -49,8 +57,13 @@ export async function startHost(options) {
   try {
     const server = await startServer(parts, {
       dataDir: runDir,
-      settings: { ...TEST_SETTINGS, ...options.settings },
-      args: ['--disable-workspace-trust', '--vscode-option', 'enable-smoke-test-driver'],
+      // A remote window may take what belongs to a machine (the model, the device) from there only.
+      ...(options.settings && { machineSettings: options.settings }),
+      settings: { ...TEST_SETTINGS, ...(options.restricted && RESTRICTED), ...options.settings },
+      args: [
+        ...(options.restricted ? [] : ['--disable-workspace-trust']),
+        ...['--vscode-option', 'enable-smoke-test-driver'],
+      ],
       env: { HOME: runDir, XDG_RUNTIME_DIR: runDir, ...options.env },
       ...(options.vsix && { vsix: options.vsix }),
     });

@@ -27,8 +27,10 @@ function dataFolders(dataDir) {
     config: path.join(dataDir, 'config.yaml'),
     log: path.join(dataDir, 'server.log'),
     settings: path.join(dataDir, 'data/User/settings.json'),
+    machineSettings: path.join(dataDir, 'data/Machine/settings.json'),
   };
-  fs.mkdirSync(path.dirname(folders.settings), { recursive: true });
+  for (const file of [folders.settings, folders.machineSettings])
+    fs.mkdirSync(path.dirname(file), { recursive: true });
   fs.mkdirSync(folders.extensions, { recursive: true });
   if (!fs.existsSync(folders.config)) fs.writeFileSync(folders.config, '');
   return folders;
@@ -47,15 +49,20 @@ const folderArgs = ({ config, userData, extensions }) => [
  * @param {string} options.dataDir   settings, installed extensions and logs; keep it short, sockets lie in it
  * @param {number} [options.port]    0: any free port
  * @param {object} [options.settings] user settings, written only if there are none yet
+ * @param {object} [options.machineSettings] settings of the machine, which win over the user's
  * @param {string} [options.vsix]    a package to install first
  * @param {string[]} [options.args]  more arguments for code-server
  * @param {Record<string, string>} [options.env] more environment for extensions
  */
-export async function startServer(parts, { dataDir, port = 0, settings, vsix, args = [], env = {} }) {
+export async function startServer(
+  parts,
+  { dataDir, port = 0, settings, machineSettings, vsix, args = [], env = {} },
+) {
   const folders = dataFolders(dataDir);
   if (settings && !fs.existsSync(folders.settings)) {
     fs.writeFileSync(folders.settings, JSON.stringify(settings, null, 2));
   }
+  if (machineSettings) fs.writeFileSync(folders.machineSettings, JSON.stringify(machineSettings, null, 2));
   // No gallery: nothing but this machine is asked for extensions.
   const childEnv = cleanEnv({ EXTENSIONS_GALLERY: '{"serviceUrl":"","itemUrl":""}', ...env });
   if (vsix) {

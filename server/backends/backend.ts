@@ -43,6 +43,51 @@ export interface Backend {
   dispose(): Promise<void>;
 }
 
+/**
+ * A backend with a place for KV beside the device: in memory, then on disk. A block is `LoadedModel.kvBlockTokens`
+ * tokens and goes by the hash of everything that its KV depends on: the caller's to make.
+ */
+export interface StoringBackend extends Backend {
+  /** How many of these blocks are kept, from the first on. */
+  countStoredKv(blocks: string[]): Promise<number>;
+
+  /** Keeps a block that a sequence holds. */
+  storeKv(request: StoreKvRequest): Promise<StoredKv>;
+
+  /** Appends a block that is kept to a sequence; nothing happens where it is not there any more, or damaged. */
+  restoreKv(request: RestoreKvRequest): Promise<RestoredKv>;
+
+  /** Forgets all that is kept in this folder, also from earlier runs; returns how many bytes were on disk. */
+  purgeKv(cacheDir: string): Promise<number>;
+}
+
+export interface StoreKvRequest {
+  sequence: SequenceId;
+  block: string;
+  /** A multiple of `tokens`. */
+  startToken: number;
+  /** `LoadedModel.kvBlockTokens`. */
+  tokens: number;
+}
+
+export interface StoredKv {
+  /** Why it is kept in memory only, and nothing more is written. */
+  diskFailure?: string;
+}
+
+export interface RestoreKvRequest extends StoreKvRequest {
+  /** The blocks that are asked for next. */
+  following: string[];
+}
+
+export type RestoredKv = { source: 'memory' | 'disk' } | { missing: 'absent' | 'damaged' | 'otherVersion' };
+
+export interface KvStoreLimits {
+  memoryBytes: number;
+  /** 0: nothing is written. */
+  diskBytes: number;
+}
+
 /** A backend that owns a device, in the process of the device. */
 export interface DeviceBackend extends Backend {
   /** KV as bytes, in a form of the device's own. The tokens lie in one block of `LoadedModel.kvBlockTokens`. */
@@ -87,6 +132,10 @@ export interface LoadRequest {
   /** How many times longer than the trained context YaRN may make it, where `contextTokens` needs that. */
   yarnFactor?: number;
   cpuThreads: number;
+  /** What may be kept of KV beside the device; absent: nothing. */
+  kvStore?: KvStoreLimits;
+  /** The NVIDIA GPU to use, as its driver counts from 0; absent: the first that can be used. */
+  gpu?: number;
   /** MatMul accuracy of the CPU backend: 0 keeps activations in fp32, 4 rounds them to int8 blocks. */
   matmulAccuracy?: 0 | 4;
 }

@@ -1,6 +1,8 @@
+import path from 'node:path';
 import type { Device, DeviceChoice } from '../../protocol';
 import type { DeviceBackend, LoadRequest } from '../backends/backend';
 import { CancelledError, LongviewError, messageOf } from '../errors';
+import { KvVault } from './kv-vault/kv-vault';
 import type { HostReply, HostRequest } from './messages';
 
 /** Chooses among the backends of this build. */
@@ -14,6 +16,7 @@ export interface BackendSelector {
 /** The engine host's half of the border: runs calls on a backend and sends back what came of them. */
 export class BackendServer {
   private backend: DeviceBackend | undefined;
+  private vault: KvVault | undefined;
 
   constructor(
     private readonly backends: BackendSelector,
@@ -38,8 +41,9 @@ export class BackendServer {
   private async run(request: HostRequest): Promise<unknown> {
     if (request.method === 'deviceFor') return this.backends.deviceFor(request.argument);
     if (request.method === 'load') return this.load(request.id, request.argument);
-    const { backend } = this;
-    if (!backend) throw new Error('no model is loaded');
+    if (request.method === 'purgeKv') return this.purge(request.argument);
+    const { backend, vault } = this;
+    if (!backend || !vault) throw new Error('no model is loaded');
     switch (request.method) {
       case 'openSequence':
         return backend.openSequence(request.argument);
@@ -53,17 +57,37 @@ export class BackendServer {
         return backend.forkSequence(request.argument);
       case 'closeSequence':
         return backend.closeSequence(request.argument);
+      case 'countStoredKv':
+        return vault.countLeading(request.argument);
+      case 'storeKv':
+        return vault.store(backend, request.argument);
+      case 'restoreKv':
+        return vault.restore(backend, request.argument);
       case 'interrupt':
         return backend.interrupt?.();
     }
+  }
+
+  /** Also what earlier processes left. */
+  private purge(cacheDir: string): Promise<number> {
+    const vault = this.vault ?? new KvVault(kvFolder(cacheDir), NOTHING_KEPT);
+    return vault.purge();
   }
 
   private async load(id: number, request: LoadRequest): Promise<unknown> {
     const chosen = await this.backends.select(request);
     if (this.backend && this.backend !== chosen) await this.backend.dispose();
     this.backend = chosen;
+    // Kept in memory, a block of the model before is of no use, and on disk it is found again.
+    this.vault = new KvVault(kvFolder(request.cacheDir), request.kvStore ?? NOTHING_KEPT);
     return chosen.load(request, (progress) => this.send({ kind: 'progress', id, progress }));
   }
+}
+
+const NOTHING_KEPT = { memoryBytes: 0, diskBytes: 0 };
+
+function kvFolder(cacheDir: string): string {
+  return path.join(cacheDir, 'kv');
 }
 
 function unexpected({ method }: HostRequest, error: unknown): LongviewError {

@@ -14,8 +14,11 @@ export interface ExitFacts {
 
 const SMALLER = 'Ask with a smaller context or choose a smaller model.';
 const AGAIN = 'Ask again: the engine restarts by itself.';
+const ON_THE_CPU = 'If it fails again, choose the device "cpu".';
 
 const OUT_OF_MEMORY = /heap out of memory|std::bad_alloc|Cannot allocate memory|CUDA_ERROR_OUT_OF_MEMORY/i;
+/** What `server/backends/cuda` says before it ends the process. */
+const GPU_FAULT = /^The GPU failed: .*$/m;
 const NOT_LOADABLE =
   /Cannot find module|ERR_DLOPEN_FAILED|cannot open shared object|GLIBC(XX)?_[\d.]+.*not found/i;
 
@@ -32,6 +35,9 @@ export function classifyExit(facts: ExitFacts): LongviewError {
       'Install Longview again for this platform.',
       details,
     );
+  const fault = GPU_FAULT.exec(facts.stderrTail)?.[0];
+  if (fault !== undefined)
+    return new LongviewError('engineCrashed', fault, `${AGAIN} ${ON_THE_CPU}`, { how, device: 'cuda' });
   const [message, action] = wordsFor(facts, how);
   return new LongviewError('engineCrashed', message, action, details);
 }

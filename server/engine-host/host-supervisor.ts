@@ -36,6 +36,13 @@ export class HostSupervisor implements BackendProvider {
     return this.alive === backend;
   }
 
+  async release(): Promise<void> {
+    const { alive } = this;
+    this.current = undefined;
+    this.alive = undefined;
+    await alive?.dispose();
+  }
+
   async dispose(): Promise<void> {
     this.disposing.abort();
     await this.alive?.dispose();

@@ -6,9 +6,13 @@ import type {
   LoadRequest,
   OpenSequenceRequest,
   PrefillChunkRequest,
+  RestoredKv,
+  RestoreKvRequest,
   RewindRequest,
   SequenceId,
   StepResult,
+  StoredKv,
+  StoreKvRequest,
 } from '../backends/backend';
 
 /** The calls of the engine host and its `Backend` as they cross the process border; arguments and results are structured clones. */
@@ -21,6 +25,10 @@ export interface HostCalls {
   rewindSequence: { argument: RewindRequest; result: undefined };
   forkSequence: { argument: RewindRequest; result: SequenceId };
   closeSequence: { argument: SequenceId; result: undefined };
+  countStoredKv: { argument: string[]; result: number };
+  storeKv: { argument: StoreKvRequest; result: StoredKv };
+  restoreKv: { argument: RestoreKvRequest; result: RestoredKv };
+  purgeKv: { argument: string; result: number };
   interrupt: { argument: undefined; result: undefined };
 }
 

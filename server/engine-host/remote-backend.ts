@@ -1,21 +1,30 @@
 import type { Device, DeviceChoice } from '../../protocol';
 import type {
-  Backend,
   DecodeStepRequest,
   LoadedModel,
   LoadProgress,
   LoadRequest,
   OpenSequenceRequest,
   PrefillChunkRequest,
+  RestoredKv,
+  RestoreKvRequest,
   RewindRequest,
   SequenceId,
   StepResult,
+  StoredKv,
+  StoreKvRequest,
+  StoringBackend,
 } from '../backends/backend';
 import type { HostProcess } from './host-process';
 
 /** A backend in an engine host process. When the process ends, every call rejects with the reason. */
-export class RemoteBackend implements Backend {
+export class RemoteBackend implements StoringBackend {
   constructor(private readonly host: HostProcess) {}
+
+  /** Of the process, while it has one. */
+  get pid(): number | undefined {
+    return this.host.pid;
+  }
 
   deviceFor(choice: DeviceChoice): Promise<Device> {
     return this.host.call('deviceFor', choice);
@@ -43,6 +52,22 @@ export class RemoteBackend implements Backend {
 
   forkSequence(request: RewindRequest): Promise<SequenceId> {
     return this.host.call('forkSequence', request);
+  }
+
+  countStoredKv(blocks: string[]): Promise<number> {
+    return this.host.call('countStoredKv', blocks);
+  }
+
+  storeKv(request: StoreKvRequest): Promise<StoredKv> {
+    return this.host.call('storeKv', request);
+  }
+
+  restoreKv(request: RestoreKvRequest): Promise<RestoredKv> {
+    return this.host.call('restoreKv', request);
+  }
+
+  purgeKv(cacheDir: string): Promise<number> {
+    return this.host.call('purgeKv', cacheDir);
   }
 
   interrupt(): Promise<void> {

@@ -12,14 +12,14 @@ import type { BackendSelector } from './backend-server';
 import { NoticedBackend } from './noticed-backend';
 
 export interface BackendFactories {
-  /** Looked up once, with the first load that may use a GPU. */
-  findCuda: () => CudaAvailability;
+  /** Looked up once for each GPU that is asked for, with the first load that may use it. */
+  findCuda: (gpu?: number) => CudaAvailability;
   createCuda: typeof createCudaBackend;
   openOnnx: () => Promise<DeviceBackend>;
 }
 
 const FACTORIES: BackendFactories = {
-  findCuda: () => findCudaDevice(loadAddon(), hasNvidiaDriver),
+  findCuda: (gpu) => findCudaDevice(loadAddon(), hasNvidiaDriver, gpu),
   createCuda: createCudaBackend,
   openOnnx,
 };
@@ -29,20 +29,23 @@ const FACTORIES: BackendFactories = {
  * run in place of sample attention, nor the CPU in place of a GPU that was asked for.
  */
 export function createBackendSelector(factories: BackendFactories = FACTORIES): BackendSelector {
-  const cuda = once(factories.findCuda);
+  const cuda = each(factories.findCuda);
   const onnx = once(factories.openOnnx);
-  const onGpu = once(() => {
-    const found = cuda();
+  const onGpu = each((gpu) => {
+    const found = cuda(gpu);
     return found.kind === 'usable' ? factories.createCuda(found.addon, found.device) : undefined;
   });
   const unbuilt = once(async () => new NoticedBackend(await onnx(), notBuiltNotice()));
 
-  const select: BackendSelector['select'] = async ({ device, attention }) => {
-    const gpu = device === 'cpu' ? undefined : onGpu();
-    if (device === 'cuda' && !gpu) throw cudaUnavailable(cuda());
+  const select: BackendSelector['select'] = async ({ device, attention, gpu: number }) => {
+    const gpu = device === 'cpu' ? undefined : onGpu(number);
     if (gpu) return gpu;
-    if (attention === 'sample') throw sampleUnavailable(device === 'cpu' ? undefined : cuda());
-    return device === 'auto' && cuda().kind === 'build' ? unbuilt() : onnx();
+    const found = device === 'cpu' ? undefined : cuda(number);
+    // A number names a GPU as much as the device does.
+    const isNamed = device === 'cuda' || (number !== undefined && found?.kind === 'none');
+    if (found && isNamed) throw cudaUnavailable(found);
+    if (attention === 'sample') throw sampleUnavailable(found);
+    return found?.kind === 'build' ? unbuilt() : onnx();
   };
   const deviceFor: BackendSelector['deviceFor'] = (choice) => {
     if (choice !== 'auto') return choice;
@@ -78,7 +81,7 @@ function cudaUnavailable(found: CudaAvailability): LongviewError {
     `The device "cuda" is not available: ${reason}.`,
     found.kind === 'build'
       ? `Run \`${BUILD_COMMAND}\`, then restart the engine, or choose the device "cpu" or "auto".`
-      : 'Choose the device "cpu" or "auto".',
+      : 'Choose the device "cpu" or "auto", or another GPU.',
     { device: 'cuda' },
   );
 }
@@ -98,6 +101,15 @@ function sampleUnavailable(found?: CudaAvailability): LongviewError {
 
 /** What `make` gave the first time. */
 function once<T>(make: () => T): () => T {
-  let made: { value: T } | undefined;
-  return () => (made ??= { value: make() }).value;
+  return each(make);
+}
+
+/** What `make` gave the first time for the same GPU. */
+function each<T>(make: (gpu?: number) => T): (gpu?: number) => T {
+  const made = new Map<number | undefined, { value: T }>();
+  return (gpu) => {
+    const known = made.get(gpu) ?? { value: make(gpu) };
+    made.set(gpu, known);
+    return known.value;
+  };
 }

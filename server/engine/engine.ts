@@ -15,6 +15,7 @@ import type {
   WarmRequest,
 } from './generation';
 import { runGeneration } from './generation-loop';
+import { IdleTimer } from './idle-timer';
 import { type LoadDefaults, ResidentModel } from './resident-model';
 import { Scheduler } from './scheduler';
 import type { Sequence } from './sequence';
@@ -24,6 +25,9 @@ export interface EngineDependencies {
   backends: BackendProvider;
   defaults: LoadDefaults;
   onStatus: (status: EngineStatus) => void;
+  log?: (line: string) => void;
+  /** The device is let go, with the model on it, when nothing was asked for so long; absent or 0: never. */
+  idleUnloadMs?: number;
 }
 
 /**
@@ -35,10 +39,13 @@ export class Engine {
   private readonly resident: ResidentModel;
   private readonly board: EngineStatusBoard;
   private readonly backends: BackendProvider;
+  private readonly idle: IdleTimer;
 
-  constructor({ backends, defaults, onStatus }: EngineDependencies) {
+  constructor(dependencies: EngineDependencies) {
+    const { backends, defaults, onStatus, log = () => undefined, idleUnloadMs = 0 } = dependencies;
+    this.idle = new IdleTimer(idleUnloadMs, () => void this.unload());
     this.backends = backends;
-    this.resident = new ResidentModel(backends, defaults);
+    this.resident = new ResidentModel(backends, defaults, log);
     this.board = new EngineStatusBoard(onStatus);
   }
 
@@ -79,6 +86,7 @@ export class Engine {
     signal: AbortSignal,
   ): Promise<GenerationResult> {
     const { clock } = request;
+    this.idle.begin();
     const ticket = this.scheduler.enqueue((ahead) => onEvent({ kind: 'queued', ahead }));
     this.board.queued(this.scheduler.waiting);
     const model = ticket.granted.then(async () => {
@@ -117,6 +125,7 @@ export class Engine {
     onProgress: (progress: WarmProgress) => void,
     signal: AbortSignal,
   ): Promise<void> {
+    this.idle.begin();
     const ticket = this.scheduler.enqueueBackground();
     const ending = AbortSignal.any([signal, ticket.preempted]);
     try {
@@ -126,10 +135,23 @@ export class Engine {
       await this.runWarming(request, loaded, onProgress, ending);
     } finally {
       ticket.release();
+      this.idle.end();
+    }
+  }
+
+  /** Forgets every computed prompt, on the device and beside it; returns how many bytes were on disk. */
+  async purge(): Promise<number> {
+    const ticket = this.scheduler.enqueueBackground();
+    try {
+      await ticket.granted;
+      return await this.resident.purge();
+    } finally {
+      ticket.release();
     }
   }
 
   async dispose(): Promise<void> {
+    this.idle.dispose();
     await this.backends.dispose();
   }
 
@@ -145,13 +167,36 @@ export class Engine {
       const { attention, tokens } = beginningOf(plan, prompt.tokenIds);
       // The question that follows goes on in the same place.
       const wanted = { id: prompt.id, tokens, attention, totalTokens: settings.contextTokens };
-      if (this.resident.covers(wanted)) return;
-      const { backend, model, ...opened } = await this.resident.sequenceFor(wanted, NO_SAMPLING, NO_TEXT);
+      if (this.resident.covers(wanted)) {
+        await this.resident.store(wanted, signal);
+        return;
+      }
+      const { backend, model, ...opened } = await this.resident.sequenceFor(
+        wanted,
+        NO_SAMPLING,
+        NO_TEXT,
+        signal,
+      );
       sequence = opened.sequence;
       await warmUp({ backend, model, sequence, prompt: tokens, attention, onProgress, breathe, signal });
+      await this.resident.store(wanted, signal);
     } catch (error) {
       if (!(error instanceof CancelledError)) await this.recover(sequence, error);
       throw error;
+    }
+  }
+
+  /** In its turn like a question, so that none runs meanwhile; one that comes then starts the device anew. */
+  private async unload(): Promise<void> {
+    const ticket = this.scheduler.enqueue(() => undefined);
+    await ticket.granted;
+    try {
+      await this.resident.release();
+      this.board.holdsNothing();
+      this.board.warmed(undefined);
+      this.board.moveTo('idle');
+    } finally {
+      ticket.release();
     }
   }
 
@@ -195,6 +240,7 @@ export class Engine {
         wanted,
         sampling,
         text,
+        signal,
       );
       sequence = opened.sequence;
       const result = await runGeneration({
@@ -240,6 +286,7 @@ export class Engine {
   private giveBack(ticket: { isGranted: boolean; release(): void }, model: Promise<unknown>): void {
     const release = (): void => {
       ticket.release();
+      this.idle.end();
       this.board.queued(this.scheduler.waiting);
     };
     if (ticket.isGranted) void Promise.allSettled([model]).then(release);

@@ -1,10 +1,11 @@
 import type { SamplingOptions } from '../../protocol';
 import type {
-  Backend,
+  KvStoreLimits,
   LoadedModel,
   LoadProgress,
   LoadRequest,
   OpenSequenceRequest,
+  StoringBackend,
 } from '../backends/backend';
 import { LongviewError, messageOf } from '../errors';
 import type { BackendProvider } from './backend-provider';
@@ -12,16 +13,20 @@ import type { EngineSettings, TokenText } from './generation';
 import { PrefillPace } from './prefill-schedule';
 import type { PlannedPrompt } from './prefix-cache/held-prompts';
 import { type OpenedSequence, PrefixCache, type WantedPrompt } from './prefix-cache/prefix-cache';
+import { StoredPrefixes } from './prefix-cache/stored-prefix';
 import type { Sequence } from './sequence';
 
 /** What every load has in common on this machine. */
 export interface LoadDefaults {
   cacheDir: string;
   cpuThreads: number;
+  gpu?: number;
+  /** What may be kept of KV beside the device; absent: nothing. */
+  kvStore?: KvStoreLimits;
 }
 
 interface Loaded {
-  backend: Backend;
+  backend: StoringBackend;
   key: string;
   model: LoadedModel;
   pace: PrefillPace;
@@ -34,11 +39,12 @@ interface Loaded {
  */
 export class ResidentModel {
   private loaded: Loaded | undefined;
-  private acquired: Backend | undefined;
+  private acquired: StoringBackend | undefined;
 
   constructor(
     private readonly backends: BackendProvider,
     private readonly defaults: LoadDefaults,
+    private readonly log: (line: string) => void,
   ) {}
 
   /** True when `settings` are loaded and the device lives. */
@@ -56,7 +62,7 @@ export class ResidentModel {
     if (this.loaded?.backend === backend && this.loaded.key === key) return this.loaded.model;
     this.loaded = undefined;
     const model = await backend.load(request, onProgress);
-    const cache = new PrefixCache(backend, model);
+    const cache = new PrefixCache(backend, model, this.storedFor(backend, request, model));
     this.loaded = { backend, key, model, pace: new PrefillPace(), cache };
     return model;
   }
@@ -84,11 +90,24 @@ export class ResidentModel {
     prompt: WantedPrompt,
     sampling: SamplingOptions,
     text: Pick<TokenText, 'firstUnusedToken'>,
+    signal: AbortSignal,
   ): Promise<Residence> {
     if (!this.loaded) throw new Error('a sequence was asked for before a model was loaded');
     const { backend, model, pace, cache } = this.loaded;
     const start: OpenSequenceRequest = { sampling, firstUnusedToken: text.firstUnusedToken };
-    return { backend, model, pace, ...(await cache.open(prompt, start)) };
+    return { backend, model, pace, ...(await cache.open(prompt, start, signal)) };
+  }
+
+  /** Keeps a prompt that is held beside the device. @throws CancelledError between two blocks */
+  async store(prompt: PlannedPrompt, signal: AbortSignal): Promise<void> {
+    await this.loaded?.cache.store(prompt, signal);
+  }
+
+  /** Forgets every prompt, on the device and beside it; returns how many bytes were on disk. */
+  async purge(): Promise<number> {
+    await this.loaded?.cache.dropAll();
+    const backend = await this.backends.acquire();
+    return backend.purgeKv(this.defaults.cacheDir);
   }
 
   /** After a failed call: what the device holds for the sequence is unknown, so it is let go. */
@@ -113,6 +132,18 @@ export class ResidentModel {
     }
   }
 
+  /** Lets go of the device with all that is on it; the next load starts anew. */
+  async release(): Promise<void> {
+    this.loaded = undefined;
+    this.acquired = undefined;
+    await this.backends.release();
+  }
+
+  private storedFor(backend: StoringBackend, request: LoadRequest, model: LoadedModel) {
+    if (!request.kvStore) return undefined;
+    return new StoredPrefixes(backend, storeKey(request, model), model.kvBlockTokens, this.log);
+  }
+
   private requestFor(settings: EngineSettings): LoadRequest {
     const { modelPath, modelSha256, device, attention, contextTokens, yarnFactor } = settings;
     const extension = yarnFactor === undefined ? {} : { yarnFactor };
@@ -122,7 +153,7 @@ export class ResidentModel {
 
 /** A loaded model with a sequence to run on. */
 export interface Residence extends OpenedSequence {
-  backend: Backend;
+  backend: StoringBackend;
   model: LoadedModel;
   pace: PrefillPace;
 }
@@ -131,4 +162,21 @@ export interface Residence extends OpenedSequence {
 function keyOf(request: LoadRequest): string {
   const { modelSha256, device, contextTokens, yarnFactor, cpuThreads, matmulAccuracy } = request;
   return JSON.stringify([modelSha256, device, contextTokens, yarnFactor, cpuThreads, matmulAccuracy]);
+}
+
+/** Raised whenever the same model makes other KV of the same tokens. */
+const KV_VERSION = 1;
+
+/** What KV that outlives a load depends on, attention and tokens apart: the device computes in its own way, too. */
+function storeKey(request: LoadRequest, { backend, device }: LoadedModel): string {
+  const { modelSha256, contextTokens, yarnFactor, matmulAccuracy } = request;
+  return JSON.stringify([
+    KV_VERSION,
+    modelSha256,
+    backend,
+    device,
+    contextTokens,
+    yarnFactor,
+    matmulAccuracy,
+  ]);
 }

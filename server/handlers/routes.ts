@@ -8,6 +8,7 @@ import {
   ListModels,
   ManifestSync,
   Overlay,
+  PurgePrefixCache,
   WarmPrefix,
 } from '../../protocol';
 import { answers, listens, type Route } from '../connection';
@@ -29,7 +30,7 @@ import type { WarmPrefix as WarmKeeper } from './warm-prefix';
 
 export interface RouteDependencies extends AskDependencies {
   models: Pick<ModelStore, 'resolve' | 'list' | 'download' | 'importFile'>;
-  engine: Pick<Engine, 'generate' | 'deviceFor' | 'heldTokens' | 'status'>;
+  engine: Pick<Engine, 'generate' | 'deviceFor' | 'heldTokens' | 'purge' | 'status'>;
   warm: Pick<WarmKeeper, 'configure' | 'noteChange'>;
   options: InitializationOptions;
   version: string;
@@ -60,6 +61,7 @@ export function createRoutes(deps: RouteDependencies): Route[] {
     answers(ImportModel, importModelParams, async ({ path }, { signal }) => ({
       id: await models.importFile(path, { signal }),
     })),
+    answers(PurgePrefixCache, noParams, async () => ({ bytes: await engine.purge() })),
     answers(GetEngineStatus, noParams, () => Promise.resolve(engine.status)),
     answers(Diagnose, noParams, async () => ({
       report: await diagnose({

@@ -99,4 +99,7 @@ export const initializationOptions: z.ZodType<InitializationOptions> = z.object(
   protocolVersion: z.int(),
   cacheDir: z.string().min(1),
   cpuThreads: count,
+  prefixCacheBytes: count.exactOptional(),
+  gpu: count.exactOptional(),
+  idleUnloadMinutes: z.number().min(0).exactOptional(),
 });

@@ -94,8 +94,10 @@ export class WarmPrefix {
       const breathe = (stopped: AbortSignal): Promise<void> => this.breathe(stopped);
       await deps.engine.warm(
         { settings, prompt, breathe },
-        ({ tokens, totalTokens }) =>
-          deps.onStatus({ state: 'computing', fraction: totalTokens > 0 ? tokens / totalTokens : 1 }),
+        ({ tokens, totalTokens }) => {
+          const state = tokens < totalTokens ? 'computing' : 'warm';
+          deps.onStatus({ state, fraction: totalTokens > 0 ? tokens / totalTokens : 1 });
+        },
         signal,
       );
       deps.onStatus({ state: 'warm', fraction: 1 });

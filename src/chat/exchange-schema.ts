@@ -96,6 +96,7 @@ const failure = z.object({
   action: z.string(),
   buttons: z.array(z.enum(CHAT_ACTIONS)),
   modelId: z.exactOptional(z.string()),
+  contextTokens: z.exactOptional(z.number()),
 }) satisfies z.ZodMiniType<ChatFailure>;
 
 const activity = z.discriminatedUnion('kind', [

@@ -1,5 +1,11 @@
 import * as z from 'zod/mini';
-import { type ChatAction, type ChatFailure, ERROR_CODES, type ErrorCode } from '../../protocol';
+import {
+  type ChatAction,
+  type ChatFailure,
+  ERROR_CODES,
+  type ErrorCode,
+  LEAST_CONTEXT_TOKENS,
+} from '../../protocol';
 
 /** The buttons that help with each failure, the most useful one first. */
 const BUTTONS: Record<ErrorCode, ChatAction[]> = {
@@ -38,16 +44,30 @@ export function failureOf(error: unknown): ChatFailure {
   const parsed = named.safeParse(error);
   if (!parsed.success) return unnamed(error);
   const { message, data } = parsed.data;
-  const modelId = data.details?.['id'];
-  // A model file of the user's own cannot be downloaded; its path can be mended.
-  const isOwnFile = data.code === 'modelMissing' && modelId === undefined;
+  const { id: modelId, fittingTokens } = data.details ?? {};
   return {
     code: data.code,
     message: message ?? data.code,
     action: data.action,
-    buttons: isOwnFile ? ['openSettings', 'retry'] : BUTTONS[data.code],
+    buttons: buttonsFor(data.code, data.details ?? {}),
     ...(typeof modelId === 'string' && { modelId }),
+    ...(isContext(fittingTokens) && { contextTokens: fittingTokens }),
   };
+}
+
+function buttonsFor(code: ErrorCode, details: Record<string, unknown>): ChatAction[] {
+  // A model file of the user's own cannot be downloaded; its path can be mended.
+  if (code === 'modelMissing' && details['id'] === undefined) return ['openSettings', 'retry'];
+  if (code === 'outOfMemory' && isContext(details['fittingTokens']))
+    return ['useSmallerContext', 'useCpu', 'openSettings'];
+  if (code === 'outOfMemory' && details['device'] !== undefined) return ['retry', 'useCpu', 'openSettings'];
+  if (code === 'engineCrashed' && details['device'] === 'cuda') return ['retry', 'useCpu', 'showLog'];
+  return BUTTONS[code];
+}
+
+/** A length that the setting of the context takes. */
+function isContext(tokens: unknown): tokens is number {
+  return typeof tokens === 'number' && tokens >= LEAST_CONTEXT_TOKENS;
 }
 
 function unnamed(error: unknown): ChatFailure {

@@ -1,6 +1,8 @@
 import * as vscode from 'vscode';
 import type { ChatAction, ChatViewMessage } from '../../protocol';
+import { changeSetting } from './change-setting';
 import type { ChatSession } from './chat-session';
+import { exchangeOf } from './conversation';
 import { attachmentOfEditor, insertAtCursor, openFile, openPlace } from './editor-actions';
 
 type Message<Kind extends ChatViewMessage['kind']> = Extract<ChatViewMessage, { kind: Kind }>;
@@ -37,6 +39,15 @@ function actions(session: ChatSession): Record<ChatAction, (id: string) => Thena
     retry: (id) => session.retry(id),
     downloadModel: (id) => session.downloadAndAnswer(id, false),
     allowThirdParty: (id) => session.downloadAndAnswer(id, true),
+    useSmallerContext: async (id) => {
+      const tokens = exchangeOf(session.current, id)?.failure?.contextTokens;
+      if (tokens !== undefined) await changeSetting('contextTokens', tokens);
+      await session.retry(id);
+    },
+    useCpu: async (id) => {
+      await changeSetting('device', 'cpu');
+      await session.retry(id);
+    },
     openSettings: () => run('workbench.action.openSettings', '@ext:longview.longview'),
     openFolder: () => run('vscode.openFolder'),
     restartEngine: () => run('longview.restartEngine'),

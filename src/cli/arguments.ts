@@ -10,6 +10,8 @@ export interface AskCommand {
   repo: string;
   question: string;
   options: AskOptions;
+  /** As the driver counts; absent: the first that can be used. */
+  gpu?: number;
   json: boolean;
   verbose: boolean;
 }
@@ -20,7 +22,13 @@ export type ModelsCommand =
   /** `path` is absolute. */
   | { kind: 'models'; action: 'import'; path: string; verbose: boolean };
 
-export type Command = { kind: 'help' } | { kind: 'version' } | AskCommand | ModelsCommand;
+export interface CacheCommand {
+  kind: 'cache';
+  action: 'purge';
+  verbose: boolean;
+}
+
+export type Command = { kind: 'help' } | { kind: 'version' } | AskCommand | ModelsCommand | CacheCommand;
 
 const OPTIONS = {
   repo: { type: 'string' },
@@ -28,6 +36,7 @@ const OPTIONS = {
   attention: { type: 'string' },
   quality: { type: 'string' },
   device: { type: 'string' },
+  gpu: { type: 'string' },
   context: { type: 'string' },
   'max-tokens': { type: 'string' },
   json: { type: 'boolean' },
@@ -56,8 +65,10 @@ export function parseCommand(argv: readonly string[], cwd: string): Command {
       return askCommand(values, rest, cwd);
     case 'models':
       return modelsCommand(rest, cwd, values.verbose ?? false);
+    case 'cache':
+      return cacheCommand(rest, values.verbose ?? false);
     default:
-      throw new UsageError(`There is no command "${name}"; the commands are ask and models.`);
+      throw new UsageError(`There is no command "${name}"; the commands are ask, models and cache.`);
   }
 }
 
@@ -93,6 +104,7 @@ function askCommand(values: Values, words: string[], cwd: string): AskCommand {
         maxAnswerTokens: tokenCount('--max-tokens', values['max-tokens']),
       }),
     },
+    ...(values.gpu !== undefined && { gpu: gpuNumber(values.gpu) }),
     json: values.json ?? false,
     verbose: values.verbose ?? false,
   };
@@ -115,6 +127,12 @@ function modelsCommand([action = 'list', ...rest]: string[], cwd: string, verbos
   }
 }
 
+function cacheCommand([action, extra]: string[], verbose: boolean): CacheCommand {
+  if (action !== 'purge') throw new UsageError('What about the cache? longview cache purge');
+  if (extra !== undefined) throw new UsageError(`"${extra}" is one argument too many.`);
+  return { kind: 'cache', action, verbose };
+}
+
 /** An id stays as it is; what looks like a file becomes an absolute path. */
 function modelArgument(value: string, cwd: string): string {
   return /[/\\]|\.gguf$/i.test(value) ? path.resolve(cwd, value) : value;
@@ -125,6 +143,12 @@ function oneOf<Choice extends string>(flag: string, value: string, choices: read
   if (choice === undefined)
     throw new UsageError(`${flag} must be one of ${choices.join(', ')}, not "${value}".`);
   return choice;
+}
+
+function gpuNumber(value: string): number {
+  if (!/^\d{1,2}$/.test(value))
+    throw new UsageError(`--gpu must be the number of a GPU, counted from 0, not "${value}".`);
+  return Number(value);
 }
 
 function tokenCount(flag: string, value: string): number {

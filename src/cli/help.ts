@@ -5,6 +5,7 @@ Usage
   longview models [list]
   longview models download ID
   longview models import PATH      a GGUF file of a known model, for machines without a network
+  longview cache purge             removes what was computed of repositories: it holds source text
 
 Options of ask
   --repo DIR          the repository; default: the current folder
@@ -12,6 +13,7 @@ Options of ask
   --attention KIND    auto, dense or sample
   --quality CLASS     fast or balanced: how closely sample attention follows dense
   --device KIND       auto, cpu or cuda
+  --gpu N             which NVIDIA GPU, counted from 0; default: the first that can be used
   --context N         tokens of prompt and answer together
   --max-tokens N      tokens of the answer at most
   --json              one JSON object on stdout instead of text

@@ -1,10 +1,16 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { PROTOCOL_VERSION } from '../../protocol';
-import { RequestCancelledError, ServerError } from '../client/server-connection';
+import { bytesText, PurgePrefixCache } from '../../protocol';
+import { RequestCancelledError, type ServerConnection, ServerError } from '../client/server-connection';
 import { StdioConnection } from '../client/stdio-connection';
-import { cacheDirOf, readSettings } from '../config';
-import { type AskCommand, type Command, type ModelsCommand, parseCommand } from './arguments';
+import { initializationOf, readSettings } from '../config';
+import {
+  type AskCommand,
+  type CacheCommand,
+  type Command,
+  type ModelsCommand,
+  parseCommand,
+} from './arguments';
 import { runAsk, type Terminal } from './ask-command';
 import { EXIT, UsageError } from './exit-codes';
 import { HELP } from './help';
@@ -42,33 +48,39 @@ async function run(command: Command, terminal: Terminal, signal: AbortSignal): P
       return;
     case 'ask':
     case 'models':
+    case 'cache':
       return withServer(command, terminal, signal);
   }
 }
 
 async function withServer(
-  command: AskCommand | ModelsCommand,
+  command: AskCommand | ModelsCommand | CacheCommand,
   terminal: Terminal,
   signal: AbortSignal,
 ): Promise<void> {
   const { settings } = readSettings({ get: () => undefined });
   const connection = await StdioConnection.start({
     serverPath: path.join(__dirname, 'server.js'),
-    initialization: {
-      protocolVersion: PROTOCOL_VERSION,
-      cacheDir: cacheDirOf(settings),
-      cpuThreads: settings.cpuThreads,
-    },
+    initialization: initializationOf({
+      ...settings,
+      ...(command.kind === 'ask' && command.gpu !== undefined && { gpu: command.gpu }),
+    }),
     log: (line) => {
       if (command.verbose) terminal.progress.note(line);
     },
   });
   try {
     if (command.kind === 'ask') await runAsk(command, connection, terminal, signal);
-    else await runModels(command, connection, terminal, signal);
+    else if (command.kind === 'models') await runModels(command, connection, terminal, signal);
+    else await purgeCache(connection, terminal);
   } finally {
     await connection.dispose();
   }
+}
+
+async function purgeCache(connection: ServerConnection, { print }: Terminal): Promise<void> {
+  const { bytes } = await connection.request(PurgePrefixCache, {});
+  print(`The prefix cache is empty; ${bytesText(bytes)} were on disk.\n`);
 }
 
 function report(error: unknown, { print, progress }: Terminal, json: boolean): number {

@@ -10,6 +10,7 @@ export type CommandId =
   | 'downloadModel'
   | 'showTtftDetails'
   | 'restartEngine'
+  | 'purgePrefixCache'
   | 'diagnose'
   | 'showLog';
 

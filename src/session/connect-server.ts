@@ -1,7 +1,7 @@
 import * as vscode from 'vscode';
-import { ManifestSync, Overlay, PROTOCOL_VERSION } from '../../protocol';
+import { ManifestSync, Overlay } from '../../protocol';
 import { LanguageClientConnection } from '../client/language-client-connection';
-import { cacheDirOf, type Settings } from '../config';
+import { initializationOf, type Settings } from '../config';
 import { type ExcludeSetting, VscodeWorkspace } from '../workspace/vscode-workspace';
 import { WorkspaceSync } from '../workspace/workspace-sync';
 import type { ConnectedServer } from './server-session';
@@ -19,11 +19,7 @@ export function connectServer(surroundings: ServerSurroundings): ConnectedServer
   const { extensionUri, log, settings, exclude } = surroundings;
   const connection = new LanguageClientConnection({
     serverPath: vscode.Uri.joinPath(extensionUri, 'out', 'server.js').fsPath,
-    initialization: {
-      protocolVersion: PROTOCOL_VERSION,
-      cacheDir: cacheDirOf(settings()),
-      cpuThreads: settings().cpuThreads,
-    },
+    initialization: initializationOf(settings()),
     log,
   });
   const sync = new WorkspaceSync({

@@ -11,6 +11,7 @@ import {
   GetEngineStatus,
   ListModels,
   type ModelInfo,
+  PurgePrefixCache,
   WarmPrefix,
 } from '../../protocol';
 import type { ServerConnection, ServerState } from '../client/server-connection';
@@ -89,6 +90,12 @@ export class ServerSession implements AnswerService {
   async settingsChanged(): Promise<void> {
     const { started } = this;
     if (started) await this.tellWarmth((await started).connection);
+  }
+
+  /** Removes every computed prompt; returns how many bytes were on disk. */
+  async purgePrefixCache(): Promise<number> {
+    const { connection } = await this.running();
+    return (await connection.request(PurgePrefixCache, {})).bytes;
   }
 
   /** The report of the server for people who look into a problem. */

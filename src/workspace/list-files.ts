@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Readable } from 'node:stream';
-import type { ReportProblem } from './problem';
+import { messageOf, type ReportProblem } from './problem';
 
 const STDERR_LIMIT_CHARS = 16_384;
 
@@ -13,6 +13,8 @@ const STDERR_LIMIT_CHARS = 16_384;
  * not, symbolic links are not followed. ripgrep walks in a process of its own; the paths come as they are found.
  *
  * Paths that cannot be read are reported and left out. Ends early, by throwing `signal.reason`, when aborted.
+ *
+ * @throws Error when `binary` cannot be started
  */
 export async function* listFiles(
   binary: string,
@@ -33,12 +35,17 @@ export async function* listFiles(
   const child = spawn(binary, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'], windowsHide: true });
   const stop = () => child.kill();
   signal.addEventListener('abort', stop, { once: true });
-  const closed = once(child, 'close');
+  // A failed start ends the output too, and is told after it: until then nobody waits for it.
+  const failure = once(child, 'close').then(
+    () => undefined,
+    (error: unknown) => cannotStart(binary, error),
+  );
   const complaints = collectText(child.stderr);
   try {
     yield* splitAtNull(child.stdout);
-    await closed;
+    const failed = await failure;
     signal.throwIfAborted();
+    if (failed) throw failed;
     for (const line of (await complaints).split('\n')) {
       if (line.trim()) report({ root, message: line.trim().replace(/^rg: /, '') });
     }
@@ -46,6 +53,14 @@ export async function* listFiles(
     signal.removeEventListener('abort', stop);
     child.kill();
   }
+}
+
+function cannotStart(binary: string, cause: unknown): Error {
+  return new Error(
+    `Files cannot be listed: ${binary} cannot be started (${messageOf(cause)}). ` +
+      'Reinstall Longview, or make that file executable.',
+    { cause },
+  );
 }
 
 /**

@@ -23,6 +23,7 @@ class _Lists(ctypes.Structure):
         ("max_blocks", ctypes.c_int),
         ("tile_rows", ctypes.c_int),
         ("block_keys", ctypes.c_int),
+        ("average_dropped", ctypes.c_int),
     ]
 
 
@@ -50,6 +51,16 @@ class Columns(ctypes.Structure):
         ("value", ctypes.c_void_p),
         ("visible", ctypes.c_void_p),
         ("capacity", ctypes.c_int),
+    ]
+
+
+class Averages(ctypes.Structure):
+    """BlockAverages; AverageBuffers has this layout, too."""
+
+    _fields_ = [
+        ("key", ctypes.c_void_p),
+        ("value", ctypes.c_void_p),
+        ("dropped", ctypes.c_void_p),
     ]
 
 
@@ -83,6 +94,7 @@ class Lists:
             "max_blocks": self.blocks.shape[2],
             "tile_rows": TILE_ROWS,
             "block_keys": BLOCK_KEYS,
+            "average_dropped": 0,
         }
         return _Lists(**{**fields, **overrides})
 
@@ -156,10 +168,46 @@ class SparseKernels(AttentionKernels):
         torch.cuda.synchronize()  # the positions are not kept
         return columns, (*gathered, visible)
 
-    def sparse_reference(self, query, key, value, lists):
+    def sparse_prefill_averages(
+        self, query, key, value, output, lists, averages, block_table=None, /, **overrides
+    ):
+        """As sparse_prefill, with `averages` for the blocks that are not in `lists`."""
+        params = _prefill_params(query, key, value, output, block_table, **overrides)
+        self._call(
+            "longview_sparse_prefill_run_averages",
+            self._sparse,
+            ctypes.byref(params),
+            ctypes.byref(lists.params()),
+            ctypes.byref(averages),
+            _stream(),
+        )
+        return output
+
+    def average_blocks(self, query, key, value, lists, block_table=None, /, **overrides):
+        """Averages, and the tensors that hold them: key, value [blocks, KV heads, dim], and the bits of
+        dropped blocks [heads, tiles, words]."""
+        blocks = lists.mask.shape[2]
+        means = [
+            torch.full((blocks, *key.shape[1:]), math.nan, device="cuda").bfloat16() for _ in "kv"
+        ]
+        pitch = math.ceil(blocks / 384) * 12
+        dropped = torch.full((*lists.counts.shape, pitch), -1, device="cuda", dtype=torch.int32)
+        averages = Averages()
+        params = _prefill_params(query, key, value, query, block_table, **overrides)
+        self._call(
+            "longview_average_blocks",
+            ctypes.byref(params),
+            ctypes.byref(lists.params()),
+            ctypes.byref(Averages(*(x.data_ptr() for x in (*means, dropped)))),
+            ctypes.byref(averages),
+            _stream(),
+        )
+        return averages, (*means, dropped)
+
+    def sparse_reference(self, query, key, value, lists, average_dropped=False):
         """The oracle: fp32 tensors and Lists on the CPU."""
         output = torch.full_like(query, math.nan)
         params = _prefill_params(query, key, value, output, None)
-        lists = lists.params()
+        lists = lists.params(average_dropped=int(average_dropped))
         self._library.longview_reference_sparse_attention(ctypes.byref(params), ctypes.byref(lists))
         return output

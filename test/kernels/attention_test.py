@@ -7,6 +7,7 @@ one, and those of decode. --only takes those whose name, as printed, contains th
 import argparse
 import sys
 
+import attention_averages_test
 import attention_columns_test
 import attention_decode_test
 import attention_prefill_test
@@ -25,6 +26,8 @@ def run_all(library, only=""):
         (attention_sparse_test, "portable sparse", True),
         (attention_columns_test, "columns", False),
         (attention_columns_test, "portable columns", True),
+        (attention_averages_test, "averages", False),
+        (attention_averages_test, "portable averages", True),
         (attention_decode_test, "decode", False),
     ):
         kernels = SparseKernels(library, portable)

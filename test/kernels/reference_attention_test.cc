@@ -133,6 +133,30 @@ void test_only_listed_blocks_count() {
   }
 }
 
+/// One tile of two rows behind two blocks of two keys, of which it lists none:
+/// each counts twice as its mean, whose score is that of its mean key.
+void test_dropped_blocks_count_as_averages() {
+  const Shape shape{2, 6, 1, 1};
+  const uint16_t blocks[] = {2};
+  const int32_t counts[] = {1};
+  const std::vector<float> query(shape.q_len * kHeadDim, 1.f);
+  std::vector<float> key(shape.kv_len * kHeadDim, 0.f);
+  for (int d = 0; d < kHeadDim; ++d) {
+    key[d] = 1.f; // keys 0 and 1: scores 2 and 0 with a scale of 0.5, mean 1
+  }
+  const std::vector<float> value = numbered_values(shape);
+  std::vector<float> output(query.size(), NAN);
+  sparse_causal_attention({query.data(), key.data(), value.data(),
+                           output.data(), shape.q_len, shape.kv_len,
+                           shape.num_heads, shape.num_kv_heads, kHeadDim, 0.5f},
+                          {blocks, counts, 1, 1, 2, 2, 1});
+  const float e = std::exp(1.f);
+  expect_near(output[0], (2 * e * 0.5f + 2 * 2.5f + 4) / (2 * e + 2 + 1),
+              "averages", 0, 0);
+  expect_near(output[kHeadDim], (2 * e * 0.5f + 2 * 2.5f + 4 + 5) / (2 * e + 4),
+              "averages", 1, 0);
+}
+
 } // namespace
 
 int main() {
@@ -143,6 +167,7 @@ int main() {
   test_a_dominant_key_is_copied();
   test_a_block_table_is_followed();
   test_only_listed_blocks_count();
+  test_dropped_blocks_count_as_averages();
   std::printf(failures == 0 ? "oracle: ok\n" : "oracle: %d wrong\n", failures);
   return failures == 0 ? 0 : 1;
 }

@@ -52,19 +52,26 @@ void check_columns(const GatheredColumns& columns) {
   kChecks.require_aligned(columns.visible, "visible", sizeof(int32_t));
 }
 
+void check_averages(const BlockAverages& averages) {
+  kChecks.require_pointer(averages.key, "average key");
+  kChecks.require_pointer(averages.value, "average value");
+  kChecks.require_aligned(averages.dropped, "dropped", 16);
+}
+
 }  // namespace
 
 SparsePrefill::SparsePrefill(int max_query_tiles, PrefillKernel kernel)
     : hopper_(hopper_device(kernel)), order_(checked_query_tiles(max_query_tiles)) {}
 
-void SparsePrefill::run(const DensePrefillParams& params, const BlockLists& lists,
-                        const GatheredColumns& columns, cudaStream_t stream) const {
+void SparsePrefill::run(SparseCall call, cudaStream_t stream) const {
+  const DensePrefillParams& params = call.params;
   check_prefill(kChecks, params);
   if (params.q_len == 0) return;
-  check_lists(params, lists, order_.count());
-  if (columns.visible != nullptr) check_columns(columns);
-  order_tiles(lists, columns.visible, params.num_heads, params.num_kv_heads, order_.data(), stream);
-  const SparseCall call{params, lists, columns, order_.data()};
+  check_lists(params, call.lists, order_.count());
+  if (call.columns.visible != nullptr) check_columns(call.columns);
+  if (call.averages.dropped != nullptr) check_averages(call.averages);
+  call.order = order_.data();
+  order_tiles(call, order_.data(), stream);
   if (hopper_) {
     sm90::launch_sparse_prefill(call, *hopper_, stream);
   } else {

@@ -6,9 +6,11 @@
 #include <cstdint>
 #include <optional>
 
+#include "attention/block_averages.h"
 #include "attention/block_lists.h"
 #include "attention/dense/api.h"
 #include "attention/gathered_columns.h"
+#include "attention/sparse/call.h"
 #include "common/device_buffer.h"
 
 namespace longview::attention {
@@ -34,15 +36,26 @@ class SparsePrefill {
   /// and BlockLists; what the lists hold is not checked.
   /// @throws CudaError when the launch fails.
   void run(const DensePrefillParams& params, const BlockLists& lists, cudaStream_t stream) const {
-    run(params, lists, GatheredColumns{}, stream);
+    run(SparseCall{params, lists, {}, {}, nullptr}, stream);
   }
 
   /// The same over the blocks of `lists` and, before them, single keys: see sparse/columns.h. None
   /// where `columns.visible` is null.
   void run(const DensePrefillParams& params, const BlockLists& lists,
-           const GatheredColumns& columns, cudaStream_t stream) const;
+           const GatheredColumns& columns, cudaStream_t stream) const {
+    run(SparseCall{params, lists, columns, {}, nullptr}, stream);
+  }
+
+  /// The same over the blocks of `lists` and, for the others, their averages: see
+  /// sparse/averages.h.
+  void run(const DensePrefillParams& params, const BlockLists& lists, const BlockAverages& averages,
+           cudaStream_t stream) const {
+    run(SparseCall{params, lists, {}, averages, nullptr}, stream);
+  }
 
  private:
+  void run(SparseCall call, cudaStream_t stream) const;
+
   std::optional<sm90::PrefillDevice> hopper_;  // none: the portable kernel
   DeviceBuffer<int32_t> order_;                // of the tiles of one call
 };

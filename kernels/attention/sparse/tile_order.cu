@@ -57,10 +57,11 @@ __global__ void __launch_bounds__(kThreads) order_kernel(Tiles tiles, int32_t* o
 
 }  // namespace
 
-void order_tiles(const BlockLists& lists, const int32_t* visible_columns, int num_heads,
-                 int num_kv_heads, int32_t* order, cudaStream_t stream) {
-  const int count = num_heads * lists.tiles;
-  const Tiles tiles{lists.counts, visible_columns, lists.tiles, num_heads / num_kv_heads, count};
+void order_tiles(const SparseCall& call, int32_t* order, cudaStream_t stream) {
+  const int num_heads = call.params.num_heads;
+  const int count = num_heads * call.lists.tiles;
+  const Tiles tiles{call.lists.counts, call.columns.visible, call.lists.tiles,
+                    num_heads / call.params.num_kv_heads, count};
   order_kernel<<<(count + kThreads - 1) / kThreads, kThreads, 0, stream>>>(tiles, order);
   LONGVIEW_CUDA(cudaGetLastError());
 }

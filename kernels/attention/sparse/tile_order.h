@@ -5,7 +5,7 @@
 
 #include <cstdint>
 
-#include "attention/block_lists.h"
+#include "attention/sparse/call.h"
 
 namespace longview::attention {
 
@@ -19,7 +19,6 @@ constexpr int kMaxQueryTiles = 1 << 20;
 /// a KV head together, latest positions first, so that tiles that run at the same time read the
 /// same keys. The order decides who computes a tile, never its result.
 /// @throws CudaError when the launch fails.
-void order_tiles(const BlockLists& lists, const int32_t* visible_columns, int num_heads,
-                 int num_kv_heads, int32_t* order, cudaStream_t stream);
+void order_tiles(const SparseCall& call, int32_t* order, cudaStream_t stream);
 
 }  // namespace longview::attention

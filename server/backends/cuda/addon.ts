@@ -46,6 +46,8 @@ export interface CudaLoadRequest {
   pooledKeys?: PooledKeys;
   /** Absent: bf16 where it fits, else as the file stores them. */
   weights?: CudaWeights;
+  /** Prefill by the kernels that run on every GPU, also where there are faster ones; for tests. */
+  kernels?: 'portable';
 }
 
 /** `stored`: quantised in memory, each layer made bf16 for each chunk: slower, and smaller. */

@@ -13,14 +13,9 @@ export interface FailureContext {
 export function translateFailure(error: unknown, { modelPath, modelName, device }: FailureContext): Error {
   const { code, fittingTokens = 0 } = error as { code?: CudaFailureCode; fittingTokens?: number };
   const message = messageOf(error);
+  const facts = { device, model: modelName, ...(fittingTokens > 0 && { fittingTokens }) };
   const failure = (longviewCode: 'outOfMemory' | 'contextTooLarge' | 'engineFailed', action: string) =>
-    new LongviewError(
-      longviewCode,
-      sentence(message),
-      action,
-      { device, model: modelName },
-      { cause: error },
-    );
+    new LongviewError(longviewCode, sentence(message), action, facts, { cause: error });
   switch (code) {
     case 'cancelled':
       return new CancelledError();

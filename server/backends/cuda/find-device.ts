@@ -17,8 +17,12 @@ export function hasNvidiaDriver(exists: (file: string) => boolean = existsSync):
   return DRIVER_FILES.some((file) => exists(file));
 }
 
-/** Asks the addon for a GPU: the first that the kernels run on. */
-export function findCudaDevice(result: AddonResult, driverIsThere: () => boolean): CudaAvailability {
+/** Asks the addon for a GPU: the one with the number `gpu`, else the first that the kernels run on. */
+export function findCudaDevice(
+  result: AddonResult,
+  driverIsThere: () => boolean,
+  gpu?: number,
+): CudaAvailability {
   if ('missing' in result) {
     return driverIsThere()
       ? { kind: 'build', reason: `the CUDA engine is not built here (${result.missing})` }
@@ -26,8 +30,16 @@ export function findCudaDevice(result: AddonResult, driverIsThere: () => boolean
   }
   const { devices, failure } = result.addon.probe();
   if (failure !== undefined) return { kind: 'none', reason: failure };
-  const device = devices.find((candidate) => candidate.failure === undefined);
+  const candidates = gpu === undefined ? devices : devices.filter(({ index }) => index === gpu);
+  const device = candidates.find((candidate) => candidate.failure === undefined);
   if (device) return { kind: 'usable', addon: result.addon, device };
-  const reasons = devices.map((candidate) => `${candidate.name}: ${candidate.failure ?? 'unknown'}`);
-  return { kind: 'none', reason: reasons.join('; ') || 'the NVIDIA driver finds no GPU' };
+  return { kind: 'none', reason: whyNone(devices, candidates, gpu) };
+}
+
+function whyNone(devices: CudaDevice[], candidates: CudaDevice[], gpu: number | undefined): string {
+  if (devices.length === 0) return 'the NVIDIA driver finds no GPU';
+  if (candidates.length > 0)
+    return candidates.map(({ name, failure }) => `${name}: ${failure ?? 'unknown'}`).join('; ');
+  const names = devices.map(({ index, name }) => `${index} (${name})`).join(', ');
+  return `there is no GPU ${gpu ?? ''}; this machine has ${names}`;
 }

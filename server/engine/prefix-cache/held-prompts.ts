@@ -50,8 +50,9 @@ export class HeldPrompts {
     return best;
   }
 
-  cover({ tokens, attention }: PlannedPrompt): boolean {
-    return this.prompts.some(
+  /** A held prompt that starts with all of `prompt`. */
+  covering({ tokens, attention }: PlannedPrompt): HeldPrompt | undefined {
+    return this.prompts.find(
       (held) =>
         attentionKey(held.attention) === attentionKey(attention) &&
         held.sequence.sharedWith(tokens) === tokens.length,

@@ -1,5 +1,5 @@
 import type { Backend, LoadedModel, OpenSequenceRequest } from '../../backends/backend';
-import { attentionKey, SELECTION_GRID_TOKENS } from '../attention-plan';
+import { attentionKey, reusableTokens, SELECTION_GRID_TOKENS } from '../attention-plan';
 import { Sequence } from '../sequence';
 import type { CacheReport, MissReason } from './cache-report';
 import { EvictedPrompts } from './evicted-prompts';
@@ -11,6 +11,7 @@ import {
   type PlannedPrompt,
   reusableOf,
 } from './held-prompts';
+import type { StoredBlocks, StoredPrefixes } from './stored-prefix';
 
 /** Up to this many tokens at the end of a held prompt are given up rather than kept apart: an answer, say. */
 const FORGETTABLE_TOKENS = 512;
@@ -37,9 +38,11 @@ export class PrefixCache {
   private readonly evicted = new EvictedPrompts();
   private isFirst = true;
 
+  /** @param stored what is kept beside the device; undefined: nothing */
   constructor(
     private readonly backend: Backend,
     private readonly model: LoadedModel,
+    private readonly stored?: StoredPrefixes,
   ) {}
 
   /** Tokens of every prompt that is held, the one used last at the end. */
@@ -49,26 +52,51 @@ export class PrefixCache {
 
   /** True when a prompt that is held starts with all of `prompt`. */
   covers(prompt: PlannedPrompt): boolean {
-    return this.held.cover(prompt);
+    return this.held.covering(prompt) !== undefined;
   }
 
-  /** A sequence that holds as much of `prompt` as there is; the caller computes the rest on it. */
-  async open(prompt: WantedPrompt, start: OpenSequenceRequest): Promise<OpenedSequence> {
+  /**
+   * A sequence that holds as much of `prompt` as there is; the caller computes the rest on it.
+   * @throws CancelledError while blocks are brought back; the sequence keeps those that came
+   */
+  async open(prompt: WantedPrompt, start: OpenSequenceRequest, signal: AbortSignal): Promise<OpenedSequence> {
     const match = this.held.best(prompt);
+    const kept = await this.keptBeside(prompt, match?.hitTokens ?? 0);
+    const base = kept && match ? alignedTo(match, kept.blockTokens) : match;
     const reason = this.reasonFor(prompt, match);
-    const sequence = await this.sequenceFor(prompt, match, start);
+    const sequence = await this.sequenceFor(prompt, base, start);
     this.isFirst = false;
     this.held.hold(sequence, prompt);
+    const heldTokens = sequence.lengthTokens;
+    const restored = kept && (await this.stored?.restore(sequence, prompt, kept, signal));
     return {
       sequence,
       cache: {
         cachedTokens: sequence.lengthTokens,
-        source: sequence.lengthTokens > 0 ? 'device' : 'none',
-        reason,
+        source: restored?.source ?? (heldTokens > 0 ? 'device' : 'none'),
+        reason: restored?.isDamaged ? 'damaged' : reason,
         tokensReadAnew: reason === 'attention' ? (match?.sharedTokens ?? 0) : 0,
         ...(match && { comparedWith: match.held.promptId }),
       },
     };
+  }
+
+  /** Keeps a prompt that is held beside the device. @throws CancelledError between two blocks */
+  async store(prompt: PlannedPrompt, signal: AbortSignal): Promise<void> {
+    const held = this.held.covering(prompt);
+    if (held) await this.stored?.store(held, prompt, signal);
+  }
+
+  /** The blocks kept beside the device, where they reach further than what is on it by a block at least. */
+  private async keptBeside(prompt: WantedPrompt, hitTokens: number): Promise<StoredBlocks | undefined> {
+    const reusable = reusableTokens(prompt.attention, {
+      sharedTokens: prompt.tokens.length,
+      keptSparseTokens: prompt.tokens.length,
+      promptTokens: prompt.tokens.length,
+    });
+    if (!this.stored || reusable - hitTokens < this.model.kvBlockTokens) return undefined;
+    const found = await this.stored.find(prompt, reusable);
+    return found.ids.length * found.blockTokens - hitTokens >= found.blockTokens ? found : undefined;
   }
 
   /** Lets go of a sequence whose state on the device is not known any more. */
@@ -154,4 +182,9 @@ export class PrefixCache {
     if (!match || match.sharedTokens < SELECTION_GRID_TOKENS) return 'changed';
     return attentionKey(match.held.attention) === attentionKey(prompt.attention) ? 'changed' : 'attention';
   }
+}
+
+/** What is brought back goes behind whole blocks. */
+function alignedTo(match: Match, blockTokens: number): Match {
+  return { ...match, hitTokens: match.hitTokens - (match.hitTokens % blockTokens) };
 }

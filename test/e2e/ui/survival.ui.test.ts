@@ -28,7 +28,7 @@ suite('the conversation survives', () => {
     await window.finished(exchange);
     const answer = await answerOf(exchange);
     assert.ok(answer.length > 0);
-    await window.reload();
+    await window.reload(['done']);
     await window.openView();
     await window.exchanges.first().waitFor();
     assert.equal(await window.exchanges.count(), 1);
@@ -37,7 +37,7 @@ suite('the conversation survives', () => {
 
   test('a window that is reloaded in the middle of an answer', async () => {
     await window.askAtLength();
-    await window.reload();
+    await window.whileEngineStandsStill(() => window.reload(['done', 'running']));
     await window.openView();
     await window.exchanges.nth(1).waitFor();
     const interrupted = window.lastExchange;

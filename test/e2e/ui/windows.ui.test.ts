@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
+import type { Locator } from 'playwright-core';
 import { answerOf, LongviewWindow, until } from './longview-window';
 import { smallWorkspace } from './workspaces';
 
@@ -51,6 +52,40 @@ suite('the view in other windows', () => {
       failed = false;
     } finally {
       await window.close(failed);
+      dispose();
+    }
+  });
+
+  test('answers in a folder that is not trusted, whose settings must not choose the model', async () => {
+    const { dir, dispose } = smallWorkspace();
+    fs.mkdirSync(path.join(dir, '.vscode'));
+    fs.writeFileSync(
+      path.join(dir, '.vscode/settings.json'),
+      JSON.stringify({ 'longview.model': 'model-of-a-stranger', 'longview.maxAnswerTokens': 3 }),
+    );
+    const askIn = async (restricted: boolean, check: (exchange: Locator) => Promise<void>): Promise<void> => {
+      const window = await LongviewWindow.open({ folder: dir, restricted });
+      let failed = true;
+      try {
+        await window.openView();
+        const exchange = await window.ask('What is a stack?');
+        await window.finished(exchange);
+        await check(exchange);
+        failed = false;
+      } finally {
+        await window.close(failed);
+      }
+    };
+    try {
+      await askIn(true, async (exchange) => {
+        assert.equal(await exchange.locator('.failure').count(), 0, await exchange.innerText());
+        // A setting that can do no harm holds all the same.
+        assert.match(await exchange.innerText(), /reached its token limit/);
+      });
+      await askIn(false, async (exchange) => {
+        assert.match(await exchange.locator('.failure').innerText(), /model-of-a-stranger/);
+      });
+    } finally {
       dispose();
     }
   });

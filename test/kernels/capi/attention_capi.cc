@@ -8,9 +8,12 @@
 #include "attention/decode/api.h"
 #include "attention/dense/api.h"
 #include "attention/sparse/api.h"
+#include "attention/sparse/averages.h"
 #include "attention/sparse/columns.h"
 #include "reference/attention.h"
 
+using longview::attention::AverageBuffers;
+using longview::attention::BlockAverages;
 using longview::attention::BlockLists;
 using longview::attention::ColumnBuffers;
 using longview::attention::ColumnPositions;
@@ -90,6 +93,27 @@ LONGVIEW_EXPORT int longview_sparse_prefill_run(
     char *message, int message_size) {
   return guarded(message, message_size, [&] {
     prefill->run(*params, *lists, *columns, static_cast<cudaStream_t>(stream));
+  });
+}
+
+LONGVIEW_EXPORT int longview_sparse_prefill_run_averages(
+    const SparsePrefill *prefill, const DensePrefillParams *params,
+    const BlockLists *lists, const BlockAverages *averages, void *stream,
+    char *message, int message_size) {
+  return guarded(message, message_size, [&] {
+    prefill->run(*params, *lists, *averages, static_cast<cudaStream_t>(stream));
+  });
+}
+
+LONGVIEW_EXPORT int longview_average_blocks(const DensePrefillParams *params,
+                                            const BlockLists *lists,
+                                            const AverageBuffers *buffers,
+                                            BlockAverages *averages,
+                                            void *stream, char *message,
+                                            int message_size) {
+  return guarded(message, message_size, [&] {
+    *averages = longview::attention::average_blocks(
+        *params, *lists, *buffers, static_cast<cudaStream_t>(stream));
   });
 }
 

@@ -1,16 +1,24 @@
 // The CUDA engine on this machine's GPU, through the addon; run by scripts/cuda/test-engine.mjs, or bundled:
-//   node engine-test.js ADDON FIXTURES [--model GGUF [--golden JSON]] [--only TEXT]
+//   node engine-test.js ADDON FIXTURES [--model GGUF [--golden JSON]] [--host ENGINE_HOST --fault ADDON] [--only TEXT]
+// --host: the compiled engine host, with the addon beside it and fault-preload.cjs beside this file.
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { loadAddon } from '../../../server/backends/cuda/addon';
 import { messageOf } from '../../../server/errors';
+import { hostCases } from './host-cases';
 import { realCases } from './real-cases';
 import { tinyCases } from './tiny-cases';
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { model: { type: 'string' }, golden: { type: 'string' }, only: { type: 'string', default: '' } },
+    options: {
+      model: { type: 'string' },
+      golden: { type: 'string' },
+      host: { type: 'string' },
+      fault: { type: 'string', default: '' },
+      only: { type: 'string', default: '' },
+    },
   });
   const [addonFile = '', fixtures = ''] = positionals.map((file) => path.resolve(file));
   const loaded = loadAddon(addonFile);
@@ -19,6 +27,7 @@ async function main(): Promise<number> {
   console.log(failure ?? devices.map(({ name, failure: reason }) => reason ?? name).join(', '));
   const cases = [
     ...tinyCases(loaded.addon, fixtures),
+    ...(values.host === undefined ? [] : hostCases(hostSetting(values.host, values.fault, fixtures))),
     ...(values.model === undefined ? [] : realCases(loaded.addon, values.model, values.golden)),
   ].filter(([name]) => name.includes(values.only));
   let failed = 0;
@@ -33,6 +42,15 @@ async function main(): Promise<number> {
   }
   console.log(`${cases.length - failed} passed, ${failed} failed`);
   return failed === 0 && cases.length > 0 ? 0 : 1;
+}
+
+function hostSetting(host: string, fault: string, fixtures: string) {
+  return {
+    hostPath: path.resolve(host),
+    faultAddonPath: path.resolve(fault),
+    preloadPath: path.join(__dirname, 'fault-preload.cjs'),
+    fixtures,
+  };
 }
 
 main().then(

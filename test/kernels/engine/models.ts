@@ -24,6 +24,7 @@ export async function readModelFile(path: string, contextTokens = 1): Promise<Mo
 
 export interface LoadOptions {
   weights?: CudaWeights;
+  kernels?: 'portable';
   contextTokens?: number;
   chunkTokens?: number;
 }
@@ -32,13 +33,13 @@ export interface LoadOptions {
 export async function withModel<T>(
   addon: CudaAddon,
   file: ModelFile,
-  { weights, contextTokens = file.spec.trainedContextTokens, chunkTokens = 8192 }: LoadOptions,
+  { weights, kernels, contextTokens = file.spec.trainedContextTokens, chunkTokens = 8192 }: LoadOptions,
   use: (engine: CudaEngine, fittingTokens: number) => Promise<T>,
 ): Promise<T> {
   const engine = new addon.Engine(0);
   try {
     const { fittingTokens } = await engine.load(
-      { ...file, contextTokens, chunkTokens, ...(weights && { weights }) },
+      { ...file, contextTokens, chunkTokens, ...(weights && { weights }), ...(kernels && { kernels }) },
       () => undefined,
     );
     return await use(engine, fittingTokens);

@@ -40,6 +40,15 @@ export function tinyCases(addon: CudaAddon, fixtures: string): Case[] {
       ]);
     }
     cases.push([
+      `portable ${name}`,
+      async () => {
+        const { file, golden } = await open(name);
+        return withModel(addon, file, { kernels: 'portable', contextTokens: CONTEXT }, (engine) =>
+          againstGolden(engine, golden),
+        );
+      },
+    ]);
+    cases.push([
       `bits ${name}`,
       async () => {
         const { file, golden } = await open(name);
@@ -250,7 +259,8 @@ async function memory(addon: CudaAddon, { file }: Opened): Promise<string> {
   await fitting();
   const before = await fitting();
   for (let i = 0; i < 3; i++) await fitting();
-  assert.equal(await fitting(), before, 'tokens that fit after loading and freeing');
+  const after = await fitting();
+  assert.ok(after >= before, `${before} tokens fitted, and after loading and freeing ${after}`);
   return tooMuch(addon, { ...file, spec: { ...file.spec, trainedContextTokens: HUGE } });
 }
 

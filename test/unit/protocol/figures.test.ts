@@ -49,6 +49,7 @@ suite('figures in words', () => {
       leftOutText({ ...INCLUSION, excludedByReason: { binary: 74, noRoom: 300, empty: 0 } }),
       '374 left out: 300 no room, 74 binary',
     ],
+    [leftOutText({ ...INCLUSION, excludedByReason: { noRoom: 24, binary: 0 } }), '24 left out: no room'],
     [leftOutText({ ...INCLUSION, excludedByReason: {} }), ''],
   ];
   for (const [text, expected] of cases) {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
-import { askOptionsOf, LiveSettings, readSettings, SETTINGS } from '../../../src/config';
+import { PROTOCOL_VERSION } from '../../../protocol';
+import { askOptionsOf, initializationOf, LiveSettings, readSettings, SETTINGS } from '../../../src/config';
 
 const read = (values: Record<string, unknown>) => readSettings({ get: (key) => values[key] });
 
@@ -20,7 +21,9 @@ suite('settings', () => {
       topK: 0,
       exclude: [],
       cpuThreads: 0,
+      prefixCacheGb: 4,
       warmPrefix: true,
+      idleUnloadMinutes: 15,
       statusBarVisible: true,
     });
   });
@@ -46,6 +49,19 @@ suite('settings', () => {
     assert.equal('seed' in askOptionsOf(read({ seed: null }).settings).sampling, false);
   });
 
+  test('become what a server is started with', () => {
+    const { cacheDir, ...rest } = initializationOf(read({ gpu: 1, idleUnloadMinutes: 0.5 }).settings);
+    assert.ok(path.isAbsolute(cacheDir));
+    assert.deepEqual(rest, {
+      protocolVersion: PROTOCOL_VERSION,
+      cpuThreads: 0,
+      gpu: 1,
+      idleUnloadMinutes: 0.5,
+      prefixCacheBytes: 4_000_000_000,
+    });
+    assert.equal('gpu' in initializationOf(read({}).settings), false);
+  });
+
   const bad: Record<string, unknown[]> = {
     model: [3, 'models/own.gguf'],
     device: ['gpu', ''],
@@ -59,7 +75,10 @@ suite('settings', () => {
     seed: [-1, 'x', 1.5],
     exclude: ['*.csv', [3], ['']],
     cpuThreads: [-1, 1000],
+    gpu: [-1, 0.5, 'first'],
+    idleUnloadMinutes: [-1, 2000, 'never'],
     cacheDir: ['relative/dir', 7],
+    prefixCacheGb: [-1, '4', 1001],
     warmPrefix: ['yes', 1],
     'statusBar.visible': ['yes'],
   };

@@ -23,7 +23,11 @@ struct PrefillConfig {
 /// kTileRows rows against tiles of keys. `Work` says which:
 ///   query(), output()   where offsets of rows count from
 ///   count, masked       key tiles to visit, and how many of the first need the mask
-///   unmasked_end        the tiles from here on, one at most, need it again
+///   unmasked_end        the tiles from here on, one at most, need it again,
+///   masked_end          up to this one
+///   kAverages           whether keys of the tiles behind stand for several; then
+///   dropped(i)          has a bit for those that count, and
+///   average_bias()      is what that adds to a raw score
 ///   keys(i), values(i)  what the i-th tile is part of
 ///   start(i), end(i)    the tile's first key there, and how many keys there are
 ///   exists(row)         whether the block's row is one of the call
@@ -44,9 +48,12 @@ class PrefillBlock {
     fetch_values(0);
     load_rows();
     int i = 0;
-    for (; i < work_.masked; ++i) step<true>(i);
-    for (; i < work_.unmasked_end; ++i) step<false>(i);
-    if (i < work_.count) step<true>(i);
+    for (; i < work_.masked; ++i) step<Keys::kMasked>(i);
+    for (; i < work_.unmasked_end; ++i) step<Keys::kAll>(i);
+    if (i < work_.masked_end) step<Keys::kMasked>(i++);
+    if constexpr (Work::kAverages) {
+      for (; i < work_.count; ++i) step<Keys::kAverages>(i);
+    }
     store_rows();
   }
 
@@ -54,15 +61,20 @@ class PrefillBlock {
   using Warp = WarpAttention<kHeadDim, Config::kTileKeys>;
   using Tile = typename Warp::Tile;
 
+  enum class Keys { kAll, kMasked, kAverages };  // which of a tile's keys count, and how
+
   /// One tile of keys and values, while the next ones are on their way.
-  template <bool kMasked>
+  template <Keys kKeys>
   __device__ __forceinline__ void step(int i) {
     sm80::wait_for_copies<1>();  // the tile's values may be missing
     __syncthreads();
     fetch_keys(i + 1);
     warp_.score(key_tile(i));
-    if constexpr (kMasked) mask(i);
-    warp_.template soften<kMasked>(scale_log2_);
+    if constexpr (kKeys == Keys::kMasked) mask(i);
+    if constexpr (kKeys == Keys::kAverages) {
+      warp_.weigh(work_.dropped(i).words, work_.average_bias());
+    }
+    warp_.template soften<kKeys == Keys::kMasked>(scale_log2_);
     sm80::wait_for_copies<1>();  // the next keys may be missing
     __syncthreads();
     fetch_values(i + 1);

@@ -25,6 +25,8 @@ struct PrefillKernelParams {
 template <class Config>
 class DenseWork {
  public:
+  static constexpr bool kAverages = false;
+
   __device__ __forceinline__ explicit DenseWork(const PrefillKernelParams& params)
       : params_(params) {
     // The last positions, which have the most keys, come first.
@@ -37,6 +39,7 @@ class DenseWork {
     count = last_visible(last_row) / Config::kTileKeys + 1;
     masked = count - (last_visible(0) + 1) / Config::kTileKeys;
     unmasked_end = count;
+    masked_end = count;
   }
 
   __device__ __forceinline__ const uint16_t* query() const { return params_.query; }
@@ -63,6 +66,7 @@ class DenseWork {
   int count;
   int masked;
   int unmasked_end;
+  int masked_end;
 
  private:
   __device__ __forceinline__ KvRows kv_rows(const uint16_t* first) const {

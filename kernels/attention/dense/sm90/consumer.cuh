@@ -55,6 +55,8 @@ class Consumer {
   static constexpr int kStepK = 16;  // depth of one wgmma
   using Ring = RingPosition<Config::kStages>;
 
+  enum class Keys { kAll, kMasked, kAverages };  // which of a K/V tile's keys count, and how
+
   /// What a thread holds of one query tile, in accumulator layout.
   struct Accumulators {
     float scores[Config::kTileN / 2];            // of one K tile; probabilities after the softmax
@@ -74,9 +76,12 @@ class Consumer {
     first_scores(acc, work);
     if (work.count > 1) wait_key();
     int i = 1;
-    for (; i < work.masked; ++i) step<true>(acc, work, i);
-    for (; i < work.unmasked_end; ++i) step<false>(acc, work, i);
-    if (i < work.count) step<true>(acc, work, i);
+    for (; i < work.masked; ++i) step<Keys::kMasked>(acc, work, i);
+    for (; i < work.unmasked_end; ++i) step<Keys::kAll>(acc, work, i);
+    if (i < work.masked_end) step<Keys::kMasked>(acc, work, i++);
+    if constexpr (Work::kAverages) {
+      for (; i < work.count; ++i) step<Keys::kAverages>(acc, work, i);
+    }
     release_query();
     last_values(acc);
 
@@ -103,9 +108,11 @@ class Consumer {
 
   /// Scores and probabilities of one tile, while the values of the tile before are added up. The
   /// tile's keys are there already; on return those of the next one are too, if there is one.
-  template <bool kMasked>
+  template <Keys kKeys>
   __device__ __forceinline__ void step(Accumulators& acc, const Work& work, int i) {
     const bool last = i + 1 == work.count;
+    [[maybe_unused]] typename Work::Dropped dropped;  // read early: it comes from memory
+    if constexpr (kKeys == Keys::kAverages) dropped = work.dropped(i);
     wait_turn();
     issue_scores(acc);
     shared_.value_full[value_ring_.stage].wait(value_ring_.parity);
@@ -115,9 +122,11 @@ class Consumer {
     wgmma_wait<1>();
     pin_registers(acc.scores);
     release(shared_.key_empty, key_ring_);
-    if constexpr (kMasked) apply_mask(acc, work, i);
-    acc.softmax.template find_maximum<kMasked>(0, acc.scores, params_.scale_log2);
-    acc.softmax.template find_maximum<kMasked>(1, acc.scores, params_.scale_log2);
+    if constexpr (kKeys == Keys::kMasked) apply_mask(acc, work, i);
+    if constexpr (kKeys == Keys::kAverages) work.weigh(acc.scores, dropped);
+    constexpr bool kMayBeEmpty = kKeys == Keys::kMasked;
+    acc.softmax.template find_maximum<kMayBeEmpty>(0, acc.scores, params_.scale_log2);
+    acc.softmax.template find_maximum<kMayBeEmpty>(1, acc.scores, params_.scale_log2);
     acc.softmax.exponentiate(0, acc.scores, params_.scale_log2);
     if constexpr (Config::kWaitMidway) {
       // The branch in wait_key keeps the assembler from moving the wait up.

@@ -3,7 +3,11 @@
 //   Params, Ticket     what the kernel is launched with, and what comes with each query
 //   count              K/V tiles to visit, at least 1
 //   masked             how many of the first need the mask
-//   unmasked_end       the tiles from here on, one at most, need the mask again
+//   unmasked_end       the tiles from here on, one at most, need the mask again,
+//   masked_end         up to this one
+//   kAverages          whether keys of the tiles behind stand for several; then
+//   dropped(i)         says which of them count, and
+//   weigh(scores, ..)  weighs the scores by it
 //   rows(i)            of a masked tile: how many of its keys are there, from the first
 //   starts(i)(group)   of a masked tile: number of the first of its keys 64 * group and up
 //   last_visible(row)  the last key that a row of the tile may see
@@ -44,6 +48,7 @@ class DenseWork {
  public:
   using Params = PrefillKernelParams;
   using Ticket = DenseTicket;
+  static constexpr bool kAverages = false;
 
   __device__ __forceinline__ DenseWork(const Params& params, const Ticket& ticket)
       : params_(params),
@@ -51,7 +56,10 @@ class DenseWork {
         tiles_(params, tile_),
         count(tiles_.count),
         masked(tiles_.masked),
-        unmasked_end(tiles_.count) {}
+        unmasked_end(tiles_.count),
+        masked_end(tiles_.count) {}
+
+  struct Dropped {};  // there are no averages
 
   /// What is not there lies behind the last key, so that the causal mask covers it.
   __device__ __forceinline__ static constexpr int rows(int) { return Config::kTileN; }
@@ -80,6 +88,7 @@ class DenseWork {
   const int count;
   const int masked;
   const int unmasked_end;
+  const int masked_end;
 };
 
 }  // namespace longview::attention::sm90

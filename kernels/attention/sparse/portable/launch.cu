@@ -18,18 +18,25 @@ void launch(const SparseCall& call, cudaStream_t stream) {
   kernel.output = static_cast<uint16_t*>(params.output);
   kernel.block_table = params.block_table;
   kernel.lists = call.lists;
-  kernel.column_key = static_cast<const uint16_t*>(call.columns.key);
-  kernel.column_value = static_cast<const uint16_t*>(call.columns.value);
+  const bool has_averages = call.averages.dropped != nullptr;
+  kernel.beside_key =
+      static_cast<const uint16_t*>(has_averages ? call.averages.key : call.columns.key);
+  kernel.beside_value =
+      static_cast<const uint16_t*>(has_averages ? call.averages.value : call.columns.value);
   kernel.visible_columns = call.columns.visible;
   kernel.column_capacity = call.columns.capacity;
+  kernel.dropped = call.averages.dropped;
+  kernel.dropped_pitch = dropped_pitch(params.kv_len);
   kernel.order = call.order;
   kernel.q_len = params.q_len;
   kernel.kv_len = params.kv_len;
   kernel.num_heads = params.num_heads;
   kernel.num_kv_heads = params.num_kv_heads;
   kernel.scale_log2 = params.softmax_scale * static_cast<float>(M_LOG2E);
+  kernel.average_bias = std::log2(static_cast<float>(kSelectionBlockKeys)) / kernel.scale_log2;
 
-  const auto entry = sparse_prefill_kernel<Config>;
+  const auto entry =
+      has_averages ? sparse_prefill_kernel<Config, true> : sparse_prefill_kernel<Config, false>;
   LONGVIEW_CUDA(cudaFuncSetAttribute(entry, cudaFuncAttributeMaxDynamicSharedMemorySize,
                                      Config::kSharedBytes));
   const int blocks = params.num_heads * call.lists.tiles;

@@ -12,14 +12,17 @@ struct SparseKernelParams {
   CUtensorMap query;  // [column blocks, q_len, num_heads, 64] bf16; box: a tile's column block
   KvMaps key;         // box: one column block of one listed block
   KvMaps value;
-  CUtensorMap column_key;  // [1, num_heads, column blocks, capacity, 64] bf16; the same box
-  CUtensorMap column_value;
+  CUtensorMap beside_key;  // columns or averages: [1, heads or KV heads, column blocks, rows, 64]
+  CUtensorMap beside_value;
   uint16_t* output;            // [q_len, num_heads, head_dim] bf16
   const int32_t* block_table;  // null: the blocks of the pool lie in order
   int last_block;              // of the sequence, counted in blocks of the pool
 
   BlockLists lists;
   const int32_t* visible_columns;  // [num_heads, lists.tiles], or null: no columns
+  const uint32_t* dropped;         // [num_heads, lists.tiles, dropped_pitch], or null: no averages
+  int dropped_pitch;
+  float average_bias;    // what 64 keys in place of one add to a raw score
   const int32_t* order;  // [num_tiles] places of tiles in `lists`, in which they are handed out
   uint32_t* next_tile;   // [1], zero between launches
   int num_tiles;         // num_heads * lists.tiles

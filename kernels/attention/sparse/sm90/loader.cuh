@@ -15,11 +15,11 @@ using ::longview::sm90::RingPosition;
 /// Run by one warp. Its lanes hold the places of the next blocks of the list, one each, and those
 /// after them are on their way from memory, so that no copy waits for the list. A few lanes issue
 /// the copies of a K/V tile, one each: a column block of a listed block.
-template <class Config>
+template <class Config, bool kAverages>
 class SparseLoader {
  public:
   static constexpr int kThreads = kWarpSize;
-  using Work = SparseWork<Config>;
+  using Work = SparseWork<Config, kAverages>;
   using Shared = SharedStorage<Config, typename Work::Ticket>;
 
   __device__ __forceinline__ SparseLoader(const SparseKernelParams& params, Shared& shared)
@@ -54,29 +54,31 @@ class SparseLoader {
   struct Row {
     const uint16_t* list;
     int listed;
-    int blocks;  // listed ones and those of columns
+    int beside;  // where columns or averages begin
+    int blocks;  // all together
   };
 
-  // A block in a word: the number of a listed one, or a flag and the number of one of columns.
+  // A block in a word: the number of a listed one, or a flag and the number of one of columns or
+  // averages.
   static constexpr int kNoBlock = -1;
-  static constexpr int kColumnsFlag = 1 << 24;
+  static constexpr int kBesideFlag = 1 << 24;
 
   /// Where a block lies, in one word: the row in a block of the pool, a flag for the sequence's
-  /// last one, the block of the pool. Or the first row of columns, and a flag.
+  /// last one, the block of the pool. Or the first row of columns or averages, and a flag.
   struct Place {
-    static constexpr uint32_t kColumnsFlag = 1u << 31;
+    static constexpr uint32_t kBesideFlag = 1u << 31;
     static constexpr uint32_t kLastFlag = 1024;
     static constexpr uint32_t kPerBlock = 2048;
     static_assert(KV_BLOCK_TOKENS < kLastFlag);
     uint32_t word;
 
-    __device__ __forceinline__ bool in_columns() const { return word & kColumnsFlag; }
+    __device__ __forceinline__ bool is_beside() const { return word & kBesideFlag; }
     __device__ __forceinline__ bool in_last() const { return word & kLastFlag; }
     __device__ __forceinline__ int row() const {
-      return static_cast<int>(in_columns() ? word ^ kColumnsFlag : word % kLastFlag);
+      return static_cast<int>(is_beside() ? word ^ kBesideFlag : word % kLastFlag);
     }
     __device__ __forceinline__ int pool_block() const {
-      return static_cast<int>(in_columns() ? 0 : word / kPerBlock);
+      return static_cast<int>(is_beside() ? 0 : word / kPerBlock);
     }
   };
 
@@ -94,14 +96,18 @@ class SparseLoader {
   }
 
   __device__ __forceinline__ void load_tile(int tile, uint32_t query_parity) {
-    const int columns =
-        params_.visible_columns == nullptr ? 0 : __ldg(params_.visible_columns + tile);
+    const int head = tile / params_.lists.tiles;
+    const Heads heads{head, head / params_.heads_per_kv_head};
+    const int first_position = (tile - head * params_.lists.tiles) * kSelectionTileRows;
+    const bool has_columns = !kAverages && params_.visible_columns != nullptr;
+    const int columns = has_columns ? __ldg(params_.visible_columns + tile) : 0;
+    const int averages = kAverages ? (params_.kv_offset + first_position) / kSelectionBlockKeys : 0;
     Row row;
     row.list = params_.lists.blocks + static_cast<int64_t>(tile) * params_.lists.max_blocks;
     row.listed = __ldg(params_.lists.counts + tile);
-    row.blocks = row.listed + (columns + kSelectionBlockKeys - 1) / kSelectionBlockKeys;
-    const int head = tile / params_.lists.tiles;
-    const Heads heads{head, head / params_.heads_per_kv_head};
+    row.beside =
+        kAverages ? (row.listed + kTileBlocks - 1) / kTileBlocks * kTileBlocks : row.listed;
+    row.blocks = row.beside + (columns + averages + kSelectionBlockKeys - 1) / kSelectionBlockKeys;
 
     int ahead = block_of(row, 0);
     const int first_blocks = ahead;
@@ -119,8 +125,8 @@ class SparseLoader {
       const Place keys{__shfl_sync(kAllLanes, places.word, holder)};
       load_keys(heads, keys);
       if (i == 0) {
-        load_query(tile, head, row.listed * kSelectionBlockKeys + columns, first_blocks,
-                   query_parity);
+        load_query({tile, row.listed * kSelectionBlockKeys + columns, {}}, head, first_position,
+                   first_blocks, query_parity);
       } else {
         load_values(heads, values);
       }
@@ -133,15 +139,15 @@ class SparseLoader {
   __device__ __forceinline__ static int block_of(const Row& row, int from) {
     const int i = from + lane_index();
     if (i < row.listed) return __ldg(row.list + (row.listed - 1 - i));
-    return i < row.blocks ? kColumnsFlag + i - row.listed : kNoBlock;
+    return i >= row.beside && i < row.blocks ? kBesideFlag + i - row.beside : kNoBlock;
   }
 
   /// A block that is not there lies behind the rows of a pool block: TMA fills zeros.
   __device__ __forceinline__ Place place(int block) const {
     if (block == kNoBlock) return {KV_BLOCK_TOKENS};
-    if (block >= kColumnsFlag) {
-      const int row = (block - kColumnsFlag) * kSelectionBlockKeys;
-      return {Place::kColumnsFlag | static_cast<uint32_t>(row)};
+    if (block >= kBesideFlag) {
+      const int row = (block - kBesideFlag) * kSelectionBlockKeys;
+      return {Place::kBesideFlag | static_cast<uint32_t>(row)};
     }
     const int key = block * kSelectionBlockKeys;
     const int holder = key / KV_BLOCK_TOKENS;
@@ -161,30 +167,30 @@ class SparseLoader {
   }
 
   __device__ __forceinline__ void load_keys(const Heads& heads, const Place& place) {
-    load(params_.key, params_.column_key, shared_.key, shared_.key_full, shared_.key_empty,
+    load(params_.key, params_.beside_key, shared_.key, shared_.key_full, shared_.key_empty,
          key_ring_, heads, place);
   }
 
   __device__ __forceinline__ void load_values(const Heads& heads, const Place& place) {
-    load(params_.value, params_.column_value, shared_.value, shared_.value_full,
+    load(params_.value, params_.beside_value, shared_.value, shared_.value_full,
          shared_.value_empty, value_ring_, heads, place);
   }
 
   /// The ticket travels with the query: the consumers read both after `query_full`.
-  __device__ __forceinline__ void load_query(int tile, int head, int keys, int first_blocks,
+  __device__ __forceinline__ void load_query(const typename Work::Ticket& ticket, int head,
+                                             int first_position, int first_blocks,
                                              uint32_t query_parity) {
     shared_.query_empty.wait(query_parity ^ 1);
     if (lane_index() < kTileBlocks) {
-      const bool listed = first_blocks != kNoBlock && first_blocks < kColumnsFlag;
+      const bool listed = first_blocks != kNoBlock && first_blocks < kBesideFlag;
       shared_.ticket.first_tile.first[lane_index()] =
           listed ? first_blocks * kSelectionBlockKeys : 0;
     }
     __syncwarp();
     if (lane_index() == 0) {
-      shared_.ticket.tile = tile;
-      shared_.ticket.keys = keys;
+      shared_.ticket.tile = ticket.tile;
+      shared_.ticket.keys = ticket.keys;
       shared_.query_full.arrive_and_expect(sizeof(shared_.query));
-      const int first_position = (tile - head * params_.lists.tiles) * kSelectionTileRows;
       for (int block = 0; block < Config::kColumnBlocks; ++block) {
         tma_load_4d(shared_.query + block * Config::kQueryColumnBlockBytes, &params_.query,
                     &shared_.query_full, CachePolicy::kEvictFirst, 0, head, first_position, block);
@@ -195,7 +201,7 @@ class SparseLoader {
 
   /// One K or V tile, each lane the part at its `place`. A barrier may count bytes before they are
   /// announced: its phase waits for the one arrival.
-  __device__ __forceinline__ void load(const KvMaps& maps, const CUtensorMap& columns,
+  __device__ __forceinline__ void load(const KvMaps& maps, const CUtensorMap& beside,
                                        uint8_t (&stages)[Config::kStages][Config::kKvTileBytes],
                                        Mbarrier (&full)[Config::kStages],
                                        Mbarrier (&empty)[Config::kStages], Ring& ring,
@@ -207,11 +213,11 @@ class SparseLoader {
       constexpr int kBlockBytes = kSelectionBlockKeys * Config::kRowBytes;
       uint8_t* target = stages[stage] + copied_column_block() * Config::kKvColumnBlockBytes +
                         copied_block() * kBlockBytes;
-      const CUtensorMap* map = place.in_columns() ? &columns
-                               : place.in_last()  ? &maps.last_block
-                                                  : &maps.block;
+      const CUtensorMap* map = place.is_beside() ? &beside
+                               : place.in_last() ? &maps.last_block
+                                                 : &maps.block;
       tma_load_5d(target, map, &full[stage], CachePolicy::kEvictLast, 0, place.row(),
-                  copied_column_block(), place.in_columns() ? heads.query : heads.kv,
+                  copied_column_block(), place.is_beside() && !kAverages ? heads.query : heads.kv,
                   place.pool_block());
     }
     __syncwarp();

@@ -136,6 +136,36 @@ suite('createBackendSelector', () => {
     assert.equal(selector(none).deviceFor('cuda'), 'cuda');
   });
 
+  test('takes the GPU that is named, once for all of its loads', async () => {
+    const asked: (number | undefined)[] = [];
+    const made: number[] = [];
+    const backends = createBackendSelector({
+      findCuda: (index = 0) => {
+        asked.push(index);
+        if (index > 1) return { kind: 'none', reason: `there is no GPU ${index}` };
+        return { kind: 'usable', addon: fakeAddon(), device: { ...DEVICE, index } };
+      },
+      createCuda: (_addon, { index }) => {
+        made.push(index);
+        return gpu;
+      },
+      openOnnx: () => Promise.resolve(cpu),
+    });
+    for (const device of ['cuda', 'auto'] as const) await backends.select({ ...LOAD, device, gpu: 1 });
+    assert.deepEqual([asked, made], [[1], [1]]);
+    await assert.rejects(Promise.resolve(backends.select({ ...LOAD, gpu: 2 })), {
+      code: 'deviceUnavailable',
+      message: /no GPU 2/,
+    });
+    assert.equal(await backends.select({ ...LOAD, device: 'cpu', gpu: 2 }), cpu);
+    assert.equal(
+      await selector(unbuilt)
+        .select({ ...LOAD, gpu: 0 })
+        .then((backend) => backend === gpu),
+      false,
+    );
+  });
+
   test('takes the CPU where there is no GPU', async () => {
     assert.equal(await selector(none).select(LOAD), cpu);
   });

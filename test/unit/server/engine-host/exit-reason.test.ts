@@ -40,6 +40,15 @@ suite('classifyExit', () => {
       'engineCrashed',
       /start.*bad luck/,
     ],
+    [
+      'a fault on the GPU',
+      {
+        code: 70,
+        stderrTail: 'loading\nThe GPU failed: Error 700 (an illegal memory access was encountered).\n',
+      },
+      'engineCrashed',
+      /^The GPU failed: .*illegal memory access.*\.$/,
+    ],
     ['an exit at work', { code: 3 }, 'engineCrashed', /unexpectedly \(exit code 3\)/],
   ];
   for (const [what, facts, code, message] of cases)
@@ -49,6 +58,18 @@ suite('classifyExit', () => {
       assert.match(error.message, message);
       assert.match(error.action, /^[A-Z].*\.$/);
     });
+});
+
+suite('classifyExit after a fault on the GPU', () => {
+  test('offers the CPU', () => {
+    const { action, details } = classifyExit({
+      ...FACTS,
+      code: 70,
+      stderrTail: 'The GPU failed: it broke.\n',
+    });
+    assert.match(action, /restarts by itself.*"cpu"/);
+    assert.equal(details?.['device'], 'cuda');
+  });
 });
 
 suite('RestartPolicy', () => {

@@ -42,28 +42,42 @@ suite('HostSupervisor', () => {
 
   function setup(host: keyof typeof HOSTS, startTimeoutMs = 10_000) {
     const states: string[] = [];
-    const lines: string[] = [];
+    // Another pipe than the one that carries results: a line may come after them.
+    let firstLine: (line: string) => void;
+    const line = new Promise<string>((resolve) => (firstLine = resolve));
     let now = 0;
     const supervisor = new HostSupervisor({
       modulePath: path.join(folder, `${host}.js`),
-      log: (line) => lines.push(line),
+      log: (printed) => firstLine(printed),
       startTimeoutMs,
       // Crashes far apart: no test waits for a back-off.
       policy: new RestartPolicy(() => (now += 60_000)),
       onState: (state, message) => states.push(`${state}: ${message ?? ''}`),
     });
     running.push(supervisor);
-    return { supervisor, states, lines };
+    return { supervisor, states, line };
   }
 
   test('carries typed arrays both ways, and what the process prints goes to the log', async () => {
-    const { supervisor, lines } = setup('good');
+    const { supervisor, line } = setup('good');
     const backend = await supervisor.acquire();
     assert.equal(await supervisor.acquire(), backend);
     const tokens = Int32Array.from([11, 22, 33]);
     const result = await backend.prefillChunk({ sequence: 1, tokens, sample: true });
     assert.deepEqual(result, { next: 22, deviceMs: 3 });
-    assert.deepEqual(lines, ['Content-Length: not a header of ours']);
+    assert.equal(await line, 'Content-Length: not a header of ours');
+  });
+
+  test('a release ends the process, tells nobody of a crash, and the next call starts another', async () => {
+    const { supervisor, states } = setup('good');
+    const first = await supervisor.acquire();
+    const pid = await first.openSequence(OPEN);
+    await supervisor.release();
+    assert.throws(() => process.kill(pid, 0), { code: 'ESRCH' });
+    assert.equal(supervisor.isAlive(first), false);
+    const second = await supervisor.acquire();
+    assert.notEqual(await second.openSequence(OPEN), pid);
+    assert.deepEqual(states, []);
   });
 
   test('a kill fails the calls in flight, and the process is started again at once', async () => {

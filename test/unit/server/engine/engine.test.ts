@@ -22,7 +22,7 @@ const SETTINGS: EngineSettings = {
   contextTokens: 100,
 };
 
-function setup(script: Partial<FakeScript> = {}) {
+function setup(script: Partial<FakeScript> = {}, idleUnloadMs = 0) {
   const backend = new FakeBackend(script);
   const provider = new FakeProvider(backend);
   const statuses: EngineStatus[] = [];
@@ -30,6 +30,7 @@ function setup(script: Partial<FakeScript> = {}) {
     backends: provider,
     defaults: { cacheDir: '/cache', cpuThreads: 1 },
     onStatus: (status) => statuses.push(status),
+    idleUnloadMs,
   });
   return { backend, provider, engine, statuses };
 }
@@ -418,5 +419,57 @@ suite('Engine', () => {
     });
     const unpacked = new Promise<Prompt>(() => undefined);
     await assert.rejects(engine.generate(request(unpacked), quiet, never), { code: 'attentionUnavailable' });
+  });
+});
+
+suite('Engine that nobody asks', () => {
+  const IDLE_MS = 20;
+
+  async function released(provider: FakeProvider, times: number): Promise<void> {
+    const endMs = performance.now() + 2000;
+    while (provider.released < times && performance.now() < endMs)
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    assert.equal(provider.released, times);
+  }
+
+  test('lets go of the device after its time, and loads anew for the next question', async () => {
+    const { engine, provider, backend } = setup({}, IDLE_MS);
+    await engine.generate(request('abc'), quiet, never);
+    await released(provider, 1);
+    await new Promise(setImmediate);
+    assert.equal(engine.status.state, 'idle');
+    assert.equal(engine.status.model, undefined);
+    const { cache } = await engine.generate(request('abc'), quiet, never);
+    assert.equal(cache.cachedTokens, 0);
+    assert.notEqual(provider.backend, backend);
+    await released(provider, 2);
+  });
+
+  test('does not while a question is answered or waits', async () => {
+    let letGo: () => void = quiet;
+    const held = new Promise<void>((resolve) => {
+      letGo = resolve;
+    });
+    const { engine, provider } = setup(
+      { before: (call) => (call === 'prefill' ? held : undefined) },
+      IDLE_MS,
+    );
+    const answers = [
+      engine.generate(request('abc'), quiet, never),
+      engine.generate(request('abd'), quiet, never),
+    ];
+    await new Promise((resolve) => setTimeout(resolve, 4 * IDLE_MS));
+    assert.equal(provider.released, 0);
+    letGo();
+    const [, second] = await Promise.all(answers);
+    assert.equal(second?.cache.cachedTokens, 2, 'the prefix was kept');
+    await released(provider, 1);
+  });
+
+  test('keeps it for ever where no time is set', async () => {
+    const { engine, provider } = setup();
+    await engine.generate(request('abc'), quiet, never);
+    await new Promise((resolve) => setTimeout(resolve, 3 * IDLE_MS));
+    assert.equal(provider.released, 0);
   });
 });

@@ -10,10 +10,15 @@ import type {
   LoadProgress,
   LoadRequest,
   PrefillChunkRequest,
+  RestoredKv,
+  RestoreKvRequest,
   RewindRequest,
   SequenceId,
   SparsePrefill,
   StepResult,
+  StoredKv,
+  StoreKvRequest,
+  StoringBackend,
 } from '../../../../server/backends/backend';
 import type { BackendProvider } from '../../../../server/engine/backend-provider';
 import type { TokenText } from '../../../../server/engine/generation';
@@ -22,6 +27,9 @@ import { LongviewError } from '../../../../server/errors';
 /** Ends an answer in the fake vocabulary. */
 const END = 0;
 
+/** Tokens of a block of KV. */
+const KV_BLOCK = 4;
+
 export interface FakeScript {
   /** Code points the device answers with, after every prompt; `END` follows. */
   answer: string;
@@ -29,6 +37,8 @@ export interface FakeScript {
   contextTokens: number;
   maxSequences: number;
   kvPoolTokens: number;
+  /** What the disk says to whoever writes. */
+  diskFailure?: string;
   /** Why there is no SampleAttention; undefined: there is. */
   sampleUnavailable: string | undefined;
   /** Called before each call on the device; may wait, abort a signal or throw. */
@@ -39,18 +49,21 @@ export interface FakeScript {
  * A device that answers by script and holds the rules of `Backend` against its caller: calls never overlap,
  * chunks are not too long, sequences exist and never outgrow the context.
  */
-export class FakeBackend implements DeviceBackend {
+export class FakeBackend implements DeviceBackend, StoringBackend {
   readonly calls: string[] = [];
   readonly chunkSizes: number[] = [];
   /** What each chunk was told of sparse prefill. */
   readonly sparse: (SparsePrefill | undefined)[] = [];
   readonly script: FakeScript;
+  /** KV beside the device. Outlives a load, as it does on disk. */
+  readonly stored: Map<string, number[]>;
   private readonly sequences = new Map<SequenceId, { kv: number[]; said: number }>();
   private model: LoadedModel | undefined;
   private nextId = 1;
   private busy = false;
 
-  constructor(script: Partial<FakeScript> = {}) {
+  constructor(script: Partial<FakeScript> = {}, stored = new Map<string, number[]>()) {
+    this.stored = stored;
     this.script = {
       answer: 'ok',
       chunkTokens: 4,
@@ -82,7 +95,7 @@ export class FakeBackend implements DeviceBackend {
         prefillChunkTokens: this.script.chunkTokens,
         backgroundChunkTokens: Math.max(1, this.script.chunkTokens / 2),
         kvPoolTokens: this.script.kvPoolTokens,
-        kvBlockTokens: 4,
+        kvBlockTokens: KV_BLOCK,
         notices: [],
         ...(sampleUnavailable !== undefined && { sampleUnavailable }),
       };
@@ -153,6 +166,40 @@ export class FakeBackend implements DeviceBackend {
     });
   }
 
+  async countStoredKv(blocks: string[]): Promise<number> {
+    return this.call('count', () => {
+      const missing = blocks.findIndex((block) => !this.stored.has(block));
+      return missing < 0 ? blocks.length : missing;
+    });
+  }
+
+  async storeKv({ sequence, block, startToken, tokens }: StoreKvRequest): Promise<StoredKv> {
+    return this.call('store', () => {
+      const { kv } = this.stateOf(sequence);
+      assert.ok(tokens === KV_BLOCK && startToken + tokens <= kv.length, 'only whole blocks that are there');
+      this.stored.set(block, kv.slice(startToken, startToken + tokens));
+      return this.script.diskFailure === undefined ? {} : { diskFailure: this.script.diskFailure };
+    });
+  }
+
+  async restoreKv({ sequence, block, startToken, tokens }: RestoreKvRequest): Promise<RestoredKv> {
+    return this.call('restore', () => {
+      const kv = this.stored.get(block);
+      if (!kv) return { missing: 'absent' };
+      if (kv.length !== tokens) return { missing: 'damaged' };
+      assert.equal(this.stateOf(sequence).kv.length, startToken, 'a block goes to its own place');
+      this.grow(sequence, kv);
+      return { source: 'disk' };
+    });
+  }
+
+  async purgeKv(): Promise<number> {
+    return this.call('purge', () => {
+      this.stored.clear();
+      return 42;
+    });
+  }
+
   async closeSequence(sequence: SequenceId): Promise<void> {
     return this.call('close', () => {
       this.stateOf(sequence);
@@ -212,6 +259,7 @@ export const FAKE_TEXT: TokenText = {
 /** Hands out backends; a crashed one is replaced by the next. */
 export class FakeProvider implements BackendProvider {
   started = 1;
+  released = 0;
 
   constructor(
     public backend: FakeBackend,
@@ -235,6 +283,13 @@ export class FakeProvider implements BackendProvider {
     this.backend = new FakeBackend({ ...this.backend.script, before: () => undefined });
     this.started++;
     return new LongviewError('engineCrashed', 'The engine was killed.', 'Ask again.');
+  }
+
+  async release(): Promise<void> {
+    this.released++;
+    await this.backend.dispose();
+    this.backend = new FakeBackend(this.backend.script);
+    this.started++;
   }
 
   dispose(): Promise<void> {

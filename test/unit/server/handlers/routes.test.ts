@@ -51,6 +51,7 @@ function routesWith(more: Partial<RouteDependencies> = {}): Route[] {
     engine: {
       generate: unused,
       heldTokens: () => [],
+      purge: () => Promise.resolve(7),
       deviceFor: () => Promise.resolve('cpu' as const),
       status: { state: 'idle', queued: 0 },
     },
@@ -172,6 +173,8 @@ suite('initialize', () => {
 
   test('takes good options', () => {
     assert.deepEqual(checkInitializationOptions(GOOD), GOOD);
+    const more = { ...GOOD, gpu: 1, idleUnloadMinutes: 0.5 };
+    assert.deepEqual(checkInitializationOptions(more), more);
   });
 
   test('refuses another version of the protocol in words', () => {
@@ -184,5 +187,6 @@ suite('initialize', () => {
   test('refuses options that are missing or wrong', () => {
     assert.throws(() => checkInitializationOptions(undefined), { code: 'badRequest' });
     assert.throws(() => checkInitializationOptions({ ...GOOD, cpuThreads: -1 }), /cpuThreads/);
+    assert.throws(() => checkInitializationOptions({ ...GOOD, gpu: 0.5 }), /gpu/);
   });
 });

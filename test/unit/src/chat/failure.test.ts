@@ -25,6 +25,22 @@ suite('failures in the view', () => {
     assert.deepEqual(failure.buttons, ['openSettings', 'retry']);
   });
 
+  test('a context that fits is offered, and the CPU where the GPU failed', () => {
+    const short = failureOf(serverError('outOfMemory', { device: 'NVIDIA', fittingTokens: 20_480 }));
+    assert.deepEqual(short.buttons, ['useSmallerContext', 'useCpu', 'openSettings']);
+    assert.equal(short.contextTokens, 20_480);
+    const full = failureOf(serverError('outOfMemory', { device: 'NVIDIA' }));
+    assert.deepEqual([full.buttons, full.contextTokens], [['retry', 'useCpu', 'openSettings'], undefined]);
+    const fault = failureOf(serverError('engineCrashed', { how: 'exit code 70', device: 'cuda' }));
+    assert.deepEqual(fault.buttons, ['retry', 'useCpu', 'showLog']);
+  });
+
+  test('a context below what the setting takes is not offered', () => {
+    const failure = failureOf(serverError('outOfMemory', { device: 'NVIDIA', fittingTokens: 100 }));
+    assert.equal(failure.contextTokens, undefined);
+    assert.ok(!failure.buttons.includes('useSmallerContext'));
+  });
+
   for (const thrown of [new Error('pipe closed'), 'pipe closed', serverError('notACode')]) {
     test(`anything else that is thrown is an internal failure: ${String(thrown)}`, () => {
       const failure = failureOf(thrown);

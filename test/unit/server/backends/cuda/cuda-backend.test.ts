@@ -125,6 +125,9 @@ suite('CUDA backend', () => {
     const failure = { code: 'outOfMemory', message: 'weights 9 GB do not fit', fittingTokens: 640 };
     engine.load = () => Promise.reject(Object.assign(new Error(failure.message), failure));
     await rejectsWith(load(), 'outOfMemory', /^Weights 9 GB do not fit\.$/, /at most 640 tokens/);
+    await assert.rejects(load(), {
+      details: { device: 'NVIDIA Fake', model: 'qwen2-tied-mixed', fittingTokens: 640 },
+    });
   });
 
   test('translates what the addon throws', async () => {
@@ -151,7 +154,7 @@ suite('CUDA backend', () => {
   });
 
   test('hands a selection on, and plans room for it and longer chunks for long contexts', async () => {
-    const { prefillChunkTokens } = await load({ contextTokens: 100_000 });
+    const { prefillChunkTokens } = await load({ contextTokens: 100_000, yarnFactor: 128 });
     assert.equal(prefillChunkTokens, 16_384);
     assert.equal(engine.loaded?.chunkTokens, 16_384);
     const sequence = await backend.openSequence(OPEN);

@@ -14,6 +14,20 @@ suite('findCudaDevice', () => {
     assert.equal(found.device.index, 1);
   });
 
+  test('takes the GPU that is named, and says what there is instead', () => {
+    const second = { ...DEVICE, index: 1, name: 'Second' };
+    const old = { index: 2, name: 'Old', failure: 'too old' };
+    const find = (gpu: number) =>
+      findCudaDevice({ addon: fakeAddon({ devices: [DEVICE, second, old] }) }, yes, gpu);
+    const found = find(1);
+    assert.ok(found.kind === 'usable');
+    assert.equal(found.device.name, 'Second');
+    assert.deepEqual(find(2), { kind: 'none', reason: 'Old: too old' });
+    const missing = find(3);
+    assert.ok(missing.kind === 'none');
+    assert.match(missing.reason, /no GPU 3; this machine has 0 \(NVIDIA Fake\), 1 \(Second\), 2 \(Old\)/);
+  });
+
   test('says why no GPU can be used', () => {
     const reasonOf = (probe: Parameters<typeof fakeAddon>[0]) => {
       const found = findCudaDevice({ addon: fakeAddon(probe) }, yes);

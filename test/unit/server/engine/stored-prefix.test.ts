@@ -1,0 +1,172 @@
+import assert from 'node:assert/strict';
+import { Engine } from '../../../../server/engine/engine';
+import type { EngineSettings } from '../../../../server/engine/generation';
+import { TtftClock } from '../../../../server/engine/ttft-clock';
+import { CancelledError } from '../../../../server/errors';
+import { FAKE_TEXT, FakeBackend, FakeProvider, type FakeScript } from './fake-backend';
+
+const SETTINGS: EngineSettings = {
+  modelName: 'fake',
+  modelPath: '/models/fake.gguf',
+  modelSha256: 'a'.repeat(64),
+  device: 'auto',
+  attention: 'auto',
+  quality: 'balanced',
+  contextTokens: 100,
+};
+const BASE = 'the base of all questions';
+const never = new AbortController().signal;
+const quiet = (): void => undefined;
+const ids = (text: string): Int32Array => Int32Array.from(Array.from(text, (char) => char.codePointAt(0)!));
+
+suite('prefixes kept beside the device', () => {
+  let stored: Map<string, number[]>;
+  setup(() => {
+    stored = new Map();
+  });
+
+  /** An engine that starts with what earlier ones stored. */
+  function start(script: Partial<FakeScript> = {}) {
+    const backend = new FakeBackend({ maxSequences: 4, ...script }, stored);
+    const logged: string[] = [];
+    const engine = new Engine({
+      backends: new FakeProvider(backend),
+      defaults: { cacheDir: '/cache', cpuThreads: 1, kvStore: { memoryBytes: 1, diskBytes: 1 } },
+      onStatus: quiet,
+      log: (line) => logged.push(line),
+    });
+    let tick = 0;
+    const ask = (prompt: string, settings = SETTINGS, signal = never) =>
+      engine.generate(
+        {
+          settings: Promise.resolve(settings),
+          prompt: Promise.resolve({ id: 2, tokenIds: ids(prompt) }),
+          text: Promise.resolve(FAKE_TEXT),
+          sampling: { temperature: 0, topP: 1, topK: 0, stop: [] },
+          maxAnswerTokens: 20,
+          clock: new TtftClock(() => tick++),
+        },
+        quiet,
+        signal,
+      );
+    const warm = (base = BASE) => {
+      const prompt = { id: 1, tokenIds: ids(base) };
+      return engine.warm({ settings: SETTINGS, prompt, breathe: () => Promise.resolve() }, quiet, never);
+    };
+    return { backend, engine, logged, ask, warm };
+  }
+  /** What the device holds is what the prompt says: the KV of a token is the token here. */
+  const holdsExactly = (backend: FakeBackend, prompt: string): void => {
+    const kv = backend.kv.at(-1)!;
+    assert.equal(String.fromCodePoint(...kv.slice(0, prompt.length)), prompt);
+  };
+
+  test('a warm base outlives the process: the next one computes only the rest', async () => {
+    await start().warm();
+    assert.equal(stored.size, 6, 'whole blocks of 4 of 25 tokens');
+    const { backend, ask } = start();
+    const result = await ask(`${BASE}: why?`);
+    assert.deepEqual([result.cache.cachedTokens, result.cache.source], [24, 'disk']);
+    assert.deepEqual(backend.chunkSizes, [4, 3]);
+    holdsExactly(backend, `${BASE}: why?`);
+  });
+
+  test('it is restored behind what the device has, in whole blocks', async () => {
+    await start().warm();
+    const { backend, ask } = start();
+    await ask('the base of none');
+    backend.calls.length = 0;
+    const result = await ask(`${BASE}: why?`);
+    assert.deepEqual([result.cache.cachedTokens, result.cache.source], [24, 'disk']);
+    holdsExactly(backend, `${BASE}: why?`);
+    assert.equal(
+      backend.calls.filter((call) => call === 'restore').length,
+      3,
+      'the first 12 tokens were there',
+    );
+  });
+
+  test('nothing is restored for a block or less, nor looked for when all is there', async () => {
+    await start().warm();
+    const { backend, ask } = start();
+    await ask(BASE);
+    backend.calls.length = 0;
+    await ask(BASE);
+    assert.ok(!backend.calls.includes('count'));
+  });
+
+  for (const [what, change] of [
+    ['another model', { modelSha256: 'b'.repeat(64) }],
+    ['another context', { contextTokens: 90 }],
+    ['other positions', { yarnFactor: 4 }],
+  ] as const) {
+    test(`nothing made under ${what} is restored`, async () => {
+      await start().warm();
+      const { ask } = start();
+      assert.equal((await ask(`${BASE}: why?`, { ...SETTINGS, ...change })).cache.cachedTokens, 0);
+    });
+  }
+
+  test('a prompt that differs anywhere before a block does not find it', async () => {
+    await start().warm();
+    const { ask } = start();
+    const { cache } = await ask(`the bass${BASE.slice(8)}`);
+    assert.equal(cache.cachedTokens, 4);
+  });
+
+  test('a block that is damaged or gone ends the restore there, and the miss says so', async () => {
+    await start().warm();
+    const keys = [...stored.keys()];
+    stored.set(keys[2]!, [1]);
+    const { backend, ask } = start();
+    const damaged = await ask(`${BASE}: why?`);
+    assert.deepEqual([damaged.cache.cachedTokens, damaged.cache.reason], [8, 'damaged']);
+    holdsExactly(backend, `${BASE}: why?`);
+  });
+
+  test('a disk that refuses is told once, and nothing more is written', async () => {
+    const { backend, logged, warm } = start({ diskFailure: 'ENOSPC: no space left' });
+    await warm();
+    await warm('another base altogether');
+    assert.equal(logged.length, 1);
+    assert.match(logged[0]!, /no space left/);
+    assert.equal(backend.calls.filter((call) => call === 'store').length, 1);
+  });
+
+  test('a question ends the storing between two blocks; the rest follows when nobody asks', async () => {
+    let answer: Promise<unknown> | undefined;
+    const { backend, ask, warm } = start({
+      before: (call, count) => {
+        if (call === 'store' && count === 2) answer = ask(`${BASE}: why?`);
+      },
+    });
+    await assert.rejects(warm(), CancelledError);
+    assert.equal(stored.size, 2);
+    await answer;
+    await warm();
+    assert.equal(stored.size, 6);
+    assert.equal(backend.calls.filter((call) => call === 'store').length, 6, 'nothing twice');
+  });
+
+  test('stopped while blocks come back, what came stays usable', async () => {
+    await start().warm();
+    const stop = new AbortController();
+    const { backend, ask } = start({
+      before: (call, count) => {
+        if (call === 'restore' && count === 3) stop.abort();
+      },
+    });
+    await assert.rejects(ask(`${BASE}: why?`, SETTINGS, stop.signal), CancelledError);
+    const result = await ask(`${BASE}: why?`);
+    assert.equal(result.cache.cachedTokens, 24);
+    holdsExactly(backend, `${BASE}: why?`);
+  });
+
+  test('a purge forgets the device and what is beside it', async () => {
+    const { backend, engine, ask, warm } = start();
+    await warm();
+    assert.equal(await engine.purge(), 42);
+    assert.deepEqual([backend.kv, stored.size], [[], 0]);
+    assert.equal((await ask(`${BASE}: why?`)).cache.cachedTokens, 0);
+  });
+});
