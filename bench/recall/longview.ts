@@ -5,6 +5,8 @@ import { PromptModels } from '../../server/context/prompt-model';
 import { syncOnce } from '../../src/workspace/workspace-sync';
 import type { Repository } from './repositories';
 
+const GRAMMARS = 'node_modules/@vscode/tree-sitter-wasm/wasm';
+
 /** Longview as a question meets it: files listed and sent, then a whole prompt packed within the budget. */
 export class Longview {
   private constructor(
@@ -13,7 +15,9 @@ export class Longview {
   ) {}
 
   static async open({ id, root }: Repository, modelPath: string): Promise<Longview> {
-    const service = new ContextServiceImpl(new DiskFileSource(), new PromptModels().load);
+    const service = new ContextServiceImpl(new DiskFileSource(), new PromptModels().load, {
+      grammars: GRAMMARS,
+    });
     await syncOnce(
       { roots: [{ name: id, path: root }], exclude: [] },
       {

@@ -91,8 +91,8 @@ async function ask(
     for (const [number, { text, answerPath }] of repository.questions.entries()) {
       const { inclusion } = await longview.pack(text, budget * 1000);
       const entry = inclusion.included.find((each) => each.path === answerPath);
-      if (entry) counts.ours++;
-      if (entry) counts.oursWhole++;
+      if (entry && entry.detail !== 'path') counts.ours++;
+      if (entry && !entry.detail) counts.oursWhole++;
       if (bm25.take(text, budget * 1000).has(answerPath)) counts.bm25++;
       if (maps[number]?.[at]?.files[answerPath]?.trim()) counts.aider++;
     }
