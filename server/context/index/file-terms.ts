@@ -9,10 +9,11 @@ export type FileTerms = Uint32Array;
 
 export const HEADER = 3;
 
-/** A name in the path or a definition says more about a file than a mention in its text. */
-const PATH_WEIGHT = 8;
+/** A definition says more about a file than a mention in its text. */
 const DEFINITION_WEIGHT = 4;
-const MAX_WEIGHT = 255;
+/** Marks a weight of a term that is in the path as well; how often the text has it is below the mark. */
+export const IN_PATH = 0x80;
+export const IN_TEXT = 0x7f;
 const MAX_DEFINITIONS = 512;
 
 /** Text past this says little more about what a file is about. */
@@ -78,7 +79,7 @@ export class TermCounter implements TermSink {
     this.weight = 1;
     this.scanner.scan(text.length > MAX_SCANNED_CHARS ? text.slice(0, MAX_SCANNED_CHARS) : text, this);
     const { length } = this;
-    this.weight = PATH_WEIGHT;
+    this.weight = IN_PATH;
     this.scanner.scan(path, this);
     return this.packed(length, mostTerms);
   }
@@ -110,7 +111,8 @@ export class TermCounter implements TermSink {
       }
       at = (at + 1) & mask;
     }
-    this.weights[at] = Math.min(MAX_WEIGHT, (this.weights[at] ?? 0) + weight);
+    const before = this.weights[at] ?? 0;
+    this.weights[at] = weight === IN_PATH ? before | IN_PATH : Math.min(IN_TEXT, before + weight);
   }
 
   private grow(): void {
@@ -118,7 +120,10 @@ export class TermCounter implements TermSink {
     this.hashes = new Uint32Array(this.hashes.length * 2);
     this.weights = new Uint16Array(this.hashes.length);
     this.used = [];
-    for (const [hash, weight] of pairs) this.add(hash, weight);
+    for (const [hash, weight] of pairs) {
+      this.add(hash, weight & IN_TEXT);
+      if (weight & IN_PATH) this.add(hash, IN_PATH);
+    }
   }
 
   private reset(): void {

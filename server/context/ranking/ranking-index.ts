@@ -1,12 +1,22 @@
-import { defines, type FileTerms, TermCounter, textLength, weightOf } from '../index/file-terms';
+import {
+  defines,
+  type FileTerms,
+  IN_PATH,
+  IN_TEXT,
+  TermCounter,
+  textLength,
+  weightOf,
+} from '../index/file-terms';
 import { baseWeight, isTestPath } from './base-order';
 import { pageRank } from './page-rank';
 import type { Query } from './question-terms';
 import { referenceGraph } from './reference-graph';
 
 /** BM25's own parameters: how soon repetition saturates, and how much longer files are held back. */
-const SATURATION = 1.2;
-const LENGTH_SHARE = 0.4;
+const SATURATION = 1.5;
+const LENGTH_SHARE = 0.6;
+/** What a term in the path gains, where one mention in a text of usual length gains 1. */
+const PATH_GAIN = 1.5;
 
 /** Tests name what they test as often as its source does, but the source is what explains it. */
 const TEST_WEIGHT = 0.6;
@@ -119,6 +129,7 @@ export class RankingIndex {
     const entries = [...this.files];
     const weights = new Uint8Array(entries.length * queried.length);
     const containing = new Uint32Array(queried.length);
+    const inPaths = new Uint32Array(queried.length);
     let totalLength = 0;
     entries.forEach(([, { terms }], file) => {
       totalLength += textLength(terms);
@@ -127,10 +138,12 @@ export class RankingIndex {
         if (weight === 0) return;
         weights[file * queried.length + term] = weight;
         containing[term] = (containing[term] ?? 0) + 1;
+        if (weight & IN_PATH) inPaths[term] = (inPaths[term] ?? 0) + 1;
       });
     });
     const meanLength = totalLength / Math.max(1, entries.length);
     const rarity = queried.map(([, boost], term) => boost * idf(entries.length, containing[term] ?? 0));
+    const rarityInPaths = queried.map(([, boost], term) => boost * idf(entries.length, inPaths[term] ?? 0));
     const scores = new Map<string, number>();
     let best = 0;
     entries.forEach(([path, { terms }], file) => {
@@ -139,7 +152,9 @@ export class RankingIndex {
       let score = 0;
       rarity.forEach((rare, term) => {
         const weight = weights[file * rarity.length + term] ?? 0;
-        if (weight > 0) score += (rare * weight * (SATURATION + 1)) / (weight + norm);
+        const inText = weight & IN_TEXT;
+        score += (rare * inText * (SATURATION + 1)) / (inText + norm);
+        if (weight & IN_PATH) score += (rarityInPaths[term] ?? 0) * PATH_GAIN;
       });
       if (score === 0) return;
       if (!aboutTests && isTestPath(path)) score *= TEST_WEIGHT;

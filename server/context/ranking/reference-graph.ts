@@ -1,4 +1,4 @@
-import { definitionsOf, type FileTerms, hashesOf, weightOf } from '../index/file-terms';
+import { definitionsOf, type FileTerms, hashesOf, IN_TEXT, weightOf } from '../index/file-terms';
 import type { Graph } from './page-rank';
 
 /** A name that more files define names none of them in particular. */
@@ -22,7 +22,7 @@ export function referenceGraph(files: readonly FileTerms[]): Graph {
       if (found === undefined) continue;
       const those = typeof found === 'number' ? [found] : found;
       if (those.length > MOST_DEFINERS || those.includes(file)) continue;
-      const weight = Math.sqrt(weightOf(terms, hash)) / those.length;
+      const weight = Math.sqrt(weightOf(terms, hash) & IN_TEXT) / those.length;
       for (const definer of those) edges.set(definer, (edges.get(definer) ?? 0) + weight);
     }
     const kept = edges.size > MOST_EDGES ? strongest(edges) : [...edges];
