@@ -26,8 +26,7 @@ const ACTING =
 /** Of these, what is inside is part of what the file offers. */
 const CONTAINER = /class|interface|struct|trait|impl|namespace|module|^mod_|object|enum|union|record|linkage/;
 /** Without a body, but names something. */
-const NAMING =
-  /^(?:type_alias_declaration|type_item|const_item|type_definition|preproc_function_def|field_declaration)$/;
+const NAMING = /^(?:type_alias_declaration|type_item|const_item|type_definition|preproc_function_def)$/;
 
 /** Signatures of texts by tree-sitter, or by expressions for languages without a grammar; kept by content. */
 export class SignatureReader {
@@ -74,9 +73,15 @@ function collect(node: Node, depth: number, found: Signature[]): void {
     if (body) {
       found.push(signatureOf(child, body.startIndex, depth));
       if (CONTAINER.test(child.type)) collect(body, depth + 1, found);
-    } else if (NAMING.test(child.type)) found.push(signatureOf(child, child.endIndex, depth));
+    } else if (NAMING.test(child.type) || isMethodHead(child))
+      found.push(signatureOf(child, child.endIndex, depth));
     else if (isTransparent(child)) collect(child, depth, found);
   }
+}
+
+/** A method of a C++ header: declared without its body. */
+function isMethodHead({ type, text }: Node): boolean {
+  return type === 'field_declaration' && text.includes('(');
 }
 
 function bodyOf(node: Node): Node | null {
