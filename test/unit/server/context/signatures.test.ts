@@ -62,7 +62,9 @@ export const merge = async (
       '2:1 fun get(key: String): Int',
     ]);
     assert.deepEqual(
-      await read('b.ts', 'function a() { ((((\nfunction b() {}\n'.repeat(3)).then(({ length }) => length > 0),
+      await read('b.ts', 'function alpha() { ((((\nfunction beta() {}\n'.repeat(3)).then(
+        ({ length }) => length > 0,
+      ),
       true,
     );
     assert.deepEqual(await read('c.md', 'Nothing is defined here.\n'), []);
