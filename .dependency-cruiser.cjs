@@ -57,7 +57,7 @@ module.exports = {
       models: [],
       tokenizer: ['models/gguf/'],
       prompt: ['tokenizer/'],
-      context: ['prompt/', 'tokenizer/', 'models/gguf/'],
+      context: ['prompt/', 'tokenizer/', 'models/gguf/', 'models/open-model.ts'],
       engine: ['tokenizer/', 'backends/backend.ts'],
       'engine-host': ['backends/', 'engine/backend-provider.ts'],
       backends: ['models/', 'tokenizer/'],

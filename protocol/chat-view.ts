@@ -21,7 +21,7 @@ export type ChatActivity =
   | { kind: 'download'; receivedBytes: number; totalBytes: number }
   | { kind: 'verify'; fraction: number };
 
-/** A button under a failure. */
+/** A button under a failure or an answer. */
 export const CHAT_ACTIONS = [
   'retry',
   'downloadModel',
@@ -32,6 +32,7 @@ export const CHAT_ACTIONS = [
   'openFolder',
   'restartEngine',
   'showLog',
+  'compare',
 ] as const;
 export type ChatAction = (typeof CHAT_ACTIONS)[number];
 
@@ -63,6 +64,16 @@ export interface ChatExchange {
   failure?: ChatFailure;
   /** The answer reached its token limit. */
   truncated?: boolean;
+  /** Set where the same prompt is read again with dense attention: the answer that it is compared with. */
+  baseline?: ComparedAnswer;
+}
+
+/** An answer that was read with sample attention, as it was when it was compared. */
+export interface ComparedAnswer {
+  /** Of its exchange: the earlier turns are the same. */
+  id: string;
+  answer: string;
+  record: TtftRecord;
 }
 
 export interface ChatConversation {

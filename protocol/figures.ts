@@ -51,13 +51,15 @@ export function stageRows({
   stagesMs,
   promptTokens,
   cachedTokens,
+  prefillKernelsMs: kernels,
 }: TtftRecord): { name: string; ms: number }[] {
   const computed = countText(promptTokens - cachedTokens);
+  const share = kernels ? ` (attention ${durationText(kernels.attention)})` : '';
   return [
     { name: 'Waiting for other questions', ms: stagesMs.queue },
     { name: 'Loading the model', ms: stagesMs.load },
     { name: `Choosing files (tokenizer ${durationText(stagesMs.tokenize)})`, ms: stagesMs.context },
-    { name: `Prefill of ${computed} tokens`, ms: stagesMs.prefill },
+    { name: `Prefill of ${computed} tokens${share}`, ms: stagesMs.prefill },
     { name: 'First token', ms: stagesMs.firstToken },
   ];
 }

@@ -22,6 +22,14 @@ export interface StagesMs {
   firstToken: number;
 }
 
+/** Time that the device spent on a prompt, by kind of kernel, in ms. */
+export interface KernelsMs {
+  /** Attention to earlier tokens; with `sample`, choosing the key blocks included. */
+  attention: number;
+  /** Products of the linear layers, and what is small beside them. */
+  other: number;
+}
+
 /** How SampleAttention read the prompt. */
 export interface SparseFigures {
   /** How the key blocks were chosen. */
@@ -36,6 +44,8 @@ export interface TtftRecord {
   /** From the arrival of the question at the server to the first token, in ms. */
   ttftMs: number;
   stagesMs: StagesMs;
+  /** Of the prefill; absent where the device does not tell. */
+  prefillKernelsMs?: KernelsMs;
   /** Exact length of the prompt in the model's own tokens. */
   promptTokens: number;
   /** Prompt tokens whose KV was reused instead of computed. */

@@ -1,5 +1,6 @@
 // Measures one thing and writes its record to bench/results/.
 //   node scripts/bench.mjs NAME [ARGUMENTS...]      NAME: a folder of bench/ that holds NAME-bench.ts
+//   node scripts/bench.mjs NAME --bundle            only makes out/bench/NAME.cjs, to run where there is no checkout
 // LONGVIEW_COMMIT names the measured commit where there is no git.
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
@@ -29,7 +30,7 @@ function commitOfCheckout() {
   return git('rev-parse', 'HEAD') + (isDirty ? '-dirty' : '');
 }
 
-async function bundle(name) {
+async function bundle(name, isAlone) {
   const outfile = path.join('out', 'bench', `${name}.cjs`);
   await esbuild.build({
     absWorkingDir: root,
@@ -39,7 +40,7 @@ async function bundle(name) {
     platform: 'node',
     target: 'node20',
     format: 'cjs',
-    packages: 'external',
+    ...(isAlone ? { mainFields: ['module', 'main'] } : { packages: 'external' }),
     plugins: [SCRIPTS_AT_RUN_TIME],
     sourcemap: 'linked',
     logLevel: 'warning',
@@ -53,7 +54,12 @@ if (!name || !names.includes(name)) {
   console.error(`usage: npm run bench -- NAME     NAME is one of: ${names.join(', ')}`);
   process.exit(2);
 }
-const outfile = await bundle(name);
+const isAlone = rest.includes('--bundle');
+const outfile = await bundle(name, isAlone);
+if (isAlone) {
+  console.log(outfile);
+  process.exit(0);
+}
 const env = { ...process.env, LONGVIEW_COMMIT: process.env.LONGVIEW_COMMIT || commitOfCheckout() };
 const run = spawnSync(process.execPath, ['--enable-source-maps', outfile, ...rest], {
   cwd: root,

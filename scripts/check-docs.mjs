@@ -1,10 +1,11 @@
 // Keeps what the documents repeat equal to its source.
-//   node scripts/check-docs.mjs [--write]     --write: puts the settings table into README.md
-// README.md lists the settings of package.json; docs/ARCHITECTURE.md names every message of protocol/ and only files
-// that are there.
+//   node scripts/check-docs.mjs [--write]     --write: puts the tables into README.md and docs/PERFORMANCE.md
+// README.md lists the settings of package.json; docs/PERFORMANCE.md the figures of bench/results; docs/ARCHITECTURE.md
+// names every message of protocol/ and only files that are there.
 import fs from 'node:fs';
 import path from 'node:path';
 import * as esbuild from 'esbuild';
+import { PERFORMANCE, performancePage, unexplainedFigures } from './docs/performance.mjs';
 import { root } from './host/paths.mjs';
 
 const README = 'README.md';
@@ -83,11 +84,12 @@ function namesUnder(folder) {
   return files.map((file) => path.basename(file));
 }
 
-const faults = [...(await protocolFaults()), ...pathFaults()];
-const wanted = readmeWithSettings();
-if (process.argv.includes('--write')) fs.writeFileSync(path.join(root, README), wanted);
-else if (wanted !== read(README)) {
-  faults.push(`the settings in ${README} are not those of package.json. Run \`npm run docs\`.`);
+const faults = [...(await protocolFaults()), ...pathFaults(), ...unexplainedFigures()];
+const wanted = { [README]: readmeWithSettings(), [PERFORMANCE]: performancePage() };
+for (const [file, text] of Object.entries(wanted)) {
+  if (process.argv.includes('--write')) fs.writeFileSync(path.join(root, file), text);
+  else if (text !== read(file))
+    faults.push(`the table in ${file} is not what it is made from. Run \`npm run docs\`.`);
 }
 if (faults.length) {
   process.stderr.write(`${faults.join('\n')}\n`);

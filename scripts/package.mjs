@@ -1,7 +1,8 @@
 // Makes out/longview-<target>.vsix and refuses one that holds too much or too little.
-//   npm run package
+//   npm run package [-- --cuda-optional]      --cuda-optional: also where `npm run build:cuda` has not been run
 import fs from 'node:fs';
 import path from 'node:path';
+import { parseArgs } from 'node:util';
 import { ensureInstalled } from './ensure-installed.mjs';
 
 ensureInstalled();
@@ -13,6 +14,11 @@ const { thirdPartyNotices } = await import('./packaging/notices.mjs');
 /** The platform whose binaries `.vscodeignore` lets in. */
 const TARGET = 'linux-x64';
 const SIZE_LIMIT_BYTES = 32 * 2 ** 20;
+/** The CUDA engine with all architectures. */
+const ADDON = 'out/longview-cuda.node';
+const ADDON_LIMIT_BYTES = 15e6;
+
+const { values } = parseArgs({ options: { 'cuda-optional': { type: 'boolean', default: false } } });
 
 /** Without one of these the extension does not answer. */
 const NEEDED = [
@@ -39,11 +45,17 @@ const FORBIDDEN = [
 ];
 
 const results = await build({ production: true });
-if (!fs.existsSync(path.join(root, 'out/longview-cuda.node')))
-  process.stderr.write('Without the CUDA engine: `npm run build:cuda` makes it.\n');
+const addonBytes = fs.statSync(path.join(root, ADDON), { throwIfNoEntry: false })?.size;
+if (addonBytes === undefined) {
+  process.stderr.write(`Without the CUDA engine (${ADDON}): \`npm run build:cuda\` makes it.\n`);
+  if (!values['cuda-optional']) process.exit(1);
+}
 fs.writeFileSync(
   path.join(root, 'out/THIRD_PARTY_NOTICES.txt'),
-  thirdPartyNotices(results.map(({ metafile }) => metafile)),
+  thirdPartyNotices(
+    results.map(({ metafile }) => metafile),
+    addonBytes !== undefined,
+  ),
 );
 const files = await listFiles({ cwd: root });
 const packagePath = path.join(root, `out/longview-${TARGET}.vsix`);
@@ -65,6 +77,10 @@ function faultsOf(names, sizeBytes) {
     ...names
       .filter((name) => FORBIDDEN.some((pattern) => pattern.test(name)))
       .map((name) => `${name} does not belong in a package`),
+    ...(addonBytes === undefined || names.includes(ADDON) ? [] : [`${ADDON} was left out`]),
+    ...((addonBytes ?? 0) > ADDON_LIMIT_BYTES
+      ? [`${ADDON} has ${mebibytes(addonBytes)} MiB, more than ${mebibytes(ADDON_LIMIT_BYTES)}`]
+      : []),
     ...(sizeBytes > SIZE_LIMIT_BYTES
       ? [`the package has ${mebibytes(sizeBytes)} MiB, more than ${mebibytes(SIZE_LIMIT_BYTES)}`]
       : []),

@@ -16,7 +16,7 @@ export interface SettingsSource {
 
 /** Every `longview.*` setting, checked. */
 export interface Settings {
-  /** Catalogue id or absolute path of a GGUF file; absent: the default of the device. */
+  /** Catalogue id or absolute path of a GGUF file or a folder of safetensors; absent: the default of the device. */
   model?: string;
   device: 'auto' | 'cpu' | 'cuda';
   attention: 'auto' | 'dense' | 'sample';
@@ -71,7 +71,11 @@ const wholeNumber = (least: number, most: number) => z.int().check(z.gte(least),
 
 /** The only list of settings in the code; `package.json` declares the same keys and defaults. */
 export const SETTINGS = {
-  model: { schema: optionalModel, expected: 'a model id or an absolute path to a GGUF file', fallback: '' },
+  model: {
+    schema: optionalModel,
+    expected: 'a model id or an absolute path to a GGUF file or a folder of safetensors',
+    fallback: '',
+  },
   device: { schema: z.enum(['auto', 'cpu', 'cuda']), expected: 'auto, cpu or cuda', fallback: 'auto' },
   attention: {
     schema: z.enum(['auto', 'dense', 'sample']),

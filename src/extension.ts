@@ -2,6 +2,7 @@ import * as vscode from 'vscode';
 import { ChatSession } from './chat/chat-session';
 import { CHAT_VIEW, ChatViewProvider } from './chat/chat-view-provider';
 import { ConversationStore } from './chat/conversation-store';
+import { openEditorPath } from './chat/editor-actions';
 import { WelcomeSource } from './chat/welcome';
 import { chatCommands } from './commands/chat-commands';
 import { DiagnoseCommand } from './commands/diagnose';
@@ -34,6 +35,7 @@ export function activate(context: vscode.ExtensionContext): void {
     () => askOptionsOf(settings.value),
     warn,
     () => settings.value.warmPrefix,
+    openEditorPath,
   );
   const session = new ChatSession(server, new ConversationStore(context.workspaceState, warn), warn);
   const welcome = new WelcomeSource(

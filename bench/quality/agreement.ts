@@ -20,26 +20,40 @@ export function densePosition(logits: Float32Array, size: number): DensePosition
   return { logits: kept, ...topAndLogSum(kept) };
 }
 
+/** Adds the distribution of `logits` to `sum`. */
 export function compare(dense: DensePosition, logits: Float32Array, sum: Agreement): void {
-  const size = dense.logits.length;
-  const other = logits.subarray(0, size);
+  const other = logits.subarray(0, dense.logits.length);
   const { top, logSum } = topAndLogSum(other);
+  const least = dense.logSum - NEGLIGIBLE;
   let kl = 0;
-  for (let i = 0; i < size; i++) {
-    const logP = dense.logits[i]! - dense.logSum;
-    // What is this unlikely adds nothing that counts.
-    if (logP > -30) kl += Math.exp(logP) * (logP - (other[i]! - logSum));
+  for (let i = 0; i < other.length; i++) {
+    const logit = dense.logits[i]!;
+    if (logit < least) continue;
+    const logP = logit - dense.logSum;
+    kl += Math.exp(logP) * (logP - (other[i]! - logSum));
   }
   sum.positions++;
   sum.sameTop += top === dense.top ? 1 : 0;
   sum.klSum += Math.max(0, kl);
 }
 
+/** Tokens this far below the likeliest, in nats, add nothing that counts: all of a vocabulary 1e-6 at most. */
+const NEGLIGIBLE = 26;
+
 function topAndLogSum(logits: Float32Array): { top: number; logSum: number } {
   let top = 0;
-  for (let i = 1; i < logits.length; i++) if (logits[i]! > logits[top]!) top = i;
-  const most = logits[top]!;
+  let most = logits[0] ?? 0;
+  for (let i = 1; i < logits.length; i++) {
+    const logit = logits[i]!;
+    if (logit <= most) continue;
+    most = logit;
+    top = i;
+  }
+  const least = most - NEGLIGIBLE;
   let sum = 0;
-  for (let i = 0; i < logits.length; i++) sum += Math.exp(logits[i]! - most);
+  for (let i = 0; i < logits.length; i++) {
+    const logit = logits[i]!;
+    if (logit > least) sum += Math.exp(logit - most);
+  }
   return { top, logSum: most + Math.log(sum) };
 }

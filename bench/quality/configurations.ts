@@ -1,41 +1,48 @@
-import type { BlockSelection } from '../../server/backends/backend';
-import type { AttentionPlan } from '../../server/engine/attention-plan';
+import type { BlockSelection, SparsePrefill, TileSelection } from '../../server/backends/backend';
+import { sparsePrefill } from '../../server/engine/attention-plan';
 import { planAttention, SELECTIONS } from '../../server/engine/attention-policy';
 
 /** A way to read prefixes, under the name that its figures have. */
 export interface Configuration {
   name: string;
-  /** For a cell of this many prefix tokens; `density` is that of `balanced` on the same cell. */
-  plan: (prefixTokens: number, density: number) => AttentionPlan;
+  /** For a cell of this many prefix tokens; `density` is that of `balanced` on the same cell. Dense: none. */
+  selection: (prefixTokens: number, density: number) => BlockSelection | undefined;
 }
 
-export const DENSE: Configuration = { name: 'dense', plan: () => ({ kind: 'dense' }) };
-
-const LONG = Number.MAX_SAFE_INTEGER;
-
-function product(quality: 'balanced' | 'fast'): Configuration {
-  return { name: quality, plan: () => planAttention({ attention: 'sample', quality }, LONG, undefined) };
-}
+export const DENSE: Configuration = { name: 'dense', selection: () => undefined };
 
 /** The product's quality classes. `balanced` comes first: the baselines are measured at its density. */
-export const CLASSES = [product('balanced'), product('fast')];
+export const CLASSES: Configuration[] = (['balanced', 'fast'] as const).map((quality) => ({
+  name: quality,
+  selection: () => SELECTIONS[quality],
+}));
 
-/** What spends as many blocks as `balanced` does, without looking for the right ones in the same way. */
+/**
+ * What spends as many blocks as `balanced`, without looking for the right ones in the same way, and the published
+ * SampleAttention in blocks of 64.
+ */
 export const BASELINES: Configuration[] = [
   {
     name: 'window',
-    plan: (tokens, density) =>
-      chosen({ alpha: 0, windowTokens: Math.round(widthFor(tokens, density) / 64) * 64 }),
+    selection: (tokens, density) => balancedBut({ alpha: 0, windowTokens: widthFor(tokens, density) }),
   },
   {
     name: 'topBlocks',
-    plan: (tokens, density) =>
-      chosen({
-        alpha: 1,
-        sampledRows: 8,
-        pooledKeys: 16,
-        maxBlocks: Math.max(1, Math.round(widthFor(tokens, density) / 64)),
-      }),
+    selection: (tokens, density) =>
+      balancedBut({ alpha: 1, pooledKeys: 16, maxBlocks: Math.ceil(widthFor(tokens, density) / 64) }),
+  },
+  {
+    name: 'paperV3',
+    selection: () => ({
+      ...basics(0.9),
+      strategy: 'strips',
+      segmentTokens: 1024,
+      alphaSlashes: 0.9,
+    }),
+  },
+  {
+    name: 'paperV1',
+    selection: () => ({ ...basics(0.95), strategy: 'columns', rowStep: 20, windowShare: 0.08 }),
   },
 ];
 
@@ -44,22 +51,24 @@ export const BASELINES: Configuration[] = [
  * w n - w^2 / 2 = density n^2 / 2.
  */
 function widthFor(tokens: number, density: number): number {
-  return tokens * (1 - Math.sqrt(1 - density));
+  return Math.round(tokens * (1 - Math.sqrt(1 - density)));
 }
 
-/** `balanced` with some parameters changed. */
-function chosen(changes: Partial<BlockSelection>): AttentionPlan {
-  const plan = planAttention({ attention: 'sample', quality: 'balanced' }, LONG, undefined);
-  if (plan.kind !== 'sample') throw new Error('the policy did not choose sample attention');
-  return { ...plan, selection: { ...SELECTIONS.balanced, ...changes } };
+function basics(alpha: number) {
+  const { pooledKeys, sinkBlocks, windowTokens } = SELECTIONS.balanced;
+  return { pooledKeys, alpha, countForcedMass: false, sinkBlocks, windowTokens };
+}
+
+function balancedBut(changes: Partial<TileSelection>): TileSelection {
+  return { ...SELECTIONS.balanced, ...changes };
 }
 
 /** The settings that a tuning run tries: one line of the front for each number of sampled rows. */
 export function sweep(): Configuration[] {
-  const grid: Partial<BlockSelection>[] = [
-    { sampledRows: 8, alpha: 0.5 },
-    { sampledRows: 8, alpha: 0.7 },
-    { sampledRows: 8, alpha: 0.85 },
+  const grid: Partial<TileSelection>[] = [
+    { sampledRows: 8, alpha: 0.6 },
+    { sampledRows: 8, alpha: 0.8 },
+    { sampledRows: 8, alpha: 0.9 },
     { sampledRows: 16, alpha: 0.5 },
     { sampledRows: 16, alpha: 0.7 },
     { sampledRows: 16, alpha: 0.8 },
@@ -67,16 +76,26 @@ export function sweep(): Configuration[] {
     { sampledRows: 32, alpha: 0.7 },
     { sampledRows: 32, alpha: 0.85 },
     { sampledRows: 16, alpha: 0.7, score: 'maximum' },
-    { sampledRows: 16, alpha: 0.8, windowTokens: 1024 },
-    { sampledRows: 16, alpha: 0.8, windowTokens: 256 },
-    { sampledRows: 16, alpha: 0.7, denseAbove: 0.5 },
+    { sampledRows: 16, alpha: 0.9, countForcedMass: true },
+    { sampledRows: 16, alpha: 0.95, countForcedMass: true },
+    { sampledRows: 16, alpha: 0.98, countForcedMass: true },
+    { sampledRows: 8, alpha: 0.8, pooledKeys: 16 },
   ];
-  return grid.map((changes) => ({ name: nameOf(changes), plan: () => chosen(changes) }));
+  return grid.map((changes) => ({ name: nameOf(changes), selection: () => balancedBut(changes) }));
 }
 
-function nameOf(changes: Partial<BlockSelection>): string {
-  const short = { sampledRows: 'r', alpha: 'a', windowTokens: 'w', score: '', denseAbove: 'd' } as const;
-  return Object.entries(changes)
-    .map(([key, value]) => `${short[key as keyof typeof short]}${String(value)}`)
-    .join(' ');
+function nameOf({ sampledRows, alpha, score, countForcedMass, pooledKeys }: Partial<TileSelection>): string {
+  const parts = [`r${sampledRows ?? ''}`, `a${alpha ?? ''}`, score, countForcedMass && 'counted'];
+  return [...parts, pooledKeys && `p${pooledKeys}`].filter(Boolean).join(' ');
+}
+
+/** What the product tells prefill calls of a selection, for a prompt of `promptTokens`: where its dense tail begins. */
+export function prefillOf(
+  selection: BlockSelection | undefined,
+  promptTokens: number,
+): SparsePrefill | undefined {
+  if (!selection) return undefined;
+  const plan = planAttention({ attention: 'sample', quality: 'balanced' }, promptTokens, undefined);
+  const sparse = sparsePrefill(plan, promptTokens);
+  return sparse && { ...sparse, selection };
 }

@@ -3,6 +3,7 @@ import { type CudaAddon, type CudaEngine, loadAddon } from '../../server/backend
 import { CudaBackend } from '../../server/backends/cuda/cuda-backend';
 import { findCudaDevice } from '../../server/backends/cuda/find-device';
 import { openGguf } from '../../server/models/gguf/open-gguf';
+import { readModelSpec } from '../../server/models/read-model-spec';
 import { PromptWriter } from './prompts';
 import { PrefixReader } from './reader';
 
@@ -12,6 +13,8 @@ export interface Device {
   reader: PrefixReader;
   writer: PromptWriter;
   backend: Backend;
+  /** Query heads of a layer. */
+  heads: number;
 }
 
 export interface DeviceOptions {
@@ -29,6 +32,7 @@ export async function openDevice({ addonFile, modelPath, contextTokens }: Device
   if (found.kind !== 'usable') throw new Error(found.reason);
   const gguf = await openGguf(modelPath);
   const writer = new PromptWriter(gguf);
+  const { headCount: heads } = readModelSpec(gguf);
   await gguf.close();
   const { addon, engine } = capturing(found.addon);
   const backend = new CudaBackend({
@@ -54,7 +58,7 @@ export async function openDevice({ addonFile, modelPath, contextTokens }: Device
   );
   if (model.sampleUnavailable !== undefined) throw new Error(model.sampleUnavailable);
   const reader = new PrefixReader(backend, engine(), model, writer.tokenizer);
-  return { name: found.device.name, reader, writer, backend };
+  return { name: found.device.name, reader, writer, backend, heads };
 }
 
 /** The addon, and the engine that the backend makes of it: `Backend` has no logits, which only benches read. */

@@ -1,20 +1,22 @@
-import { attentionKey } from '../../server/engine/attention-plan';
 import { type Agreement, compare, type DensePosition, densePosition } from './agreement';
 import type { Cell } from './cell';
 import { type Configuration, DENSE } from './configurations';
 import type { Task } from './planting';
 import type { PrefixReader } from './reader';
+import { mean } from './statistics';
 
 const FREE_ANSWER_TOKENS = 64;
 
 /** What one configuration came to on one cell. */
 export interface Outcome {
   configuration: string;
-  /** The plan in full. */
+  /** The selection in full. */
   attention: string;
   prefillMs: number;
   /** Share of the key blocks that were read; 1 under dense. */
   density: number;
+  /** Of each head, layer by layer. */
+  densities?: number[];
   /** By question; only those that dense gets right are asked of others. */
   answers: { task: Task; depth: number; right: boolean }[];
   agreement?: Agreement;
@@ -27,10 +29,14 @@ export interface CellOutcome {
   language: string;
   lengthTokens: number;
   prefixTokens: number;
+  /** Query heads of a layer. */
+  heads: number;
   outcomes: Outcome[];
 }
 
 export interface MeasureOptions {
+  /** Query heads of a layer. */
+  heads: number;
   lengthTokens: number;
   /** Next-token agreement and free answers, beside retrieval. */
   withAgreement: boolean;
@@ -51,18 +57,19 @@ export async function measureCell(
   let asked = cell.questions;
   const outcomes: Outcome[] = [];
   for (const configuration of [DENSE, ...configurations]) {
-    const plan = configuration.plan(cell.prefix.length, balancedDensity);
-    const { deviceMs, blocks } = await reader.read(cell.prefix, plan);
-    const density = blocks ? blocks.kept / blocks.visible : 1;
+    const selection = configuration.selection(cell.prefix.length, balancedDensity);
+    const { deviceMs, densities } = await reader.read(cell.prefix, selection);
+    const density = densities ? mean(densities) : 1;
     const answers: Outcome['answers'] = [];
     for (const { task, depth, rest, expected } of asked) {
       answers.push({ task, depth, right: await reader.isAnswered(rest, expected) });
     }
     const outcome: Outcome = {
       configuration: configuration.name,
-      attention: attentionKey(plan),
+      attention: selection ? JSON.stringify(selection) : 'dense',
       prefillMs: deviceMs,
       density,
+      ...(densities && { densities: densities.map((share) => Math.round(share * 1e4) / 1e4) }),
       answers,
     };
     const isDense = configuration === DENSE;
@@ -87,7 +94,8 @@ export async function measureCell(
   }
   await reader.close();
   const { name, language, prefix } = cell;
-  return { cell: name, language, lengthTokens: options.lengthTokens, prefixTokens: prefix.length, outcomes };
+  const { lengthTokens, heads } = options;
+  return { cell: name, language, lengthTokens, prefixTokens: prefix.length, heads, outcomes };
 }
 
 function commonPrefix(a: readonly number[], b: readonly number[]): number {

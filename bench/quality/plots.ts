@@ -47,6 +47,28 @@ export function depthPlot(groups: readonly Group[], lengthTokens: number): strin
   return svg([...frame, ...lines]);
 }
 
+/** Density of every head, layer by layer, mean over the cells: dark is dense. */
+export function headPlot(densities: readonly number[], heads: number, title: string): string {
+  const [cell, left, top] = [20, 60, 40];
+  const layers = densities.length / heads;
+  const squares = densities.map((density, i) => {
+    const [layer, head] = [Math.floor(i / heads), i % heads];
+    // Square roots tell small shares apart.
+    const shade = Math.round(255 * (1 - Math.sqrt(Math.min(1, density))));
+    const at = `x="${left + head * cell}" y="${top + layer * cell}"`;
+    const text = `layer ${layer}, head ${head}: ${(density * 100).toFixed(1)}%`;
+    return `<rect ${at} width="${cell}" height="${cell}" fill="rgb(${shade},${shade},255)"><title>${text}</title></rect>`;
+  });
+  const labels = Array.from({ length: layers }, (_, layer) => {
+    return `<text x="${left - 6}" y="${top + layer * cell + 14}" text-anchor="end">${layer}</text>`;
+  });
+  const [width, height] = [left + heads * cell + 20, top + layers * cell + 20];
+  return svg([`<text x="${left}" y="24" font-weight="bold">${title}</text>`, ...labels, ...squares], {
+    width,
+    height,
+  });
+}
+
 function axes(title: string, unit: string, most: number, tick: (value: number) => string) {
   const { width, height, left, right, top, bottom } = SIZE;
   const x = (value: number): number => left + (value / most) * (width - left - right);
@@ -68,8 +90,10 @@ function axes(title: string, unit: string, most: number, tick: (value: number) =
   return { x, y, frame };
 }
 
-function svg(parts: readonly string[]): string {
-  const { width, height } = SIZE;
+function svg(
+  parts: readonly string[],
+  { width, height } = SIZE as { width: number; height: number },
+): string {
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="12">`,
     `<rect width="${width}" height="${height}" fill="#fff"/>`,

@@ -3,12 +3,14 @@
 //   npm run bench -- quality run    --model GGUF --addon FILE [--set reporting|tuning] [--lengths 16,32,64,128]
 //                                   [--rounds N] [--baselines] [--out DIR] [--limit SECONDS]
 //   npm run bench -- quality sweep  --model GGUF --addon FILE [--lengths 32,128] [--out DIR] [--limit SECONDS]
+//   npm run bench -- quality break-even --model GGUF --addon FILE [--where h200]
 //   npm run bench -- quality report [--out DIR] [--where h200]
 // The bundle alone runs where there is a GPU and no checkout: `fetch` and `report` work anywhere. What was measured is
 // kept in --out cell by cell, so that a run that was cut off goes on.
 import fs from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { measureBreakEven } from './break-even';
 import { BASELINES, CLASSES, type Configuration, sweep } from './configurations';
 import { fetchCorpus } from './fetch';
 import { printFront } from './front';
@@ -61,10 +63,15 @@ async function main(command: string | undefined): Promise<void> {
       printFront(outcomes, path.join(values.out, 'front.json'));
       return;
     }
+    case 'break-even': {
+      const { corpus, where } = values;
+      await measureBreakEven({ corpus, where, ...files() });
+      return;
+    }
     case 'report':
       return writeReport(values.out, values.where);
     default:
-      throw new Error('usage: npm run bench -- quality fetch|run|sweep|report [OPTIONS]');
+      throw new Error('usage: npm run bench -- quality fetch|run|sweep|break-even|report [OPTIONS]');
   }
 }
 
@@ -74,7 +81,6 @@ function options(
   lengths: string,
   withAgreement: boolean,
 ): CellPlan {
-  if (!fs.existsSync(values.model)) throw new Error('name the model with --model GGUF');
   return {
     set,
     configurations,
@@ -82,10 +88,14 @@ function options(
     lengths: (values.lengths || lengths).split(',').map((length) => Number(length) * 1000),
     corpus: values.corpus,
     out: values.out,
-    modelPath: path.resolve(values.model),
-    addonFile: path.resolve(values.addon),
+    ...files(),
     limitMs: Number(values.limit) * 1000,
   };
+}
+
+function files(): { modelPath: string; addonFile: string } {
+  if (!fs.existsSync(values.model)) throw new Error('name the model with --model GGUF');
+  return { modelPath: path.resolve(values.model), addonFile: path.resolve(values.addon) };
 }
 
 function setNamed(name: string): SetName {

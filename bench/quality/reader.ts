@@ -1,16 +1,17 @@
-import type { Backend, BlockCounts, LoadedModel, SequenceId } from '../../server/backends/backend';
+import type { Backend, BlockSelection, LoadedModel, SequenceId } from '../../server/backends/backend';
 import type { CudaEngine } from '../../server/backends/cuda/addon';
-import { type AttentionPlan, sparsePrefill } from '../../server/engine/attention-plan';
+import { SELECTION_GRID_TOKENS } from '../../server/engine/attention-plan';
 import { planPrefill } from '../../server/engine/prefill-schedule';
 import type { Tokenizer } from '../../server/tokenizer/tokenizer';
 import { judge, judgeEnded } from './answer-check';
 import { FORCED_TOKENS, QUESTION_TOKENS } from './cell';
+import { prefillOf } from './configurations';
 
 /** What reading a prefix cost. */
 export interface Reading {
   deviceMs: number;
-  /** Under a sparse plan. */
-  blocks: BlockCounts | undefined;
+  /** With a selection: share of the visible key blocks that was read, of each layer and head, layer by layer. */
+  densities: number[] | undefined;
 }
 
 const GREEDY = { temperature: 0, topP: 1, topK: 0, stop: [] };
@@ -30,12 +31,13 @@ export class PrefixReader {
   ) {}
 
   /** Reads `prefix` as the engine reads a prompt that goes on with a question. */
-  async read(prefix: Int32Array, plan: AttentionPlan): Promise<Reading> {
+  async read(prefix: Int32Array, selection: BlockSelection | undefined): Promise<Reading> {
     await this.close();
     this.sequence = await this.backend.openSequence(this.start());
-    const sparse = sparsePrefill(plan, prefix.length + QUESTION_TOKENS / 4);
+    const sparse = prefillOf(selection, prefix.length + QUESTION_TOKENS / 4);
     let deviceMs = 0;
-    let blocks: BlockCounts | undefined;
+    let kept: number[] = [];
+    let visible = 0;
     for (const { start, end } of planPrefill(prefix.length, 0, this.model.prefillChunkTokens)) {
       const tokens = prefix.slice(start, end);
       const step = await this.backend.prefillChunk({
@@ -45,15 +47,13 @@ export class PrefixReader {
         ...(sparse && { sparse }),
       });
       deviceMs += step.deviceMs;
-      if (step.blocks) {
-        blocks = {
-          kept: (blocks?.kept ?? 0) + step.blocks.kept,
-          visible: (blocks?.visible ?? 0) + step.blocks.visible,
-        };
-      }
+      if (!step.blocks) continue;
+      const sums = keptByHead(await this.engine.blockCounts(), tokens.length);
+      kept = sums.map((sum, i) => sum + (kept[i] ?? 0));
+      visible += step.blocks.visible / sums.length;
     }
     this.prefixTokens = prefix.length;
-    return { deviceMs, blocks };
+    return { deviceMs, densities: sparse && kept.map((count) => count / visible) };
   }
 
   /** Asks behind the prefix, the question read densely, and stops as soon as the answer is decided. */
@@ -88,11 +88,16 @@ export class PrefixReader {
    */
   async force(tokens: Int32Array, take: (position: number, logits: Float32Array) => void): Promise<void> {
     await this.rewind();
-    for (const [position, token] of tokens.slice(0, FORCED_TOKENS).entries()) {
-      if (position === 0) await this.prefillTail(Int32Array.of(token));
-      else await this.backend.decodeStep({ sequence: this.opened(), token });
-      take(position, await this.engine.logits());
+    const [first = 0, ...others] = tokens.slice(0, FORCED_TOKENS);
+    await this.prefillTail(Int32Array.of(first));
+    let logits = await this.engine.logits();
+    for (const [position, token] of others.entries()) {
+      const step = this.next(token);
+      take(position, logits);
+      await step;
+      logits = await this.engine.logits();
     }
+    take(others.length, logits);
   }
 
   async close(): Promise<void> {
@@ -127,4 +132,12 @@ export class PrefixReader {
   private start() {
     return { sampling: GREEDY, firstUnusedToken: this.tokenizer.firstUnusedToken };
   }
+}
+
+/** The lists' lengths of a chunk, [layers, heads, query tiles], summed over the tiles. */
+function keptByHead(counts: Int32Array, chunkTokens: number): number[] {
+  const tiles = Math.ceil(chunkTokens / SELECTION_GRID_TOKENS);
+  return Array.from({ length: counts.length / tiles }, (_, list) =>
+    counts.subarray(list * tiles, (list + 1) * tiles).reduce((sum, count) => sum + count, 0),
+  );
 }

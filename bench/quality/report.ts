@@ -3,9 +3,10 @@ import path from 'node:path';
 import { writeRecord } from '../record';
 import type { CellOutcome } from './measure';
 import { TASKS } from './planting';
-import { depthPlot, paretoPlot } from './plots';
+import { depthPlot, headPlot, paretoPlot } from './plots';
 import {
   denseMsOf,
+  densitiesOf,
   densityOf,
   type Group,
   groupsOf,
@@ -42,6 +43,12 @@ export async function writeReport(out: string, where: string): Promise<void> {
     const name = (kind: string) => path.join(folder, `quality-${kind}-${sizeOf(lengthTokens)}.svg`);
     fs.writeFileSync(name('pareto'), paretoPlot(here, lengthTokens, denseMs));
     fs.writeFileSync(name('depth'), depthPlot(here, lengthTokens));
+    const balanced = here.find(({ configuration }) => configuration === 'balanced');
+    const heads = cells[0]?.heads ?? 1;
+    if (balanced) {
+      const title = `Keys read by layer and head, balanced, ${sizeOf(lengthTokens)}`;
+      fs.writeFileSync(name('heads'), headPlot(densitiesOf(balanced), heads, title));
+    }
   }
 }
 
@@ -62,6 +69,7 @@ function markdown(facts: RunFacts, cells: readonly CellOutcome[], groups: readon
       '',
       `![Answers kept against prefill time](quality-pareto-${size}.svg)`,
       `![Answers kept by depth](quality-depth-${size}.svg)`,
+      `![Keys read by layer and head](quality-heads-${size}.svg)`,
       '',
       '### By repository',
       '',

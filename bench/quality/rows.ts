@@ -46,6 +46,12 @@ export function topOf({ cells }: Group): { share: Share; kl: number } | undefine
 }
 
 export const densityOf = ({ cells }: Group): number => mean(cells.map(({ outcome }) => outcome.density));
+/** Of each head, layer by layer, mean over the cells. */
+export function densitiesOf({ cells }: Group): number[] {
+  const all = cells.flatMap(({ outcome }) => (outcome.densities ? [outcome.densities] : []));
+  return (all[0] ?? []).map((_, i) => mean(all.map((densities) => densities[i] ?? 0)));
+}
+
 export const prefillMsOf = ({ cells }: Group): number => mean(cells.map(({ outcome }) => outcome.prefillMs));
 export const denseMsOf = ({ cells }: Group): number => mean(cells.map(({ dense }) => dense.prefillMs));
 

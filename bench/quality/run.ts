@@ -1,10 +1,10 @@
-import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { commitUnderTest } from '../record';
 import { buildCell } from './cell';
 import type { Configuration } from './configurations';
 import { type Device, openDevice } from './device';
+import { driverVersion } from './driver';
 import { readCorpus } from './fetch';
 import { type CellOutcome, measureCell } from './measure';
 import type { QuestionCounts } from './planting';
@@ -74,6 +74,7 @@ export async function runCells(
       );
       const outcome = await measureCell(device.reader, cell, plan.configurations, {
         lengthTokens,
+        heads: device.heads,
         withAgreement: plan.withAgreement,
         vocabularySize: device.writer.tokenizer.firstUnusedToken,
       });
@@ -91,9 +92,7 @@ export const FACTS_FILE = 'facts.json';
 function writeFacts({ out, modelPath }: CellPlan, device: string): void {
   const facts: RunFacts = {
     device,
-    driver: execFileSync('nvidia-smi', ['--query-gpu=driver_version', '--format=csv,noheader'], {
-      encoding: 'utf8',
-    }).trim(),
+    driver: driverVersion(),
     model: path.basename(modelPath),
     commit: commitUnderTest(),
   };

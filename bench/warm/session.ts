@@ -7,14 +7,14 @@ import {
   type AskResult,
   DidChangeEngineStatus,
   type EngineStatus,
+  type ManifestEntry,
   ManifestSync,
   PROTOCOL_VERSION,
   PurgePrefixCache,
   WarmPrefix,
 } from '../../protocol';
 import { StdioConnection } from '../../src/client/stdio-connection';
-import { nameRoots } from '../../src/workspace/roots';
-import { syncOnce } from '../../src/workspace/workspace-sync';
+import { ManifestSender } from '../../src/workspace/manifest-sender';
 
 export interface SessionSetting {
   serverPath: string;
@@ -32,18 +32,32 @@ const WARM_LIMIT_MS = 300_000;
 /** A server of its own with one repository, as an editor has it. */
 export class Session {
   private status: EngineStatus | undefined;
+  private readonly manifest: ManifestSender;
 
   private constructor(
     private readonly connection: StdioConnection,
     private readonly setting: SessionSetting,
-    readonly log: string[],
+    private readonly log: string[],
   ) {
+    this.manifest = new ManifestSender((params) => connection.request(ManifestSync, params));
     connection.onNotification(DidChangeEngineStatus, (status) => {
       this.status = status;
     });
   }
 
-  static async open(setting: SessionSetting): Promise<Session> {
+  /** A session for `work`, closed whatever comes of it. */
+  static async with<T>(setting: SessionSetting, work: (session: Session) => Promise<T>): Promise<T> {
+    const session = await Session.open(setting);
+    try {
+      return await work(session);
+    } catch (error) {
+      throw new Error(`${String(error)}\n${session.log.slice(-20).join('\n')}`, { cause: error });
+    } finally {
+      await session.connection.dispose();
+    }
+  }
+
+  private static async open(setting: SessionSetting): Promise<Session> {
     const log: string[] = [];
     const { serverPath, cacheDir, prefixCacheBytes } = setting;
     const connection = await StdioConnection.start({
@@ -52,22 +66,25 @@ export class Session {
       log: (line) => log.push(line),
     });
     const session = new Session(connection, setting, log);
-    await session.sync();
+    await session.sync().catch(async (error: unknown) => {
+      await connection.dispose();
+      throw error;
+    });
     return session;
   }
 
   /** Sends the file list as it is now. */
   async sync(): Promise<void> {
-    await syncOnce(
-      { roots: nameRoots([{ path: this.setting.repository }]), exclude: [] },
-      {
-        send: (params) => this.connection.request(ManifestSync, params),
-        report: ({ message }) => {
-          throw new Error(message);
-        },
-        signal: new AbortController().signal,
-      },
-    );
+    const { repository } = this.setting;
+    const entries = fs
+      .readdirSync(repository, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map((entry): ManifestEntry => {
+        const file = path.join(entry.parentPath, entry.name);
+        const { size, mtimeMs } = fs.statSync(file);
+        return { root: 0, path: path.relative(repository, file), sizeBytes: size, mtimeMs };
+      });
+    await this.manifest.full([{ name: 'repository', path: repository }], [entries]);
   }
 
   /** Has the repository computed ahead; returns how long that took, in ms. */
@@ -118,9 +135,5 @@ export class Session {
 
   async purge(): Promise<void> {
     await this.connection.request(PurgePrefixCache, {});
-  }
-
-  async close(): Promise<void> {
-    await this.connection.dispose();
   }
 }

@@ -132,46 +132,41 @@ async function measure({ scenario, device, modelPath, cacheDir, folder }: Run): 
       sampling: { temperature: 0, topP: 1, topK: 0, stop: ['\n'] },
     },
   };
-  const first = await Session.open(setting);
-  const cold = (await first.ask(QUESTIONS[0] ?? '')).record;
-  await first.close();
+  const question = QUESTIONS[0] ?? '';
+  const cold = await Session.with(setting, async (session) => (await session.ask(question)).record);
+  const ahead = await Session.with(setting, (session) => measureAhead(session, scenario, repository, names));
+  const restarted = scenario.restart ? await measureRestart(setting) : { restarted: [], storedBytes: 0 };
+  return { cold, ...ahead, ...restarted };
+}
 
-  const session = await Session.open(setting);
-  try {
-    const warmingMs = await session.warm();
+async function measureAhead(session: Session, scenario: Scenario, repository: string, names: string[]) {
+  const warmingMs = await session.warm();
+  await session.rest();
+  const warm: TtftRecord[] = [];
+  for (const question of QUESTIONS) warm.push((await session.ask(question)).record);
+  const edited: TtftRecord[] = [];
+  for (const [index, question] of scenario.edits ? QUESTIONS.entries() : []) {
+    edit(path.join(repository, names[Math.floor(names.length / 2) + index] ?? ''));
+    await session.sync();
+    edited.push((await session.ask(question)).record);
+    await session.warm();
     await session.rest();
-    const warm: TtftRecord[] = [];
-    for (const question of QUESTIONS) warm.push((await session.ask(question)).record);
-    const edited: TtftRecord[] = [];
-    for (const [index, question] of scenario.edits ? QUESTIONS.entries() : []) {
-      edit(path.join(repository, names[Math.floor(names.length / 2) + index] ?? ''));
-      await session.sync();
-      edited.push((await session.ask(question)).record);
-      await session.warm();
-      await session.rest();
-    }
-    const { restarted, storedBytes } = scenario.restart
-      ? await measureRestart(setting)
-      : { restarted: [], storedBytes: 0 };
-    return { cold, warm, edited, restarted, storedBytes, warmingMs };
-  } catch (error) {
-    throw new Error(session.log.slice(-20).join('\n'), { cause: error });
-  } finally {
-    await session.close();
   }
+  return { warm, edited, warmingMs };
 }
 
 /** The first question to a server that finds the repository on disk. */
 async function measureRestart(setting: SessionSetting) {
   const storing = { ...setting, prefixCacheBytes: DISK_BYTES };
-  const before = await Session.open(storing);
-  await before.warm();
-  const storedBytes = await before.stored();
-  await before.close();
-  const after = await Session.open(storing);
-  const { record } = await after.ask(QUESTIONS[0] ?? '');
-  await after.purge();
-  await after.close();
+  const storedBytes = await Session.with(storing, async (session) => {
+    await session.warm();
+    return session.stored();
+  });
+  const record = await Session.with(storing, async (session) => {
+    const answered = await session.ask(QUESTIONS[0] ?? '');
+    await session.purge();
+    return answered.record;
+  });
   return { restarted: [record], storedBytes };
 }
 

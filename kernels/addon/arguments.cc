@@ -59,6 +59,49 @@ decoder::RopeSpec rope_spec(const Napi::Object& spec) {
   return rope;
 }
 
+attention::SelectionStrategy strategy_of(const Napi::Object& selection) {
+  const std::string name = text_of(selection, "strategy");
+  if (name == "tiles") return attention::SelectionStrategy::kTiles;
+  if (name == "strips") return attention::SelectionStrategy::kStrips;
+  if (name == "columns") return attention::SelectionStrategy::kColumns;
+  refuse(selection.Env(), "there is no strategy \"" + name + "\"");
+}
+
+attention::BlockScore score_of(const Napi::Object& selection) {
+  const std::string name = text_of(selection, "score");
+  if (name == "mean") return attention::BlockScore::kMean;
+  if (name == "maximum") return attention::BlockScore::kMaximum;
+  refuse(selection.Env(), "there is no score \"" + name + "\"");
+}
+
+attention::SelectionSettings selection_settings(const Napi::Object& selection) {
+  attention::SelectionSettings settings{};
+  settings.strategy = strategy_of(selection);
+  settings.pooled_keys = integer_of(selection, "pooledKeys");
+  settings.alpha = static_cast<float>(number_of(selection, "alpha"));
+  settings.count_forced_mass = flag_of(selection, "countForcedMass");
+  settings.sink_blocks = integer_of(selection, "sinkBlocks");
+  settings.window_tokens = integer_of(selection, "windowTokens");
+  switch (settings.strategy) {
+    case attention::SelectionStrategy::kTiles:
+      settings.tiles.sampled_rows = integer_of(selection, "sampledRows");
+      settings.tiles.score = score_of(selection);
+      settings.min_blocks = integer_of(selection, "minBlocks");
+      settings.max_blocks = integer_of(selection, "maxBlocks");
+      settings.dense_above = static_cast<float>(number_of(selection, "denseAbove"));
+      break;
+    case attention::SelectionStrategy::kStrips:
+      settings.strips.segment_tokens = integer_of(selection, "segmentTokens");
+      settings.strips.alpha_slashes = static_cast<float>(number_of(selection, "alphaSlashes"));
+      break;
+    case attention::SelectionStrategy::kColumns:
+      settings.columns.row_step = integer_of(selection, "rowStep");
+      settings.columns.window_share = static_cast<float>(number_of(selection, "windowShare"));
+      break;
+  }
+  return settings;
+}
+
 }  // namespace
 
 decoder::ModelSpec model_spec(const Napi::Object& spec) {
@@ -92,6 +135,7 @@ std::vector<decoder::TensorEntry> tensor_entries(const Napi::Array& tensors) {
     entry.rows = integer_of(tensor, "rows");
     entry.columns = integer_of(tensor, "columns");
     entry.offset_bytes = static_cast<uint64_t>(number_of(tensor, "offsetBytes"));
+    entry.file = integer_of(tensor, "file");
     entries.push_back(std::move(entry));
   }
   return entries;
@@ -99,9 +143,15 @@ std::vector<decoder::TensorEntry> tensor_entries(const Napi::Array& tensors) {
 
 decoder::DecoderOptions decoder_options(const Napi::Object& request) {
   decoder::DecoderOptions options{};
-  options.path = text_of(request, "path");
+  const Napi::Value paths = request.Get("paths");
+  if (!paths.IsArray()) refuse(request.Env(), "paths is not a list");
+  for (uint32_t i = 0; i < paths.As<Napi::Array>().Length(); ++i) {
+    options.paths.push_back(paths.As<Napi::Array>().Get(i).ToString().Utf8Value());
+  }
   options.context_tokens = integer_of(request, "contextTokens");
   options.chunk_tokens = integer_of(request, "chunkTokens");
+  options.pooled_keys =
+      request.Get("pooledKeys").IsUndefined() ? 0 : integer_of(request, "pooledKeys");
   if (request.Get("kernels").IsString() && text_of(request, "kernels") == "portable") {
     options.kernels = decoder::PrefillKernels::kPortable;
   }
@@ -118,6 +168,17 @@ decoder::SamplingRequest sampling_request(const Napi::Object& sampling) {
   request.top_k = integer_of(sampling, "topK");
   request.seed = number_of(sampling, "seed");
   request.candidates = integer_of(sampling, "candidates");
+  return request;
+}
+
+std::optional<decoder::SparseRequest> sparse_request(const Napi::Value& value) {
+  if (value.IsUndefined()) return std::nullopt;
+  if (!value.IsObject()) refuse(value.Env(), "the sparse prefill is not an object");
+  const Napi::Object object = value.As<Napi::Object>();
+  if (!object.Get("selection").IsObject()) refuse(value.Env(), "the selection is not an object");
+  decoder::SparseRequest request{};
+  request.settings = selection_settings(object.Get("selection").As<Napi::Object>());
+  request.dense_from_token = integer_of(object, "denseFromToken");
   return request;
 }
 

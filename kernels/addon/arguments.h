@@ -4,6 +4,7 @@
 
 #include <napi.h>
 
+#include <optional>
 #include <vector>
 
 #include "decoder/decoder.h"
@@ -18,11 +19,14 @@ decoder::ModelSpec model_spec(const Napi::Object& spec);
 /// From [{ name, format, rows, columns, offsetBytes }].
 std::vector<decoder::TensorEntry> tensor_entries(const Napi::Array& tensors);
 
-/// From { path, contextTokens, chunkTokens, weights? }.
+/// From { path, contextTokens, chunkTokens, pooledKeys?, weights? }.
 decoder::DecoderOptions decoder_options(const Napi::Object& request);
 
 /// From { temperature, topP, topK, seed, candidates }.
 decoder::SamplingRequest sampling_request(const Napi::Object& sampling);
+
+/// From { selection, denseFromToken }, or none from undefined.
+std::optional<decoder::SparseRequest> sparse_request(const Napi::Value& value);
 
 int32_t integer_argument(const Napi::CallbackInfo& info, size_t index);
 

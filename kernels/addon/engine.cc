@@ -3,6 +3,7 @@
 #include <cuda_runtime_api.h>
 
 #include <algorithm>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -27,7 +28,14 @@ MakeValue step_value(const decoder::Step& step) {
   return [step](Napi::Env env) -> Napi::Value {
     Napi::Object value = Napi::Object::New(env);
     if (step.next) value.Set("next", *step.next);
+    if (step.blocks) {
+      Napi::Object blocks = Napi::Object::New(env);
+      blocks.Set("kept", step.blocks->kept);
+      blocks.Set("visible", step.blocks->visible);
+      value.Set("blocks", blocks);
+    }
     value.Set("deviceMs", step.device_ms);
+    if (step.attention_ms) value.Set("attentionMs", *step.attention_ms);
     return value;
   };
 }
@@ -64,6 +72,7 @@ Napi::Function Engine::define(Napi::Env env) {
                       InstanceMethod<&Engine::export_kv>("exportKv"),
                       InstanceMethod<&Engine::import_kv>("importKv"),
                       InstanceMethod<&Engine::logits>("logits"),
+                      InstanceMethod<&Engine::block_counts>("blockCounts"),
                       InstanceMethod<&Engine::cancel>("cancel"),
                       InstanceMethod<&Engine::dispose>("dispose")});
 }
@@ -124,13 +133,14 @@ Napi::Value Engine::prefill(const Napi::CallbackInfo& info) {
   std::vector<int32_t> tokens(ids.Data(), ids.Data() + ids.ElementLength());
   const bool choose = info[2].ToBoolean();
   const bool tells_layers = info[3].IsFunction();
+  const std::optional<decoder::SparseRequest> sparse = sparse_request(info[4]);
   is_cancelled_ = false;
   return worker_.run(info.Env(), info[3], [this, sequence, tokens = std::move(tokens), choose,
-                                           tells_layers](const Report& report) {
+                                           tells_layers, sparse](const Report& report) {
     decoder::PrefillControl control;
     control.should_stop = [this] { return is_cancelled_.load(); };
     if (tells_layers) control.on_layer = report;
-    return step_value(loaded().prefill(sequence, tokens, choose, control));
+    return step_value(loaded().prefill(sequence, tokens, choose, sparse, control));
   });
 }
 
@@ -198,6 +208,16 @@ Napi::Value Engine::logits(const Napi::CallbackInfo& info) {
     return [values = decoder.logits()](Napi::Env env) {
       Napi::Float32Array array = Napi::Float32Array::New(env, values.size());
       std::copy(values.begin(), values.end(), array.Data());
+      return array;
+    };
+  });
+}
+
+Napi::Value Engine::block_counts(const Napi::CallbackInfo& info) {
+  return run(info.Env(), [](decoder::Decoder& decoder) -> MakeValue {
+    return [counts = decoder.block_counts()](Napi::Env env) {
+      Napi::Int32Array array = Napi::Int32Array::New(env, counts.size());
+      std::copy(counts.begin(), counts.end(), array.Data());
       return array;
     };
   });

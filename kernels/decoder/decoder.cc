@@ -44,14 +44,17 @@ Decoder::Prepared Decoder::prepare(const ModelSpec& spec, const TensorTable& ten
   sizes.decode_attention_bytes = attention::decode_workspace_bytes(
       {options.context_tokens, spec.num_heads, spec.num_kv_heads, spec.head_dim});
   sizes.sampling_bytes = sample_workspace_bytes(spec.vocab_size);
+  sizes.selection =
+      selection_sizes(spec, sizes.chunk_tokens, options.context_tokens, options.pooled_keys);
 
   MemoryDemand demand{};
   demand.bf16_weight_bytes = bf16.size_bytes;
   demand.stored_weight_bytes = stored.size_bytes;
   demand.layer_scratch_bytes = bf16.shape.size_bytes;
   demand.workspace_bytes = WorkspaceLayout(spec, sizes).size_bytes;
-  demand.kv_block_bytes =
-      KvPool::block_bytes(spec) + RopeTables::size_bytes(spec.rope, KV_BLOCK_TOKENS);
+  demand.kv_block_bytes = KvPool::block_bytes(spec) +
+                          PooledKeyCache::block_bytes(spec, options.pooled_keys) +
+                          RopeTables::size_bytes(spec.rope, KV_BLOCK_TOKENS);
   const MemoryPlan plan =
       plan_memory(demand, options.context_tokens, free_device_bytes(), options.form);
   const bool is_bf16 = plan.form == WeightForm::kBf16;
@@ -68,12 +71,14 @@ Decoder::Decoder(const ModelSpec& spec, const DecoderOptions& options, const Loa
     : spec_(spec),
       plan_(prepared.plan),
       chunk_tokens_(prepared.sizes.chunk_tokens),
-      weights_(spec_, std::move(prepared.layout), MappedFile(options.path), control.on_progress,
+      weights_(spec_, std::move(prepared.layout), map_files(options.paths), control.on_progress,
                control.should_stop),
       pool_(spec_, plan_.kv_blocks),
+      pooled_keys_(spec_, plan_.kv_blocks, options.pooled_keys),
       positions_(spec_.rope, pool_positions(plan_.context_tokens), stream_),
       workspace_(spec_, prepared.sizes),
-      prefill_(options.kernels) {
+      prefill_(spec_, options.kernels,
+               options.pooled_keys > 0 ? prepared.sizes.chunk_tokens : 0) {
   warm_up();
 }
 
@@ -90,7 +95,7 @@ void Decoder::close_sequence(SequenceId id) {
 }
 
 Step Decoder::prefill(SequenceId id, const std::vector<int32_t>& tokens, bool choose,
-                      const PrefillControl& control) {
+                      const std::optional<SparseRequest>& sparse, const PrefillControl& control) {
   Sequence& sequence = this->sequence(id);
   const int count = static_cast<int>(tokens.size());
   if (tokens.empty() || count > chunk_tokens_) {
@@ -99,23 +104,34 @@ Step Decoder::prefill(SequenceId id, const std::vector<int32_t>& tokens, bool ch
   }
   for (const int32_t token : tokens) require_token(token);
   require_room(sequence, tokens.size());
+  if (sparse) require_selectable(sequence, *sparse);
   sequence.reserve(sequence.length_tokens + count, stream_);
+  if (sparse) begin_averages(sequence, sparse->settings.pooled_keys);
   std::copy(tokens.begin(), tokens.end(), workspace_.host_token_ids());
   set_step(sequence, tokens.front(), count);
 
   begin_.record(stream_);
   try {
-    prefill_.enqueue(model(), sequence, count, pacer_, control);
+    prefill_.enqueue(model(), sequence, count, sparse, pacer_, control);
   } catch (const CancelledError&) {
     pacer_.drain(stream_);
     throw;
   }
   if (choose) enqueue_choice(model(), sequence, count);
+  if (sparse) fetch_block_counts(count);
   end_.record(stream_);
   pacer_.drain(stream_);
-  Step step{std::nullopt, end_.elapsed_ms(begin_)};
+  Step step{std::nullopt, end_.elapsed_ms(begin_), prefill_.attention_ms(spec_.layers),
+            std::nullopt};
   if (choose) step.next = chosen();
   sequence.length_tokens += count;
+  if (sparse) {
+    sequence.pooled_tokens = sequence.length_tokens;
+    const int32_t* counts = workspace_.host_block_counts();
+    block_counts_.assign(counts, counts + block_counts_.size());
+    step.blocks = total_blocks(block_counts_, spec_.layers * spec_.num_heads, count,
+                               sequence.length_tokens);
+  }
   return step;
 }
 
@@ -133,7 +149,7 @@ Step Decoder::decode(SequenceId id, int32_t token) {
   sequence.decode_graph.launch(stream_);
   end_.record(stream_);
   end_.synchronize();
-  const Step step{chosen(), end_.elapsed_ms(begin_)};
+  const Step step{chosen(), end_.elapsed_ms(begin_), std::nullopt, std::nullopt};
   ++sequence.length_tokens;
   return step;
 }
@@ -199,7 +215,7 @@ std::vector<float> Decoder::logits() const {
 }
 
 Model Decoder::model() const {
-  return {spec_, weights_, pool_, positions_, workspace_, stream_, plan_.context_tokens};
+  return {spec_, weights_, pool_, pooled_keys_, positions_, workspace_, stream_, plan_.context_tokens};
 }
 
 Sequence& Decoder::sequence(SequenceId id) {
@@ -226,6 +242,38 @@ void Decoder::require_token(int32_t token) const {
   if (token >= 0 && token < spec_.vocab_size) return;
   throw std::invalid_argument("the token " + std::to_string(token) +
                               " is not in the vocabulary of " + std::to_string(spec_.vocab_size));
+}
+
+void Decoder::require_selectable(const Sequence& sequence, const SparseRequest& sparse) const {
+  const int keys = sparse.settings.pooled_keys;
+  if (!pooled_keys_.serves(keys)) {
+    throw std::invalid_argument("the model was loaded without room for averages of " +
+                                std::to_string(keys) + " keys");
+  }
+  if (sequence.length_tokens % attention::kSelectionTileRows == 0) return;
+  throw std::invalid_argument("a sparse chunk begins at token " +
+                              std::to_string(sequence.length_tokens) + ", which is no multiple of " +
+                              std::to_string(attention::kSelectionTileRows));
+}
+
+/// Before averages of `keys` keys are made for `sequence`: other averages of it are lost, and so may be
+/// those of sequences that share blocks with it.
+void Decoder::begin_averages(Sequence& sequence, int keys) {
+  if (sequence.pooled_keys == keys) return;
+  sequence.pooled_keys = keys;
+  sequence.truncate_averages(0);
+  for (auto& [id, other] : sequences_) {
+    if (other.pooled_keys != keys) other.truncate_averages(0);
+  }
+}
+
+/// Enqueues the copy of what the layers of a chunk chose.
+void Decoder::fetch_block_counts(int tokens) {
+  const size_t lists = size_t{1} * spec_.num_heads * attention::selection_tiles(tokens);
+  block_counts_.resize(lists * spec_.layers);
+  LONGVIEW_CUDA(cudaMemcpyAsync(workspace_.host_block_counts(), workspace_.block_counts(),
+                                block_counts_.size() * sizeof(int32_t), cudaMemcpyDeviceToHost,
+                                stream_.get()));
 }
 
 void Decoder::require_block(int start, int tokens) {
@@ -260,8 +308,13 @@ int32_t Decoder::chosen() const {
 /// nothing is loaded while a graph is recorded.
 void Decoder::warm_up() {
   const SequenceId id = open_sequence({});
-  prefill(id, std::vector<int32_t>(std::min(chunk_tokens_, kWarmUpTokens), 0), false, {});
+  const std::vector<int32_t> tokens(std::min(chunk_tokens_, kWarmUpTokens), 0);
+  prefill(id, tokens, false, std::nullopt, {});
   rewind(id, 0, {});
+  if (pooled_keys_.serves(attention::SelectionSettings().pooled_keys)) {
+    prefill(id, tokens, false, SparseRequest{{}, static_cast<int>(tokens.size())}, {});
+    rewind(id, 0, {});
+  }
   Sequence& sequence = this->sequence(id);
   sequence.reserve(1, stream_);
   set_step(sequence, 0, 1);

@@ -13,14 +13,16 @@
 #include "decoder/layer_pacer.h"
 #include "decoder/memory_plan.h"
 #include "decoder/model.h"
+#include "decoder/pooled_key_cache.h"
 #include "decoder/prefill.h"
 
 namespace longview::decoder {
 
 struct DecoderOptions {
-  std::string path;  // of the GGUF file
+  std::vector<std::string> paths;  // of the model's files
   int context_tokens;
   int chunk_tokens;                // the longest prefill call
+  int pooled_keys;                 // fewest that a selection averages; 0: all prefill is dense
   std::optional<WeightForm> form;  // none: bf16 where it fits
   PrefillKernels kernels = PrefillKernels::kFastest;
 };
@@ -33,6 +35,8 @@ struct LoadControl {
 struct Step {
   std::optional<int32_t> next;  // the chosen token, where one was asked for
   double device_ms;
+  std::optional<double> attention_ms;  // part of it; of a prefill
+  std::optional<BlockTotals> blocks;  // of a sparse chunk
 };
 
 using SequenceId = int32_t;
@@ -53,11 +57,12 @@ class Decoder {
   SequenceId open_sequence(const SamplingRequest& sampling);
   void close_sequence(SequenceId id);
 
-  /// Appends tokens, at most `chunk_tokens`; chooses the next one where `choose` is true.
+  /// Appends tokens, at most `chunk_tokens`; chooses the next one where `choose` is true. With
+  /// `sparse` they begin at a multiple of 128, and each layer reads the blocks that it chooses.
   /// @throws ContextError, NumericError, CancelledError, CudaError; std::invalid_argument for a
   /// sequence or token that does not exist.
   Step prefill(SequenceId id, const std::vector<int32_t>& tokens, bool choose,
-               const PrefillControl& control);
+               const std::optional<SparseRequest>& sparse, const PrefillControl& control);
 
   /// Appends one token and chooses the next. @throws as prefill
   Step decode(SequenceId id, int32_t token);
@@ -81,6 +86,9 @@ class Decoder {
   /// Logits of the last choice, for tests.
   std::vector<float> logits() const;
 
+  /// Blocks of each list of the last sparse chunk, [layers, heads, tiles], for tests and benches.
+  const std::vector<int32_t>& block_counts() const { return block_counts_; }
+
  private:
   struct Prepared {
     WeightLayout layout;
@@ -96,10 +104,13 @@ class Decoder {
   Sequence& sequence(SequenceId id);
   void require_room(const Sequence& sequence, size_t tokens) const;
   void require_token(int32_t token) const;
+  void require_selectable(const Sequence& sequence, const SparseRequest& sparse) const;
   static void require_block(int start, int tokens);
   uint8_t* staging();
   void set_step(const Sequence& sequence, int32_t token, int tokens) const;
   int32_t chosen() const;
+  void begin_averages(Sequence& sequence, int keys);
+  void fetch_block_counts(int tokens);
   SamplingRequest clamped(SamplingRequest sampling) const;
   void warm_up();
 
@@ -112,9 +123,11 @@ class Decoder {
   LayerPacer pacer_;
   WeightStore weights_;
   KvPool pool_;
+  PooledKeyCache pooled_keys_;
   RopeTables positions_;
   Workspace workspace_;
   Prefill prefill_;
+  std::vector<int32_t> block_counts_;
   PinnedBuffer<uint8_t> staging_;  // one block on its way to or from the host; empty until the first
   std::map<SequenceId, Sequence> sequences_;
   SequenceId next_id_ = 1;

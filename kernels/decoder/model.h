@@ -5,6 +5,7 @@
 #include "decoder/kv_pool.h"
 #include "decoder/model_spec.h"
 #include "decoder/ops/rope/params.h"
+#include "decoder/pooled_key_cache.h"
 #include "decoder/rope_tables.h"
 #include "decoder/sequence.h"
 #include "decoder/weight_store.h"
@@ -16,6 +17,7 @@ struct Model {
   const ModelSpec& spec;
   const WeightStore& weights;
   const KvPool& pool;
+  const PooledKeyCache& pooled_keys;
   const RopeTables& positions;
   const Workspace& workspace;
   const Stream& stream;

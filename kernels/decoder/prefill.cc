@@ -26,13 +26,17 @@ class LayerChunk {
                      : model.weights.expand(layer, model.workspace.layer_scratch(),
                                             model.stream.get())) {}
 
-  void attention(const attention::DensePrefill& dense) const {
+  /// `attend` gets the call that reads every key.
+  template <class Attend>
+  void attention(const Attend& attend, SpanClock& clock) const {
     const Workspace& workspace = model_.workspace;
     norm(norms_.attention);
     product(weights_.qkv, workspace.normed(), workspace.qkv(),
             norms_.qkv_bias == nullptr ? Epilogue::kNone : Epilogue::kBias);
     rope_kv(rotation(model_, sequence_, layer_, tokens_), stream());
-    attend(dense);
+    clock.begin(layer_, model_.stream);
+    attend(attention_call());
+    clock.end(layer_, model_.stream);
     product(weights_.output, workspace.normed(), workspace.hidden(), Epilogue::kResidual);
   }
 
@@ -55,7 +59,7 @@ class LayerChunk {
     rms_norm(params, stream());
   }
 
-  void attend(const attention::DensePrefill& dense) const {
+  attention::DensePrefillParams attention_call() const {
     attention::DensePrefillParams params{};
     params.query = model_.workspace.query();
     params.key = model_.pool.key(layer_);
@@ -69,7 +73,7 @@ class LayerChunk {
     params.softmax_scale = softmax_scale(model_.spec);
     params.block_table = sequence_.block_table();
     params.pool_blocks = model_.pool.blocks();
-    dense.run(params, stream());
+    return params;
   }
 
   void product(const quant::WeightMatrix& weight, const void* input, void* output,
@@ -98,10 +102,33 @@ class LayerChunk {
   FusedMatrices weights_;
 };
 
+attention::PrefillKernel attention_kernel(PrefillKernels kernels) {
+  return kernels == PrefillKernels::kPortable ? attention::PrefillKernel::kPortable
+                                              : attention::PrefillKernel::kFastest;
+}
+
+/// Where the selection of `layer` lies, for a chunk of `tokens`.
+SelectionPlace selection_place(const Model& model, const Sequence& sequence, int layer, int tokens) {
+  const Workspace& workspace = model.workspace;
+  const size_t lists = size_t{1} * model.spec.num_heads * attention::selection_tiles(tokens);
+  return {model.pooled_keys.layer(layer), sequence.pooled_tokens, workspace.selection(),
+          workspace.block_lists(), workspace.block_counts() + layer * lists};
+}
+
 }  // namespace
 
+Prefill::Prefill(const ModelSpec& spec, PrefillKernels kernels, int sparse_chunk_tokens)
+    : gemm_(kernels == PrefillKernels::kPortable ? gemm::GemmKernel::kPortable
+                                                 : gemm::GemmKernel::kFastest),
+      dense_(attention_kernel(kernels)) {
+  if (sparse_chunk_tokens > 0) {
+    sparse_.emplace(spec, sparse_chunk_tokens, attention_kernel(kernels));
+  }
+}
+
 void Prefill::enqueue(const Model& model, const Sequence& sequence, int tokens,
-                      const LayerPacer& pacer, const PrefillControl& control) const {
+                      const std::optional<SparseRequest>& sparse, const LayerPacer& pacer,
+                      const PrefillControl& control) {
   const Workspace& workspace = model.workspace;
   const cudaStream_t stream = model.stream.get();
   LONGVIEW_CUDA(cudaMemcpyAsync(workspace.step(), workspace.host_step(), sizeof(StepInput),
@@ -113,7 +140,11 @@ void Prefill::enqueue(const Model& model, const Sequence& sequence, int tokens,
     pacer.before(layer);
     if (control.should_stop && control.should_stop()) throw CancelledError();
     const LayerChunk chunk(model, sequence, layer, tokens, gemm_);
-    chunk.attention(attention_);
+    const auto attend = [&](const attention::DensePrefillParams& call) {
+      if (!sparse) return dense_.run(call, stream);
+      sparse_->run(call, *sparse, selection_place(model, sequence, layer, tokens), stream);
+    };
+    chunk.attention(attend, clock_);
     chunk.feed_forward();
     pacer.after(layer, model.stream);
     if (control.on_layer) control.on_layer(layer + 1);

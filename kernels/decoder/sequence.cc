@@ -1,5 +1,7 @@
 #include "decoder/sequence.h"
 
+#include <algorithm>
+
 #include "common/kv_block.h"
 #include "decoder/errors.h"
 #include "decoder/ops/sampling/api.h"
@@ -47,6 +49,8 @@ Sequence::Sequence(KvPool& pool, int max_tokens)
 void Sequence::share(const Sequence& other, int tokens, const Stream& stream) {
   blocks_.share(other.blocks_, kv_blocks(tokens));
   length_tokens = tokens;
+  pooled_tokens = std::min(other.pooled_tokens, tokens);
+  pooled_keys = other.pooled_keys;
   is_table_stale_ = true;
   upload_table(stream);
 }
@@ -58,6 +62,8 @@ void Sequence::reserve(int tokens, const Stream& stream) {
     if (replaced) {
       is_table_stale_ = true;
       pool_.copy_block(replaced->shared, replaced->own, stream);
+      // Averages are not copied: making them anew is as cheap.
+      truncate_averages(length_tokens / KV_BLOCK_TOKENS * KV_BLOCK_TOKENS);
     }
   }
   if (blocks_.grow_to(kv_blocks(tokens))) is_table_stale_ = true;
@@ -78,7 +84,10 @@ void Sequence::upload_table(const Stream& stream) {
 void Sequence::truncate(int tokens) {
   blocks_.shrink_to(kv_blocks(tokens));
   length_tokens = tokens;
+  truncate_averages(tokens);
 }
+
+void Sequence::truncate_averages(int tokens) { pooled_tokens = std::min(pooled_tokens, tokens); }
 
 void Sequence::start_sampling(const SamplingRequest& request, const Stream& stream) {
   const SamplerState state =

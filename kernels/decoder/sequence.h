@@ -72,6 +72,15 @@ class Sequence {
   void start_sampling(const SamplingRequest& request, const Stream& stream);
 
   int length_tokens = 0;
+
+  /// Leading tokens whose key averages are in the cache, each of this many keys. Decoded tokens and
+  /// those of dense chunks have none.
+  int pooled_tokens = 0;
+  int pooled_keys = 0;
+
+  /// Forgets the averages behind the first `tokens` tokens.
+  void truncate_averages(int tokens);
+
   int candidates() const { return candidates_; }
   const int32_t* block_table() const { return table_.data(); }
   SamplerState* sampler() const { return sampler_.data(); }

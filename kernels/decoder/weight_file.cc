@@ -51,7 +51,15 @@ MappedFile::MappedFile(const std::string& path) {
   data_ = static_cast<const std::byte*>(mapping);
 }
 
-MappedFile::~MappedFile() { munmap(const_cast<std::byte*>(data_), size_bytes_); }
+MappedFile::~MappedFile() {
+  if (data_ != nullptr) munmap(const_cast<std::byte*>(data_), size_bytes_);
+}
+
+ModelFiles map_files(const std::vector<std::string>& paths) {
+  ModelFiles files;
+  for (const std::string& path : paths) files.emplace_back(path);
+  return files;
+}
 
 TensorTable::TensorTable(std::vector<TensorEntry> entries) {
   for (TensorEntry& entry : entries) {

@@ -1,10 +1,11 @@
-// The tensors of a GGUF file on disk. Its header was read by the caller; this maps the data.
+// The tensors of a model's files on disk. Their headers were read by the caller; this maps the data.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "quant/block_format.h"
@@ -16,6 +17,9 @@ class MappedFile {
  public:
   /// @throws ModelError when it cannot be opened or mapped, with the system's reason.
   explicit MappedFile(const std::string& path);
+  MappedFile(MappedFile&& other) noexcept
+      : data_(std::exchange(other.data_, nullptr)),
+        size_bytes_(std::exchange(other.size_bytes_, 0)) {}
   MappedFile(const MappedFile&) = delete;
   MappedFile& operator=(const MappedFile&) = delete;
   ~MappedFile();
@@ -28,13 +32,20 @@ class MappedFile {
   size_t size_bytes_ = 0;
 };
 
+/// The files of a model, one or several parts, in the order in which tensors name them.
+using ModelFiles = std::vector<MappedFile>;
+
+/// @throws ModelError as MappedFile does.
+ModelFiles map_files(const std::vector<std::string>& paths);
+
 /// Where a tensor lies: `[rows, columns]`, the rows of a vector being 1.
 struct TensorEntry {
   std::string name;
   quant::BlockFormat format;
   int rows;
   int columns;
-  uint64_t offset_bytes;  // from the start of the file
+  uint64_t offset_bytes;  // from the start of its file
+  int file = 0;
 };
 
 /// Tensors by name, without their data: what a plan needs.

@@ -56,23 +56,23 @@ class Layouter {
   }
 
   PlacedTensor vector(const std::string& name, int features) {
-    const TensorEntry& tensor = fp32_vector(name, features);
-    return {tensor, regions_.reserve(decoder::size_bytes(tensor))};
+    return {stored_vector(name, features), regions_.reserve(sizeof(float) * features)};
   }
 
   std::array<PlacedTensor, 3> biases(const std::string& block) {
     const size_t start = regions_.reserve(sizeof(float) * spec_.qkv_size());
     const size_t key_start = start + sizeof(float) * spec_.query_size();
     const size_t value_start = key_start + sizeof(float) * spec_.kv_size();
-    return {PlacedTensor{fp32_vector(block + "attn_q.bias", spec_.query_size()), start},
-            PlacedTensor{fp32_vector(block + "attn_k.bias", spec_.kv_size()), key_start},
-            PlacedTensor{fp32_vector(block + "attn_v.bias", spec_.kv_size()), value_start}};
+    return {PlacedTensor{stored_vector(block + "attn_q.bias", spec_.query_size()), start},
+            PlacedTensor{stored_vector(block + "attn_k.bias", spec_.kv_size()), key_start},
+            PlacedTensor{stored_vector(block + "attn_v.bias", spec_.kv_size()), value_start}};
   }
 
-  const TensorEntry& fp32_vector(const std::string& name, int features) {
+  /// A norm or bias, which is fp32 in memory.
+  const TensorEntry& stored_vector(const std::string& name, int features) {
     const TensorEntry& tensor = tensors_.require(name, 1, features);
-    if (tensor.format != quant::BlockFormat::kF32) {
-      throw ModelError("the tensor " + name + " is not in F32, as norms and biases are");
+    if (quant::block_layout(tensor.format).elements != 1) {
+      throw ModelError("the tensor " + name + " is quantised, as norms and biases are not");
     }
     return tensor;
   }

@@ -1,4 +1,4 @@
-// Brings tensors from a mapped file to the device: through page-locked memory, in slabs, while the
+// Brings tensors from mapped files to the device: through page-locked memory, in slabs, while the
 // device still works on the slab before.
 #pragma once
 
@@ -19,7 +19,7 @@ namespace longview::decoder {
 
 class WeightLoader {
  public:
-  WeightLoader(const MappedFile& file, const std::function<void(double)>& on_progress,
+  WeightLoader(const ModelFiles& files, const std::function<void(double)>& on_progress,
                const std::function<bool()>& should_stop);
 
   /// What progress is a fraction of.
@@ -27,6 +27,9 @@ class WeightLoader {
 
   /// Copies a tensor as stored to its offset in `memory`.
   void copy(const PlacedTensor& placed, std::byte* memory);
+
+  /// Copies a norm or bias as fp32 to its offset in `memory`.
+  void copy_vector(const PlacedTensor& placed, std::byte* memory);
 
   /// Writes a matrix as bf16, row r to row `row_map(r)` of `destination`, whose rows are as long.
   void dequantize(const TensorEntry& tensor, std::byte* destination,
@@ -44,12 +47,15 @@ class WeightLoader {
     Event is_free;
   };
 
+  /// @throws ModelError where the file ends before the rows do.
+  const std::byte* stored_rows(const TensorEntry& tensor, int first_row, int rows) const;
   Slab& next_slab();
   void send(const TensorEntry& tensor, int first_row, int rows, Slab& slab);
+  void send_slab(size_t bytes, size_t file_bytes, Slab& slab);
   void check_slab(const TensorEntry& tensor, int rows, Slab& slab);
   int slab_rows(const TensorEntry& tensor) const;
 
-  const MappedFile& file_;
+  const ModelFiles& files_;
   const std::function<void(double)>& on_progress_;
   const std::function<bool()>& should_stop_;
   Stream stream_;

@@ -10,24 +10,24 @@ namespace longview::decoder {
 using quant::BlockFormat;
 using quant::WeightMatrix;
 
-WeightStore::WeightStore(const ModelSpec& spec, WeightLayout layout, const MappedFile& file,
+WeightStore::WeightStore(const ModelSpec& spec, WeightLayout layout, const ModelFiles& files,
                          const std::function<void(double)>& on_progress,
                          const std::function<bool()>& should_stop)
     : spec_(spec), layout_(std::move(layout)), memory_(layout_.size_bytes) {
-  WeightLoader loader(file, on_progress, should_stop);
+  WeightLoader loader(files, on_progress, should_stop);
   loader.expect(layout_);
   loader.copy(layout_.embedding, memory_.data());
   if (!spec_.tied_head) loader.copy(layout_.head, memory_.data());
-  loader.copy(layout_.final_norm, memory_.data());
+  loader.copy_vector(layout_.final_norm, memory_.data());
   for (const LayerLayout& layer : layout_.layers) {
-    loader.copy(layer.attention_norm, memory_.data());
-    loader.copy(layer.feed_forward_norm, memory_.data());
+    loader.copy_vector(layer.attention_norm, memory_.data());
+    loader.copy_vector(layer.feed_forward_norm, memory_.data());
     if (spec_.qkv_bias) {
-      for (const PlacedTensor& bias : layer.qkv_bias) loader.copy(bias, memory_.data());
+      for (const PlacedTensor& bias : layer.qkv_bias) loader.copy_vector(bias, memory_.data());
     }
     if (spec_.qk_norm) {
-      loader.copy(layer.query_norm, memory_.data());
-      loader.copy(layer.key_norm, memory_.data());
+      loader.copy_vector(layer.query_norm, memory_.data());
+      loader.copy_vector(layer.key_norm, memory_.data());
     }
     for (int part = 0; part < kLayerParts; ++part) {
       if (layout_.form == WeightForm::kAsStored) {

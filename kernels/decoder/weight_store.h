@@ -34,7 +34,7 @@ class WeightStore {
   /// Allocates and reads everything; `on_progress` gets fractions, `should_stop` is asked often.
   /// @throws ModelError where the file is too short or a tensor holds NaN or infinities, by name.
   /// @throws CancelledError when `should_stop` says so.
-  WeightStore(const ModelSpec& spec, WeightLayout layout, const MappedFile& file,
+  WeightStore(const ModelSpec& spec, WeightLayout layout, const ModelFiles& files,
               const std::function<void(double)>& on_progress,
               const std::function<bool()>& should_stop);
 

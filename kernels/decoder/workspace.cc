@@ -21,7 +21,8 @@ WorkspaceLayout::WorkspaceLayout(const ModelSpec& spec, const WorkspaceSizes& si
   normed = reserve_rows(sizes.chunk_tokens, std::max(spec.hidden_size, spec.query_size()));
   qkv = reserve_rows(sizes.chunk_tokens, spec.qkv_size());
   query = reserve_rows(sizes.chunk_tokens, spec.query_size());
-  activation = reserve_rows(sizes.chunk_tokens, spec.feed_forward_size);
+  activation = regions.reserve(
+      std::max(kBf16Bytes * sizes.chunk_tokens * spec.feed_forward_size, sizes.selection.workspace_bytes));
   gate_up = reserve_rows(2, spec.feed_forward_size);
   token_ids = regions.reserve(sizeof(int32_t) * sizes.chunk_tokens);
   step = regions.reserve(sizeof(StepInput));
@@ -29,6 +30,8 @@ WorkspaceLayout::WorkspaceLayout(const ModelSpec& spec, const WorkspaceSizes& si
   layer_scratch = regions.reserve(sizes.layer_scratch_bytes);
   decode_attention = regions.reserve(sizes.decode_attention_bytes);
   sampling = regions.reserve(sizes.sampling_bytes);
+  block_lists = regions.reserve(sizes.selection.lists_bytes);
+  block_counts = regions.reserve(sizeof(int32_t) * sizes.selection.counts);
   size_bytes = regions.size_bytes();
 }
 
@@ -37,6 +40,7 @@ Workspace::Workspace(const ModelSpec& spec, const WorkspaceSizes& sizes)
       memory_(layout_.size_bytes),
       host_token_ids_(sizes.chunk_tokens),
       host_step_(1),
-      host_sample_(1) {}
+      host_sample_(1),
+      host_block_counts_(sizes.selection.counts) {}
 
 }  // namespace longview::decoder

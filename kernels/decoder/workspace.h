@@ -8,6 +8,7 @@
 #include "common/pinned_buffer.h"
 #include "decoder/model_spec.h"
 #include "decoder/ops/sampling/params.h"
+#include "decoder/sparse_attention.h"
 
 namespace longview::decoder {
 
@@ -24,6 +25,7 @@ struct WorkspaceSizes {
   size_t layer_scratch_bytes;  // 0: none
   size_t decode_attention_bytes;
   size_t sampling_bytes;
+  SelectionSizes selection;
 };
 
 /// Offsets into one allocation; all of it in bf16 but the logits and the token ids.
@@ -34,7 +36,7 @@ struct WorkspaceLayout {
   size_t normed;      // [chunk, hidden_size or query_size]: input of QKV and gate/up, attention's result
   size_t qkv;         // [chunk, qkv_size]
   size_t query;       // [chunk, query_size]
-  size_t activation;  // [chunk, feed_forward_size]
+  size_t activation;  // [chunk, feed_forward_size], or what a selection works in
   size_t gate_up;     // [2 * feed_forward_size]: of one token
   size_t token_ids;   // int32 [chunk]
   size_t step;        // StepInput
@@ -42,6 +44,8 @@ struct WorkspaceLayout {
   size_t layer_scratch;
   size_t decode_attention;
   size_t sampling;
+  size_t block_lists;   // of one layer's selection
+  size_t block_counts;  // int32, of all layers'
   size_t size_bytes;
 };
 
@@ -62,10 +66,16 @@ class Workspace {
   std::byte* decode_attention() const { return at(layout_.decode_attention); }
   std::byte* sampling() const { return at(layout_.sampling); }
 
+  /// Of a selection. It comes before the layer's feed-forward network and lies where that works.
+  std::byte* selection() const { return activation(); }
+  uint16_t* block_lists() const { return reinterpret_cast<uint16_t*>(at(layout_.block_lists)); }
+  int32_t* block_counts() const { return reinterpret_cast<int32_t*>(at(layout_.block_counts)); }
+
   // Page-locked: what the host writes before a step and reads after it.
   int32_t* host_token_ids() const { return host_token_ids_.data(); }
   StepInput* host_step() const { return host_step_.data(); }
   SampleResult* host_sample() const { return host_sample_.data(); }
+  int32_t* host_block_counts() const { return host_block_counts_.data(); }
 
  private:
   std::byte* at(size_t offset) const { return memory_.data() + offset; }
@@ -75,6 +85,7 @@ class Workspace {
   PinnedBuffer<int32_t> host_token_ids_;
   PinnedBuffer<StepInput> host_step_;
   PinnedBuffer<SampleResult> host_sample_;
+  PinnedBuffer<int32_t> host_block_counts_;
 };
 
 }  // namespace longview::decoder

@@ -10,11 +10,6 @@
 
 namespace longview::gemm {
 
-enum class GemmKernel {
-  kFastest,   // the one made for the device
-  kPortable,  // the one that runs everywhere; for tests
-};
-
 /// Runs products on the device that was current when it was made, on any stream.
 class Gemm {
  public:

@@ -3,6 +3,11 @@
 
 namespace longview::gemm {
 
+enum class GemmKernel {
+  kFastest,   // the one made for the device
+  kPortable,  // the one that runs everywhere; for tests
+};
+
 /// What happens to the fp32 sums before they are rounded to bf16.
 enum class Epilogue {
   kNone,

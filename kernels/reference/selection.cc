@@ -14,6 +14,7 @@ namespace {
 
 // A row's masses are relative to the largest of its first averages, times 2^60.
 constexpr int kReferenceAverages = 160;
+constexpr int kReferenceKeys = 128;  // the same without averages
 constexpr double kMassExponent = 60.0;
 
 /// Averages of the keys of one KV head: [kv_len / pooled_keys, head_dim].
@@ -54,7 +55,8 @@ void masses_of(const std::vector<double>& scores, int averages_of_block, int blo
                float* masses) {
   const size_t visible = scores.size();
   double maximum = -INFINITY;
-  for (size_t j = 0; j < std::min<size_t>(visible, kReferenceAverages); ++j) {
+  const size_t first_ones = averages_of_block == kBlockKeys ? kReferenceKeys : kReferenceAverages;
+  for (size_t j = 0; j < std::min(visible, first_ones); ++j) {
     maximum = std::fmax(maximum, scores[j]);
   }
   const double shift = (std::isfinite(maximum) ? maximum : 0.0) + kMassExponent;

@@ -3,6 +3,7 @@ import type { ChatAction, ChatExchange, ChatFailure } from '../../protocol';
 import { ActivityView } from './activity-view';
 import { AnswerView } from './answer-view';
 import { attachmentLabel } from './attachment-label';
+import { baselineView, comparisonHeading, figuresView } from './comparison-view';
 import { element, icon } from './dom';
 import { footerView } from './footer-view';
 import type { Host } from './host';
@@ -18,6 +19,7 @@ const ACTION_WORDS: Record<ChatAction, string> = {
   openFolder: 'Open Folder',
   restartEngine: 'Restart Engine',
   showLog: 'Show Log',
+  compare: 'Compare with Dense',
 };
 
 /** Draws one question and its answer, and follows it while it runs. */
@@ -38,8 +40,9 @@ export class ExchangeView {
     this.root = element(
       'article',
       { class: 'exchange', 'aria-label': `Question: ${exchange.question}` },
-      questionView(exchange),
+      exchange.baseline ? comparisonHeading(exchange) : questionView(exchange),
       this.activity.root,
+      exchange.baseline && baselineView(exchange.baseline),
       this.answer.root,
       this.tail,
     );
@@ -100,6 +103,7 @@ export class ExchangeView {
 
   private tailParts(): HTMLElement[] {
     const parts = [
+      this.exchange.baseline && figuresView(this.exchange.baseline, this.exchange.record),
       sourcesView(this.exchange.citations, this.host),
       phaseNote(this.exchange),
       this.exchange.failure && this.failureView(this.exchange.failure),

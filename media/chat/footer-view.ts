@@ -25,6 +25,7 @@ export function footerView(exchange: ChatExchange, host: Host): HTMLElement | un
     'div',
     { class: 'footer' },
     iconButton('copy', 'Copy Answer', () => host.send({ kind: 'copy', text: exchange.answer })),
+    exchange.phase === 'done' && record.attention === 'sample' && compareLink(exchange, host),
     element(
       'details',
       { class: 'account' },
@@ -36,6 +37,13 @@ export function footerView(exchange: ChatExchange, host: Host): HTMLElement | un
     ...notices(exchange).map((notice) =>
       element('div', { class: 'notice' }, icon('info'), element('span', {}, notice)),
     ),
+  );
+}
+
+function compareLink({ id }: ChatExchange, host: Host): HTMLElement {
+  const title = 'Read the same prompt with dense attention and show both answers';
+  return linkButton('Compare with dense attention', title, () =>
+    host.send({ kind: 'act', id, action: 'compare' }),
   );
 }
 

@@ -1,10 +1,11 @@
 // Runs the device tests of the kernels and of the whole engine under compute-sanitizer: memcheck, synccheck, initcheck.
 //   node scripts/cuda/sanitize.mjs [--build DIR] [--engine-test FILE] [--fixtures DIR] [--seconds N] [--only TEXT]
-//     --build        with longview_attention_device_test and longview-cuda.node; default: build/cuda
+//     --build        with longview_*_device_test and longview-cuda.node; default: build/cuda
 //     --engine-test  as `node scripts/cuda/test-engine.mjs --bundle` makes it; default: out/test/engine-test.js
 //     --seconds      of each run at most; default: 600
 // Needs a GPU and NVIDIA's compute-sanitizer, of a CUDA toolkit.
 import { spawnSync } from 'node:child_process';
+import fs from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 
@@ -26,7 +27,12 @@ const { values } = parseArgs({
 });
 const built = (name) => path.resolve(values.build, name);
 const PROGRAMS = {
-  attention: () => [built('longview_attention_device_test')],
+  ...Object.fromEntries(
+    fs
+      .readdirSync(values.build)
+      .filter((name) => /^longview_\w+_device_test$/.test(name))
+      .map((name) => [name.slice('longview_'.length), () => [built(name)]]),
+  ),
   engine: (tool) => [
     process.execPath,
     path.resolve(values['engine-test']),

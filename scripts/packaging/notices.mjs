@@ -11,22 +11,29 @@ const SHIPPED_AS_FOLDERS = [
   '@vscode/ripgrep-linux-x64',
 ];
 
+/** Compiled into the CUDA engine. */
+const COMPILED_IN = 'node_modules/node-addon-api';
+const CUDA_RUNTIME = `NVIDIA CUDA Runtime 13 (NVIDIA CUDA Toolkit End User License Agreement)
+
+Linked statically into out/longview-cuda.node. https://docs.nvidia.com/cuda/eula/index.html
+`;
+
 /**
  * The text of THIRD_PARTY_NOTICES.txt.
  * @param {import('esbuild').Metafile[]} metafiles of the bundles
+ * @param {boolean} withCuda whether the CUDA engine is in the package
  * @throws Error when a package names no licence
  */
-export function thirdPartyNotices(metafiles) {
+export function thirdPartyNotices(metafiles, withCuda) {
   const files = metafiles.flatMap(({ inputs }) => Object.keys(inputs));
   const folders = new Set(SHIPPED_AS_FOLDERS.map((name) => `node_modules/${name}`));
   for (const file of files) {
     const folder = /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/.exec(file)?.[0];
     if (folder) folders.add(folder);
   }
-  return [...folders]
-    .sort()
-    .map(noticeOf)
-    .join(`\n${'-'.repeat(80)}\n\n`);
+  if (withCuda) folders.add(COMPILED_IN);
+  const notices = [...folders].sort().map(noticeOf);
+  return [...notices, ...(withCuda ? [CUDA_RUNTIME] : [])].join(`\n${'-'.repeat(80)}\n\n`);
 }
 
 function noticeOf(folder) {

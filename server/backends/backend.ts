@@ -176,30 +176,53 @@ export interface SparsePrefill {
 }
 
 /**
- * How SampleAttention chooses, for every tile of 128 query rows and every head, the blocks of 64 keys that the tile
- * attends to, beside its own. docs/sample-attention.md explains each part.
+ * How SampleAttention chooses the blocks of 64 keys that a head attends to, beside the blocks of the rows' own
+ * positions. docs/sample-attention.md explains each strategy and each part.
  */
-export interface BlockSelection {
-  strategy: 'tiles';
-  /** Query rows of a tile that are sampled. */
-  sampledRows: 8 | 16 | 32;
+export type BlockSelection = TileSelection | StripSelection | ColumnSelection;
+
+/** What every strategy has. */
+export interface SelectionBasics {
   /** Neighbouring keys that are averaged before they are scored. */
   pooledKeys: PooledKeys;
-  /** What the sampled rows of a tile make of their shares of a block. */
-  score: 'mean' | 'maximum';
   /** Share of the estimated attention mass that the chosen blocks reach: 1 keeps every block, 0 what is kept anyway. */
   alpha: number;
   /** Whether the mass of what is kept anyway counts towards `alpha`. */
   countForcedMass: boolean;
   /** First blocks of the sequence, always kept. */
   sinkBlocks: number;
-  /** Keys before a tile, always kept, in whole blocks. */
+  /** Keys before a tile of 128 rows, always kept, in whole blocks. */
   windowTokens: number;
+}
+
+/** For every tile of 128 query rows by itself: chunks change nothing. The product's strategy. */
+export interface TileSelection extends SelectionBasics {
+  strategy: 'tiles';
+  /** Query rows of a tile that are sampled. */
+  sampledRows: 8 | 16 | 32;
+  /** What the sampled rows of a tile make of their shares of a block. */
+  score: 'mean' | 'maximum';
   /** Least and most blocks of a tile; 0: no bound. */
   minBlocks: number;
   maxBlocks: number;
   /** A tile that would keep more than this share of its visible blocks keeps them all; 1: never. */
   denseAbove: number;
+}
+
+/** Columns and diagonals of each chunk, as SampleAttention v3: for comparison. */
+export interface StripSelection extends SelectionBasics {
+  strategy: 'strips';
+  segmentTokens: number;
+  alphaSlashes: number;
+}
+
+/** Columns and a window of each chunk, as SampleAttention v1 and v2: for comparison. */
+export interface ColumnSelection extends SelectionBasics {
+  strategy: 'columns';
+  /** One query in so many is sampled. */
+  rowStep: number;
+  /** The window as a share of the sequence so far, where that is more than `windowTokens`. */
+  windowShare: number;
 }
 
 export type PooledKeys = 4 | 8 | 16;
@@ -233,6 +256,8 @@ export interface StepResult {
   blocks?: BlockCounts;
   /** Time the device worked, in ms. */
   deviceMs: number;
+  /** Part of `deviceMs` that went into attention, of a prefill chunk; absent where the device does not tell. */
+  attentionMs?: number;
 }
 
 /** Key blocks summed over all layers, heads and query tiles of a chunk: what was attended to, and what dense would. */

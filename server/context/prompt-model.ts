@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { LRUCache } from 'lru-cache';
-import { openGguf } from '../models/gguf/open-gguf';
+import { openModel } from '../models/open-model';
 import { ChatFrame } from '../prompt/chat-frame';
 import { ChatTemplate } from '../tokenizer/chat-template';
 import { tokenizerFromMetadata } from '../tokenizer/from-gguf';
@@ -35,7 +35,7 @@ export class PromptModels {
 }
 
 async function loadPromptModel(modelPath: string, identity: string): Promise<PromptModel> {
-  const file = await openGguf(modelPath);
+  const file = await openModel(modelPath);
   try {
     const tokenizer = tokenizerFromMetadata(file.metadata);
     const frame = new ChatFrame(new ChatTemplate(file.metadata), tokenizer);
@@ -45,7 +45,7 @@ async function loadPromptModel(modelPath: string, identity: string): Promise<Pro
   }
 }
 
-/** A missing file is named by `openGguf`, in the words of models. */
+/** A missing file is named by `openModel`, in the words of models. */
 async function identityOf(modelPath: string): Promise<string> {
   const stamp = await stat(modelPath).then(
     ({ size, mtimeMs }) => `${size}:${mtimeMs}`,

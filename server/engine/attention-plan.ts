@@ -1,5 +1,5 @@
 import type { Quality } from '../../protocol';
-import type { BlockSelection, SparsePrefill } from '../backends/backend';
+import type { SparsePrefill, TileSelection } from '../backends/backend';
 
 /** How the prompt of one generation is read. Decoding is always dense. */
 export type AttentionPlan = { kind: 'dense' } | SamplePlan;
@@ -7,7 +7,8 @@ export type AttentionPlan = { kind: 'dense' } | SamplePlan;
 export interface SamplePlan {
   kind: 'sample';
   quality: Quality;
-  selection: BlockSelection;
+  /** Of the strategies only tiles: the others' lists depend on how a prompt is cut into chunks. */
+  selection: TileSelection;
   /** Last tokens of the prompt, at least, that are read densely: the question, and what leads up to the answer. */
   denseTailTokens: number;
 }

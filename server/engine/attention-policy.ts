@@ -1,5 +1,5 @@
 import type { AttentionChoice, Quality } from '../../protocol';
-import type { BlockSelection } from '../backends/backend';
+import type { TileSelection } from '../backends/backend';
 import { LongviewError } from '../errors';
 import type { AttentionPlan } from './attention-plan';
 
@@ -10,16 +10,16 @@ export interface AttentionWish {
 }
 
 /**
- * Prompt length from which `auto` reads with SampleAttention: where it begins to pay. Provisional: half of the longest
- * length at which it must pay, until bench/ttft has measured the length itself.
+ * Prompt length from which `auto` reads with SampleAttention. None yet: bench/quality has to show first that it keeps
+ * dense attention's answers, and bench/ttft from where it pays.
  */
-export const BREAK_EVEN_TOKENS = 12_288;
+const BREAK_EVEN_TOKENS = Number.POSITIVE_INFINITY;
 
 /** Four query tiles: a question with its instruction, and the turns just before it. */
 const DENSE_TAIL_TOKENS = 512;
 
 /** The selection of each quality class: points of the front that bench/quality measures. */
-export const SELECTIONS: Record<Quality, BlockSelection> = {
+export const SELECTIONS: Record<Quality, TileSelection> = {
   balanced: {
     strategy: 'tiles',
     sampledRows: 16,
@@ -58,13 +58,14 @@ export function planAttention(
   { attention, quality }: AttentionWish,
   promptTokens: number,
   sampleUnavailable: string | undefined,
+  breakEvenTokens = BREAK_EVEN_TOKENS,
 ): AttentionPlan {
   if (attention === 'dense') return { kind: 'dense' };
   if (sampleUnavailable !== undefined) {
     if (attention === 'sample') throw sampleRefused(sampleUnavailable);
     return { kind: 'dense' };
   }
-  if (attention === 'auto' && promptTokens < BREAK_EVEN_TOKENS) return { kind: 'dense' };
+  if (attention === 'auto' && promptTokens < breakEvenTokens) return { kind: 'dense' };
   return {
     kind: 'sample',
     quality,

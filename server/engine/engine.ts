@@ -40,6 +40,7 @@ export class Engine {
   private readonly board: EngineStatusBoard;
   private readonly backends: BackendProvider;
   private readonly idle: IdleTimer;
+  private resting = false;
 
   constructor(dependencies: EngineDependencies) {
     const { backends, defaults, onStatus, log = () => undefined, idleUnloadMs = 0 } = dependencies;
@@ -51,6 +52,11 @@ export class Engine {
 
   get status(): EngineStatus {
     return this.board.current;
+  }
+
+  /** True once the device was let go because nothing was asked, until something is: no time to compute ahead. */
+  get isResting(): boolean {
+    return this.resting;
   }
 
   /** The device that `choice` comes to here; decides the default model and context. */
@@ -87,6 +93,7 @@ export class Engine {
   ): Promise<GenerationResult> {
     const { clock } = request;
     this.idle.begin();
+    this.resting = false;
     const ticket = this.scheduler.enqueue((ahead) => onEvent({ kind: 'queued', ahead }));
     this.board.queued(this.scheduler.waiting);
     const model = ticket.granted.then(async () => {
@@ -125,7 +132,6 @@ export class Engine {
     onProgress: (progress: WarmProgress) => void,
     signal: AbortSignal,
   ): Promise<void> {
-    this.idle.begin();
     const ticket = this.scheduler.enqueueBackground();
     const ending = AbortSignal.any([signal, ticket.preempted]);
     try {
@@ -135,7 +141,8 @@ export class Engine {
       await this.runWarming(request, loaded, onProgress, ending);
     } finally {
       ticket.release();
-      this.idle.end();
+      // Warming is not asking: it neither stops the clock nor sets it back.
+      this.idle.start();
     }
   }
 
@@ -191,6 +198,7 @@ export class Engine {
     const ticket = this.scheduler.enqueue(() => undefined);
     await ticket.granted;
     try {
+      this.resting = true;
       await this.resident.release();
       this.board.holdsNothing();
       this.board.warmed(undefined);

@@ -1,4 +1,4 @@
-import type { StopReason } from '../../protocol';
+import type { KernelsMs, StopReason } from '../../protocol';
 import type { Backend, BlockCounts, StepResult } from '../backends/backend';
 import { CancelledError, LongviewError } from '../errors';
 import type { TokenId } from '../tokenizer/tokenizer';
@@ -32,6 +32,8 @@ export interface LoopResult {
   stopReason: StopReason;
   /** Under `sample`. */
   blocks?: BlockCounts;
+  /** Of the prefill, where the device tells. */
+  kernelsMs?: KernelsMs;
 }
 
 /**
@@ -41,13 +43,14 @@ export interface LoopResult {
  * @throws CancelledError when `signal` is aborted before there is any text; later the text so far is the answer.
  */
 export async function runGeneration(input: LoopInput): Promise<LoopResult> {
-  const { first, blocks } = await prefill(input);
+  const { first, ...told } = await prefill(input);
   input.clock.mark('prefilled');
-  const result = await decode(input, first);
-  return { ...result, ...(blocks && { blocks }) };
+  return { ...(await decode(input, first)), ...told };
 }
 
-async function prefill(input: LoopInput): Promise<{ first: TokenId; blocks: BlockCounts | undefined }> {
+async function prefill(
+  input: LoopInput,
+): Promise<{ first: TokenId } & Pick<LoopResult, 'blocks' | 'kernelsMs'>> {
   const { backend, sequence, prompt, pace, clock } = input;
   const cached = sequence.lengthTokens;
   const startedMs = clock.elapsedMs;
@@ -70,6 +73,7 @@ async function prefill(input: LoopInput): Promise<{ first: TokenId; blocks: Bloc
   const sparse = sparsePrefill(input.attention, prompt.length);
   let last: StepResult | undefined;
   let blocks: BlockCounts | undefined;
+  let kernelsMs: KernelsMs | undefined;
   for (const { start, end } of planPrefill(prompt.length, cached, input.chunkTokens)) {
     if (input.signal.aborted) throw new CancelledError();
     const tokens = prompt.slice(start, end);
@@ -78,12 +82,22 @@ async function prefill(input: LoopInput): Promise<{ first: TokenId; blocks: Bloc
     const chunk = { sequence: sequence.id, tokens, sample, ...(sparse && { sparse }) };
     last = await interruptible(backend, input.signal, () => backend.prefillChunk(chunk));
     blocks = sum(blocks, last.blocks);
+    kernelsMs = withStep(kernelsMs, last);
     sequence.append(tokens);
     pace.observe(tokens.length, clock.elapsedMs - chunkStartedMs);
     report();
   }
   if (input.signal.aborted) throw new CancelledError();
-  return { first: sampled(last), blocks };
+  return { first: sampled(last), ...(blocks && { blocks }), ...(kernelsMs && { kernelsMs }) };
+}
+
+function withStep(
+  sumMs: KernelsMs | undefined,
+  { deviceMs, attentionMs }: StepResult,
+): KernelsMs | undefined {
+  if (attentionMs === undefined) return sumMs;
+  const { attention, other } = sumMs ?? { attention: 0, other: 0 };
+  return { attention: attention + attentionMs, other: other + deviceMs - attentionMs };
 }
 
 function sum(a: BlockCounts | undefined, b: BlockCounts | undefined): BlockCounts | undefined {

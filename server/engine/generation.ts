@@ -1,4 +1,4 @@
-import type { DeviceChoice, SamplingOptions, StopReason } from '../../protocol';
+import type { DeviceChoice, KernelsMs, SamplingOptions, StopReason } from '../../protocol';
 import type { BlockCounts, LoadedModel, LoadProgress } from '../backends/backend';
 import type { StreamDecoder, TokenId } from '../tokenizer/tokenizer';
 import type { AttentionPlan } from './attention-plan';
@@ -70,4 +70,6 @@ export interface GenerationResult {
   attention: AttentionPlan;
   /** Under `sample`: of the chunks that were computed. */
   blocks?: BlockCounts;
+  /** Of the prefill, where the device tells. */
+  kernelsMs?: KernelsMs;
 }

@@ -11,18 +11,27 @@ export class IdleTimer {
 
   begin(): void {
     this.busy++;
-    clearTimeout(this.timer);
+    this.dispose();
   }
 
   end(): void {
     this.busy--;
-    if (this.busy > 0 || this.idleMs === 0) return;
-    this.timer = setTimeout(this.onIdle, this.idleMs);
+    this.start();
+  }
+
+  /** Counts from now on where it does not count already. */
+  start(): void {
+    if (this.busy > 0 || this.idleMs === 0 || this.timer) return;
+    this.timer = setTimeout(() => {
+      this.timer = undefined;
+      this.onIdle();
+    }, this.idleMs);
     // Does not keep a process alive that has nothing else to do.
     this.timer.unref();
   }
 
   dispose(): void {
     clearTimeout(this.timer);
+    this.timer = undefined;
   }
 }

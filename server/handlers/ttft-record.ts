@@ -1,4 +1,10 @@
-import { countText, type SparseFigures, type StagesMs, type TtftRecord } from '../../protocol';
+import {
+  countText,
+  type KernelsMs,
+  type SparseFigures,
+  type StagesMs,
+  type TtftRecord,
+} from '../../protocol';
 import type { PackedPrompt } from '../context/context-service';
 import type { GenerationResult } from '../engine/generation';
 import type { TtftClock } from '../engine/ttft-clock';
@@ -15,6 +21,7 @@ export function ttftRecord(
   return {
     ttftMs: tenths(clock.ttftMs),
     stagesMs,
+    ...(result.kernelsMs && { prefillKernelsMs: roundedKernels(result.kernelsMs) }),
     promptTokens: result.promptTokens,
     cachedTokens: result.cache.cachedTokens,
     cacheSource: result.cache.source,
@@ -74,6 +81,10 @@ function newerVersions({ inclusion: { newerVersions: paths } }: PackedPrompt): s
 
 function perSecond(tokens: number, ms: number): number {
   return tokens > 0 && ms > 0 ? (tokens * 1000) / ms : 0;
+}
+
+function roundedKernels({ attention, other }: KernelsMs): KernelsMs {
+  return { attention: tenths(attention), other: tenths(other) };
 }
 
 function roundedStages({ queue, load, context, tokenize, prefill, firstToken }: StagesMs): StagesMs {

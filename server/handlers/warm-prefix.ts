@@ -12,7 +12,7 @@ import type { PromptMemory } from './prompt-memory';
 export interface WarmPrefixDependencies {
   models: Pick<ModelStore, 'resolve'>;
   context: Pick<ContextService, 'packBase'>;
-  engine: Pick<Engine, 'deviceFor' | 'warm'>;
+  engine: Pick<Engine, 'deviceFor' | 'warm' | 'isResting'>;
   prompts: PromptMemory;
   /** Why the machine has no time for it now, in words; undefined when it has. */
   pressure: () => Promise<string | undefined>;
@@ -82,6 +82,10 @@ export class WarmPrefix {
   private async run(signal: AbortSignal): Promise<void> {
     const { params, deps } = this;
     if (signal.aborted || !params) return;
+    if (deps.engine.isResting) {
+      deps.onStatus(undefined);
+      return;
+    }
     try {
       const pressure = await this.pressure();
       if (pressure !== undefined) {

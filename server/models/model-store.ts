@@ -9,12 +9,13 @@ import { ChecksumRecord } from './checksum-record';
 import { longestContext } from './context-limit';
 import { type FreeBytes, withDiskSpace } from './disk-space';
 import { DownloadLock } from './download-lock';
-import { openGguf } from './gguf/open-gguf';
 import type { HashOptions } from './hash-file';
 import { byHand, type DownloadOptions, ModelDownload } from './model-download';
 import { ModelFolder } from './model-folder';
 import type { ModelSpec } from './model-spec';
+import { openModel, safetensorsFolder } from './open-model';
 import { readModelSpec } from './read-model-spec';
+import { weightFiles } from './safetensors/open-safetensors';
 import type { ModelSource } from './sources/model-source';
 
 /** A model file that is on this machine, whole and checked. */
@@ -63,7 +64,8 @@ export class ModelStore {
    * The file of a model. One that changed since it was last checked is hashed again, which takes seconds and
    * is told to `options.onProgress`.
    *
-   * @param idOrPath catalogue id or absolute path of a GGUF file; undefined: the default of the device
+   * @param idOrPath catalogue id, or absolute path of a GGUF file or a folder of safetensors; undefined: the default of
+   * the device
    * @throws LongviewError `modelUnknown`, `modelMissing`, `modelCorrupt`, and for a file outside the catalogue
    * `modelUnsupported`; CancelledError
    */
@@ -136,12 +138,7 @@ export class ModelStore {
   private async resolveFile(path: string, options: HashOptions): Promise<ResolvedModel> {
     if (!isAbsolute(path)) throw this.unknown(path);
     const spec = await specOf(path);
-    const record = join(
-      this.modelsDir,
-      'checksums',
-      `${createHash('sha256').update(path).digest('hex')}.json`,
-    );
-    const sha256 = await new ChecksumRecord(path, record).sha256(options);
+    const sha256 = await this.identityOf(path, options);
     const known = this.options.catalogue.find((model) => model.sha256 === sha256);
     return {
       id: known?.id ?? basename(path, '.gguf'),
@@ -151,6 +148,25 @@ export class ModelStore {
       ...(known && extensionOf(known)),
       cpuContextTokens: known?.cpuContextTokens ?? Math.min(CPU_CONTEXT_TOKENS, spec.trainedContextTokens),
     };
+  }
+
+  /** The sha256 of a file; of a folder, that of the sums of all that decides what the model computes. */
+  private async identityOf(path: string, options: HashOptions): Promise<string> {
+    const folder = await safetensorsFolder(path);
+    if (folder === undefined) return this.checksumOf(path, options);
+    const files = [
+      join(folder, 'config.json'),
+      join(folder, 'tokenizer.json'),
+      ...(await weightFiles(folder)),
+    ];
+    const sums: string[] = [];
+    for (const file of files) sums.push(await this.checksumOf(file, options));
+    return createHash('sha256').update(sums.join('\n')).digest('hex');
+  }
+
+  private checksumOf(path: string, options: HashOptions): Promise<string> {
+    const name = `${createHash('sha256').update(path).digest('hex')}.json`;
+    return new ChecksumRecord(path, join(this.modelsDir, 'checksums', name)).sha256(options);
   }
 
   /** Whether the model is in its place. A damaged file is set aside, so that a good one can take it. */
@@ -219,9 +235,9 @@ function extensionOf({ yarnFactor }: CatalogueModel): Pick<ResolvedModel, 'yarnF
   return yarnFactor === undefined ? {} : { yarnFactor };
 }
 
-/** @throws LongviewError when it is not a GGUF file of a model that Longview runs */
+/** @throws LongviewError when it is not a model that Longview runs */
 async function specOf(path: string): Promise<ModelSpec> {
-  const gguf = await openGguf(path);
+  const gguf = await openModel(path);
   try {
     return readModelSpec(gguf);
   } finally {

@@ -8,6 +8,9 @@ const ARCHITECTURES: readonly ModelSpec['architecture'][] = ['qwen2', 'qwen3', '
 const USE_ANOTHER_MODEL = 'Use a model of the Qwen2, Qwen2.5, Qwen3 or Llama family, such as Qwen2.5-Coder.';
 const DEFAULT_ROPE_BASE = 10_000;
 
+/** A checkpoint of the Llama family whose Q and K rows lie in halves, as Hugging Face stores them. */
+export const ROPE_IN_HALVES = 'longview.rope_in_halves';
+
 /** Where files of Llama 3 keep the scaling of their positions. */
 export const ROPE_DIVISORS = 'rope_freqs.weight';
 
@@ -41,7 +44,7 @@ export function readModelSpec(gguf: GgufFile): ModelSpec {
     tiedEmbedding: !gguf.tensors.has('output.weight'),
     qkvBias: architecture === 'qwen2' || gguf.tensors.has('blk.0.attn_q.bias'),
     qkNorm: architecture === 'qwen3',
-    interleavedRope: architecture === 'llama',
+    interleavedRope: architecture === 'llama' && gguf.metadata.get(ROPE_IN_HALVES) !== true,
   };
   checkHeads(gguf, keys, spec);
   checkTensors(gguf, spec);
@@ -152,7 +155,7 @@ function checkHeads(gguf: GgufFile, keys: ArchitectureKeys, spec: ModelSpec): vo
 /** Every tensor that the family computes with is there in the right shape, and no other. */
 function checkTensors(gguf: GgufFile, spec: ModelSpec): void {
   let checked = 0;
-  const scalesPositions = spec.interleavedRope && gguf.tensors.has(ROPE_DIVISORS);
+  const scalesPositions = spec.architecture === 'llama' && gguf.tensors.has(ROPE_DIVISORS);
   for (const [name, dims] of expectedTensors(spec, scalesPositions)) {
     const tensor = requireTensor(gguf, name);
     if (tensor.dims.length !== dims.length || tensor.dims.some((dim, i) => dim !== dims[i])) {

@@ -10,7 +10,7 @@ import type {
 } from '../../protocol';
 import type { AnswerService } from '../session/answer-service';
 import { Signal } from '../session/signal';
-import { advance, type ConversationEvent, exchangeOf, historyBefore } from './conversation';
+import { advance, type ConversationEvent, comparable, exchangeOf, historyBefore } from './conversation';
 import type { ConversationStore } from './conversation-store';
 import { failureOf } from './failure';
 import { downloadOffer, modelInQuestion } from './model-offer';
@@ -63,6 +63,18 @@ export class ChatSession {
     this.setAttachments([]);
     this.messages.fire(this.snapshot());
     await this.start(id, (run) => this.answer(run));
+  }
+
+  /** Reads the prompt of exchange `id` again with dense attention, to show both answers beside each other. */
+  async compare(id: string): Promise<void> {
+    const baseline = comparable(this.conversation, id);
+    const exchange = exchangeOf(this.conversation, id);
+    if (this.run || !baseline || !exchange) return;
+    const { question, attachments } = exchange;
+    const comparison = randomUUID();
+    this.apply({ kind: 'asked', id: comparison, question, attachments, baseline });
+    this.messages.fire(this.snapshot());
+    await this.start(comparison, (run) => this.answer(run));
   }
 
   /** Asks the last question again. */
@@ -133,10 +145,10 @@ export class ChatSession {
     const exchange = exchangeOf(this.conversation, id);
     if (!exchange) return;
     this.progress(id, { kind: 'starting' });
-    const { question, attachments } = exchange;
+    const { question, attachments, baseline } = exchange;
     const history = historyBefore(this.conversation, id);
     const result = await this.service.ask(
-      { question, history, attachments },
+      { question, history, attachments, ...(baseline && { attention: 'dense' }) },
       (event) => this.onEvent(id, event),
       abort.signal,
     );

@@ -6,6 +6,7 @@ import type {
   ChatConversation,
   ChatExchange,
   ChatFailure,
+  ComparedAnswer,
   InclusionReport,
   Turn,
 } from '../../protocol';
@@ -15,7 +16,13 @@ export const LISTED_EXCLUDED_FILES = 200;
 
 /** Everything that can happen to a conversation. */
 export type ConversationEvent =
-  | { kind: 'asked'; id: string; question: string; attachments: Attachment[] }
+  | {
+      kind: 'asked';
+      id: string;
+      question: string;
+      attachments: Attachment[];
+      baseline?: ComparedAnswer;
+    }
   /** A finished exchange starts again: its answer and failure are dropped. */
   | { kind: 'restarted'; id: string }
   | { kind: 'progressed'; id: string; activity: ChatActivity }
@@ -33,9 +40,9 @@ export function advance(conversation: ChatConversation, event: ConversationEvent
     case 'cleared':
       return EMPTY_CONVERSATION;
     case 'asked':
-      return { exchanges: [...conversation.exchanges, started(event.id, event.question, event.attachments)] };
+      return { exchanges: [...conversation.exchanges, started(event)] };
     case 'restarted':
-      return replace(conversation, event.id, (old) => started(old.id, old.question, old.attachments));
+      return replace(conversation, event.id, started);
     default:
       return replace(conversation, event.id, (old) => (old.phase === 'running' ? step(old, event) : old));
   }
@@ -100,8 +107,18 @@ function answered(exchange: ChatExchange, result: AskResult): ChatExchange {
   };
 }
 
-function started(id: string, question: string, attachments: Attachment[]): ChatExchange {
-  return { id, question, attachments, answer: '', phase: 'running', citations: [] };
+type Asked = Pick<ChatExchange, 'id' | 'question' | 'attachments' | 'baseline'>;
+
+function started({ id, question, attachments, baseline }: Asked): ChatExchange {
+  return {
+    id,
+    question,
+    attachments,
+    answer: '',
+    phase: 'running',
+    citations: [],
+    ...(baseline && { baseline }),
+  };
 }
 
 function settled(exchange: ChatExchange, phase: ChatExchange['phase']): ChatExchange {
@@ -131,12 +148,26 @@ export function exchangeOf(conversation: ChatConversation, id: string): ChatExch
   return conversation.exchanges.find((each) => each.id === id);
 }
 
-/** What the model is told of the conversation before exchange `id`: pairs that have an answer, oldest first. */
+/** The answer of exchange `id` where it can be compared: it is whole, and was read with sample attention. */
+export function comparable(conversation: ChatConversation, id: string): ComparedAnswer | undefined {
+  const { phase, answer, record } = exchangeOf(conversation, id) ?? {};
+  if (phase !== 'done' || answer === undefined || record?.attention !== 'sample') return undefined;
+  return { id, answer, record };
+}
+
+/**
+ * What the model is told of the conversation before exchange `id`: pairs that have an answer, oldest first. A comparison is
+ * told what the answer was told that it is compared with, and is itself no part of the conversation.
+ */
 export function historyBefore(conversation: ChatConversation, id: string): Turn[] {
-  const end = conversation.exchanges.findIndex((each) => each.id === id);
+  const start = exchangeOf(conversation, id)?.baseline?.id ?? id;
+  const end = conversation.exchanges.findIndex((each) => each.id === start);
   return conversation.exchanges
     .slice(0, end)
-    .filter(({ phase, answer }) => phase !== 'failed' && phase !== 'running' && answer !== '')
+    .filter(
+      ({ phase, answer, baseline }) =>
+        !baseline && phase !== 'failed' && phase !== 'running' && answer !== '',
+    )
     .flatMap(({ question, answer }): Turn[] => [
       { role: 'user', text: question },
       { role: 'assistant', text: answer },
@@ -159,4 +190,9 @@ export function measuredExchange(conversation: ChatConversation): ChatExchange |
 
 export function runningExchange(conversation: ChatConversation): ChatExchange | undefined {
   return conversation.exchanges.find(({ phase }) => phase === 'running');
+}
+
+/** The newest exchange whose answer can be compared with dense attention's. */
+export function comparableExchange(conversation: ChatConversation): ChatExchange | undefined {
+  return conversation.exchanges.findLast(({ id }) => comparable(conversation, id) !== undefined);
 }

@@ -11,6 +11,13 @@ function workspaceRoots(): WorkspaceRoot[] {
   return nameRoots(onDisk.map(({ uri, name }) => ({ path: uri.fsPath, name })));
 }
 
+/** The file of the workspace in front of the user, as the server names it; undefined when there is none. */
+export function openEditorPath(): string | undefined {
+  const document = vscode.window.activeTextEditor?.document;
+  if (document?.uri.scheme !== 'file') return undefined;
+  return repoPathOf(workspaceRoots(), document.uri.fsPath);
+}
+
 /** Shows lines `startLine` to `endLine` (from 1, both included) of a file of the workspace. */
 export async function openPlace(repoPath: string, startLine: number, endLine: number): Promise<void> {
   const absolute = absolutePathOf(workspaceRoots(), repoPath);

@@ -76,6 +76,7 @@ const record = z.object({
     prefill: z.number(),
     firstToken: z.number(),
   }),
+  prefillKernelsMs: z.exactOptional(z.object({ attention: z.number(), other: z.number() })),
   promptTokens: z.number(),
   cachedTokens: z.number(),
   // Absent in what an older version stored.
@@ -137,4 +138,5 @@ export const exchangeSchema = z.object({
   record: z.exactOptional(record),
   failure: z.exactOptional(failure),
   truncated: z.exactOptional(z.boolean()),
+  baseline: z.exactOptional(z.object({ id: z.string(), answer: z.string(), record })),
 }) satisfies z.ZodMiniType<ChatExchange>;

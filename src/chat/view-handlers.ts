@@ -33,7 +33,7 @@ export async function handleViewMessage(handlers: Handlers, message: ChatViewMes
   await handler(message);
 }
 
-/** What the button of a failed exchange does. */
+/** What the buttons of an exchange do. */
 function actions(session: ChatSession): Record<ChatAction, (id: string) => Thenable<unknown>> {
   return {
     retry: (id) => session.retry(id),
@@ -52,6 +52,7 @@ function actions(session: ChatSession): Record<ChatAction, (id: string) => Thena
     openFolder: () => run('vscode.openFolder'),
     restartEngine: () => run('longview.restartEngine'),
     showLog: () => run('longview.showLog'),
+    compare: (id) => session.compare(id),
   };
 }
 

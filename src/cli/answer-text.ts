@@ -8,6 +8,7 @@ import {
   filesText,
   type InclusionReport,
   leftOutText,
+  percentText,
   stageRows,
   type TtftRecord,
 } from '../../protocol';
@@ -45,10 +46,42 @@ function recordLines(record: TtftRecord): string[] {
   ];
 }
 
+/** One prompt read in two ways. */
+export interface BothResults {
+  sample: AskResult;
+  dense: AskResult;
+}
+
+/** Both measurements beside each other. */
+export function comparisonTable({ sample, dense }: BothResults): string {
+  const records = [sample.record, dense.record];
+  const row = (name: string, figure: (record: TtftRecord) => string): string =>
+    [name.padEnd(18), ...records.map((record) => figure(record).padStart(12))].join('');
+  return [
+    ['', 'sample', 'dense'].map((word, i) => (i === 0 ? word.padEnd(18) : word.padStart(12))).join(''),
+    row('TTFT', ({ ttftMs }) => durationText(ttftMs)),
+    row('prefill', ({ stagesMs }) => durationText(stagesMs.prefill)),
+    row('prompt tokens', ({ promptTokens }) => countText(promptTokens)),
+    row('cached', ({ cachedTokens }) => countText(cachedTokens)),
+    row('keys read', ({ sparse }) => percentText(sparse?.density ?? 1)),
+    sample.answer === dense.answer ? 'The answers are the same.' : 'The answers differ.',
+    ...records.flatMap(({ notices }) => notices.map((notice) => `Note: ${notice}`)),
+  ].join('\n');
+}
+
+/** The one object of `--compare --json`. */
+export function jsonComparison({ sample, dense }: BothResults): string {
+  return JSON.stringify({ sample: reportOf(sample), dense: reportOf(dense) });
+}
+
 /** The one object of `--json`. */
-export function jsonReport({ answer, citations, inclusion, record, stopReason }: AskResult): string {
+export function jsonReport(result: AskResult): string {
+  return JSON.stringify(reportOf(result));
+}
+
+function reportOf({ answer, citations, inclusion, record, stopReason }: AskResult) {
   const { notices, ...figures } = record;
-  return JSON.stringify({
+  return {
     answer,
     citations,
     ...figures,
@@ -59,5 +92,5 @@ export function jsonReport({ answer, citations, inclusion, record, stopReason }:
     totalFiles: inclusion.totalFiles,
     fileTokens: inclusion.fileTokens,
     notices,
-  });
+  };
 }

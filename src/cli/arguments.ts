@@ -10,6 +10,8 @@ export interface AskCommand {
   repo: string;
   question: string;
   options: AskOptions;
+  /** Twice: with sample attention, then with dense. */
+  compare: boolean;
   /** As the driver counts; absent: the first that can be used. */
   gpu?: number;
   json: boolean;
@@ -39,6 +41,7 @@ const OPTIONS = {
   gpu: { type: 'string' },
   context: { type: 'string' },
   'max-tokens': { type: 'string' },
+  compare: { type: 'boolean' },
   json: { type: 'boolean' },
   verbose: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
@@ -85,6 +88,8 @@ function parse(argv: readonly string[]) {
 function askCommand(values: Values, words: string[], cwd: string): AskCommand {
   const question = words.join(' ').trim();
   if (question === '') throw new UsageError('There is no question: longview ask "What does this do?"');
+  if (values.compare && values.attention !== undefined)
+    throw new UsageError('--compare asks with both kinds of attention; leave --attention out.');
   // The defaults of the extension's settings hold here too.
   const options = askOptionsOf(readSettings({ get: () => undefined }).settings);
   return {
@@ -104,6 +109,7 @@ function askCommand(values: Values, words: string[], cwd: string): AskCommand {
         maxAnswerTokens: tokenCount('--max-tokens', values['max-tokens']),
       }),
     },
+    compare: values.compare ?? false,
     ...(values.gpu !== undefined && { gpu: gpuNumber(values.gpu) }),
     json: values.json ?? false,
     verbose: values.verbose ?? false,
@@ -135,7 +141,7 @@ function cacheCommand([action, extra]: string[], verbose: boolean): CacheCommand
 
 /** An id stays as it is; what looks like a file becomes an absolute path. */
 function modelArgument(value: string, cwd: string): string {
-  return /[/\\]|\.gguf$/i.test(value) ? path.resolve(cwd, value) : value;
+  return /[/\\]|\.(gguf|safetensors)$/i.test(value) ? path.resolve(cwd, value) : value;
 }
 
 function oneOf<Choice extends string>(flag: string, value: string, choices: readonly Choice[]): Choice {

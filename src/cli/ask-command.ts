@@ -1,9 +1,16 @@
 import { stat } from 'node:fs/promises';
-import { Ask, type AskEvent, type AskResult, DownloadModel, ManifestSync } from '../../protocol';
+import {
+  Ask,
+  type AskEvent,
+  type AskOptions,
+  type AskResult,
+  DownloadModel,
+  ManifestSync,
+} from '../../protocol';
 import { type ServerConnection, ServerError } from '../client/server-connection';
 import { nameRoots } from '../workspace/roots';
 import { syncOnce } from '../workspace/workspace-sync';
-import { epilogue, jsonReport } from './answer-text';
+import { type BothResults, comparisonTable, epilogue, jsonComparison, jsonReport } from './answer-text';
 import type { AskCommand } from './arguments';
 import { showAskEvent, showDownloadEvent } from './ask-progress';
 import { UsageError } from './exit-codes';
@@ -27,14 +34,34 @@ export async function runAsk(
 ): Promise<void> {
   await sendWorkspace(command.repo, connection, terminal.progress, signal);
   const printer = new AnswerPrinter(terminal, command.json);
+  const ask = (options: AskOptions): Promise<AskResult> =>
+    askWithModel({ ...command, options }, connection, printer, terminal.progress, signal);
+  if (!command.compare) {
+    printer.end(await ask(command.options));
+    return;
+  }
+  printer.title('Sample attention');
+  const sample = await ask({ ...command.options, attention: 'sample' });
+  printer.title('Dense attention');
+  const dense = await ask({ ...command.options, attention: 'dense' });
+  printer.endBoth({ sample, dense });
+}
+
+/** Asks, and once more behind a download when the model was missing. */
+async function askWithModel(
+  command: AskCommand,
+  connection: ServerConnection,
+  printer: AnswerPrinter,
+  progress: ProgressLine,
+  signal: AbortSignal,
+): Promise<AskResult> {
   const ask = (): Promise<AskResult> => askOnce(command, connection, printer, signal);
-  const result = await ask().catch(async (error: unknown) => {
+  return ask().catch(async (error: unknown) => {
     const id = missingModel(error);
     if (id === undefined) throw error;
-    await downloadModel(id, connection, terminal.progress, signal);
+    await downloadModel(id, connection, progress, signal);
     return ask();
   });
-  printer.end(result);
 }
 
 /** Fetches a model, third-party packages included: they are named as they are used. */
@@ -108,6 +135,17 @@ class AnswerPrinter {
     if (event.kind !== 'token') return;
     progress.clear();
     if (!this.json) print(event.text);
+  }
+
+  /** Stands before one of two answers. */
+  title(text: string): void {
+    this.terminal.progress.clear();
+    if (!this.json) this.terminal.print(`\n${text}\n\n`);
+  }
+
+  endBoth(results: BothResults): void {
+    this.terminal.progress.clear();
+    this.terminal.print(this.json ? `${jsonComparison(results)}\n` : `\n\n${comparisonTable(results)}\n`);
   }
 
   end(result: AskResult): void {

@@ -9,13 +9,14 @@ Usage
 
 Options of ask
   --repo DIR          the repository; default: the current folder
-  --model ID|PATH     a model of "longview models", or a GGUF file
+  --model ID|PATH     a model of "longview models", a GGUF file, or a folder of safetensors
   --attention KIND    auto, dense or sample
   --quality CLASS     fast or balanced: how closely sample attention follows dense
   --device KIND       auto, cpu or cuda
   --gpu N             which NVIDIA GPU, counted from 0; default: the first that can be used
   --context N         tokens of prompt and answer together
   --max-tokens N      tokens of the answer at most
+  --compare           ask twice, with sample and with dense attention, and show both
   --json              one JSON object on stdout instead of text
   --verbose           what the server logs, on stderr
 

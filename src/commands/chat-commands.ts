@@ -1,13 +1,19 @@
 import * as vscode from 'vscode';
 import type { ChatSession } from '../chat/chat-session';
 import type { ChatViewProvider } from '../chat/chat-view-provider';
-import { measuredExchange } from '../chat/conversation';
+import { comparableExchange, measuredExchange } from '../chat/conversation';
 import { attachmentOfEditor, attachmentOfFile } from '../chat/editor-actions';
 import type { Commands } from './register-commands';
 
 type ChatCommands = Pick<
   Commands,
-  'openChat' | 'newChat' | 'askAboutSelection' | 'attachFile' | 'stop' | 'showTtftDetails'
+  | 'openChat'
+  | 'newChat'
+  | 'askAboutSelection'
+  | 'attachFile'
+  | 'stop'
+  | 'showTtftDetails'
+  | 'compareWithDense'
 >;
 
 /** The commands of the conversation. */
@@ -30,6 +36,11 @@ export function chatCommands(session: ChatSession, view: ChatViewProvider): Chat
     showTtftDetails: () => {
       const measured = measuredExchange(session.current);
       return measured ? view.reveal(measured.id) : view.focus();
+    },
+    compareWithDense: async () => {
+      await view.focus();
+      const answered = comparableExchange(session.current);
+      if (answered) await session.compare(answered.id);
     },
   };
 }

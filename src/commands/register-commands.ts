@@ -9,6 +9,7 @@ export type CommandId =
   | 'stop'
   | 'downloadModel'
   | 'showTtftDetails'
+  | 'compareWithDense'
   | 'restartEngine'
   | 'purgePrefixCache'
   | 'diagnose'

@@ -1,10 +1,20 @@
-import type { AskEvent, AskResult, Attachment, DownloadEvent, ModelInfo, Turn } from '../../protocol';
+import type {
+  AskEvent,
+  AskResult,
+  Attachment,
+  AttentionChoice,
+  DownloadEvent,
+  ModelInfo,
+  Turn,
+} from '../../protocol';
 
 /** One question as the chat asks it; the service adds the options of the settings. */
 export interface Question {
   question: string;
   history: Turn[];
   attachments: Attachment[];
+  /** In place of the setting. */
+  attention?: AttentionChoice;
 }
 
 /** What the chat needs of the server. Every call starts the server if it does not run. */

@@ -46,6 +46,7 @@ export class ServerSession implements AnswerService {
   /**
    * @param connect starts a server; called again after `restart`
    * @param options the options of the settings, read for each question
+   * @param openEditor the file in front of the user, as the server names it
    * @param warmsPrefix whether the server computes the repository ahead of questions
    */
   constructor(
@@ -53,6 +54,7 @@ export class ServerSession implements AnswerService {
     private readonly options: () => AskOptions,
     private readonly warn: (message: string) => void,
     private readonly warmsPrefix: () => boolean = () => false,
+    private readonly openEditor: () => string | undefined = () => undefined,
   ) {}
 
   /** What the engine last said; absent before the first call. */
@@ -60,10 +62,17 @@ export class ServerSession implements AnswerService {
     return this.latestStatus;
   }
 
-  async ask(question: Question, onEvent: (event: AskEvent) => void, signal: AbortSignal): Promise<AskResult> {
+  async ask(
+    { attention, ...question }: Question,
+    onEvent: (event: AskEvent) => void,
+    signal: AbortSignal,
+  ): Promise<AskResult> {
     const { connection, files } = await this.running();
     await files.flush();
-    return connection.request(Ask, { ...question, options: this.options() }, { onEvent, signal });
+    const options = { ...this.options(), ...(attention && { attention }) };
+    const openEditor = this.openEditor();
+    const asked = { ...question, ...(openEditor !== undefined && { openEditor }), options };
+    return connection.request(Ask, asked, { onEvent, signal });
   }
 
   async listModels(): Promise<ModelInfo[]> {

@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 import type { ChatSession } from '../chat/chat-session';
-import { measuredExchange, runningExchange } from '../chat/conversation';
+import { comparableExchange, measuredExchange, runningExchange } from '../chat/conversation';
 import type { WelcomeSource } from '../chat/welcome';
 import type { LiveSettings } from '../config';
 import type { ServerSession } from '../session/server-session';
@@ -56,6 +56,7 @@ export class StatusPresenter implements vscode.Disposable {
     );
     this.setKey('longview.answering', running !== undefined);
     this.setKey('longview.measured', measured !== undefined);
+    this.setKey('longview.comparable', comparableExchange(session.current) !== undefined);
   }
 
   private setKey(key: string, value: boolean): void {

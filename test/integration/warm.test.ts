@@ -1,10 +1,17 @@
 import assert from 'node:assert/strict';
-import { utimes, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { type AskOptions, DidChangeEngineStatus, type EngineStatus, WarmPrefix } from '../../protocol';
+import {
+  type AskOptions,
+  DidChangeEngineStatus,
+  type EngineStatus,
+  PurgePrefixCache,
+  WarmPrefix,
+} from '../../protocol';
 import type { StdioConnection } from '../../src/client/stdio-connection';
 import { ensureModel } from './support/models';
-import { FAST_MODEL } from './support/places';
+import { CACHE_DIR, FAST_MODEL } from './support/places';
 import {
   ask,
   fillerSource,
@@ -80,6 +87,42 @@ suite('the repository ahead of questions', () => {
       assert.equal(first.answer, answer);
     } finally {
       await cold.dispose();
+    }
+  });
+
+  test('what is on disk answers for a new server, byte for byte alike, and a purge removes it', async () => {
+    const cacheDir = await mkdtemp(path.join(tmpdir(), 'longview-disk-'));
+    const folder = path.join(cacheDir, 'kv');
+    const stored = async () => (await readdir(folder).catch(() => [])).filter((name) => name.endsWith('.kv'));
+    try {
+      await symlink(path.join(CACHE_DIR, 'models'), path.join(cacheDir, 'models'));
+      const question = 'What does the program do?';
+      const first = await startServer(cacheDir, { prefixCacheBytes: 1e9 });
+      await sendWorkspace(first, repo.path);
+      await first.notify(WarmPrefix, { enabled: true, options: OPTIONS, evenWhenBusy: true });
+      for (let i = 0; i < 600 && (await stored()).length < 2; i++) {
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+      const { answer } = await ask(first, question).result;
+      await first.dispose();
+      const blocks = await stored();
+      assert.ok(blocks.length >= 2, `${blocks.length} blocks of 128 tokens`);
+      assert.equal((await stat(folder)).mode & 0o777, 0o700);
+
+      const second = await startServer(cacheDir, { prefixCacheBytes: 1e9 });
+      await sendWorkspace(second, repo.path);
+      const restored = await ask(second, question).result;
+      assert.equal(restored.record.cacheSource, 'disk');
+      assert.ok(restored.record.cachedTokens >= 2 * 128);
+      assert.equal(restored.answer, answer);
+      assert.ok((await second.request(PurgePrefixCache, {})).bytes > 0);
+      assert.deepEqual(await stored(), []);
+      const computed = await ask(second, question).result;
+      assert.equal(computed.record.cachedTokens, 0);
+      assert.equal(computed.answer, answer);
+      await second.dispose();
+    } finally {
+      await rm(cacheDir, { recursive: true });
     }
   });
 

@@ -104,7 +104,8 @@ public:
     const auto block_table = on_device(table);
     const DeviceBuffer<uint8_t> pooled(
         longview::attention::pooled_block_bytes(selector.settings(), heads) *
-        pool_blocks);
+            pool_blocks +
+        16);
     const DeviceBuffer<uint8_t> workspace(
         selector.workspace_bytes(heads, shape.q_len, shape.kv_len) + 16);
     for (const auto *buffer : {&pooled, &workspace}) {
@@ -112,6 +113,7 @@ public:
     }
     const DeviceBuffer<uint16_t> blocks(lists_ * max_blocks_);
     const DeviceBuffer<int32_t> counts(lists_);
+    LONGVIEW_CUDA(cudaMemset(blocks.data(), 0xff, blocks.size_bytes()));
     SelectionParams params{};
     params.query = query.data();
     params.key = key.data();
@@ -203,14 +205,14 @@ int run_all() {
   int failures = 0;
   for (const auto kernels :
        {SelectionKernels::kFastest, SelectionKernels::kPortable}) {
-    for (const int pooled_keys : {4, 8, 16}) {
+    for (const int pooled_keys : {1, 4, 8, 16}) {
       for (const auto strategy :
            {SelectionStrategy::kTiles, SelectionStrategy::kStrips,
             SelectionStrategy::kColumns}) {
         SelectionSettings settings;
         settings.strategy = strategy;
         settings.pooled_keys = pooled_keys;
-        settings.tiles.sampled_rows = 128 / pooled_keys;
+        settings.tiles.sampled_rows = pooled_keys == 1 ? 16 : 128 / pooled_keys;
         settings.strips.segment_tokens = 256;
         settings.window_tokens = 128;
         for (const Shape &shape :

@@ -155,7 +155,7 @@ def tiles_of(q_len):
 
 
 def mass_pitch(kv_len):
-    return math.ceil(math.ceil(kv_len / KV_BLOCK_TOKENS) * 10 / 8) * 8
+    return math.ceil(math.ceil(kv_len / KV_BLOCK_TOKENS) * 10 / 80) * 80
 
 
 def sampled_rows(settings, q_len):

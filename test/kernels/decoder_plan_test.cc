@@ -124,9 +124,9 @@ void test_bad_tensors() {
   check(refuse([](auto& tensors) { tensors[0].columns = 64; }) ==
             "the tensor token_embd.weight has the shape 64 x 96 instead of 128 x 96",
         "an ill-shaped tensor is named");
-  check(refuse([](auto& tensors) { tensors[1].format = BlockFormat::kF16; }).find("F32") !=
+  check(refuse([](auto& tensors) { tensors[1].format = BlockFormat::kQ8_0; }).find("quantised") !=
             std::string::npos,
-        "norms are in fp32");
+        "norms are not quantised");
   check(refuse([](auto& tensors) { tensors[0].format = static_cast<BlockFormat>(99); }).find("99") !=
             std::string::npos,
         "an unknown format is named");

@@ -39,9 +39,8 @@ def turns(product):
     return blocks[..., 0, :].flatten(-2), blocks[..., 1, :].flatten(-2)
 
 
-def plain(activations, weights, epilogue, bias, residual):
-    """In the type of `activations`, by torch."""
-    product = activations @ weights.T
+def finished(product, epilogue, bias, residual):
+    """The epilogue in the type of `product`, by torch."""
     if epilogue == BIAS:
         return product + bias.to(product.dtype)
     if epilogue == RESIDUAL:
@@ -52,24 +51,41 @@ def plain(activations, weights, epilogue, bias, residual):
     return product
 
 
+def plain(activations, weights, epilogue, bias, residual):
+    """In the type of `activations`, by torch."""
+    return finished(activations @ weights.T, epilogue, bias, residual)
+
+
 def exact(activations, weights, epilogue, bias, residual):
     wide = [None if x is None else x.double() for x in (activations, weights, bias, residual)]
     return plain(wide[0], wide[1], epilogue, wide[2], wide[3])
 
 
+class PoisonedOutput:
+    """A bf16 tensor full of NaN between two guards."""
+
+    def __init__(self, tokens, columns):
+        count = tokens * columns
+        self._whole = torch.full(
+            (count + 2 * GUARD,), SENTINEL, device="cuda", dtype=torch.bfloat16
+        )
+        self.tensor = self._whole[GUARD : GUARD + count].view(-1, columns)
+        self.tensor.fill_(math.nan)
+
+    def written(self):
+        """The tensor, after checking that nothing else was written."""
+        torch.cuda.synchronize()
+        guards = torch.cat([self._whole[:GUARD], self._whole[-GUARD:]])
+        assert (guards == SENTINEL).all(), "wrote outside the output"
+        return self.tensor
+
+
 def run(kernels, inputs, epilogue, **overrides):
-    """The output, after checking that all of it and nothing else was written."""
     activations, weights, bias, residual = inputs
     columns = weights.shape[0] // (2 if epilogue == SWIGLU else 1)
-    count = activations.shape[0] * columns
-    whole = torch.full((count + 2 * GUARD,), SENTINEL, device="cuda", dtype=torch.bfloat16)
-    output = whole[GUARD : GUARD + count].view(-1, columns)
-    output.fill_(math.nan)
-    kernels.gemm(activations, weights, output, epilogue, bias, residual, **overrides)
-    torch.cuda.synchronize()
-    guards = torch.cat([whole[:GUARD], whole[-GUARD:]])
-    assert (guards == SENTINEL).all(), "wrote outside the output"
-    return output
+    output = PoisonedOutput(activations.shape[0], columns)
+    kernels.gemm(activations, weights, output.tensor, epilogue, bias, residual, **overrides)
+    return output.written()
 
 
 def check(kernels, tokens, in_features, out_features, epilogue):

@@ -41,7 +41,7 @@ CASES = [  # name, tokens, heads, KV heads, head dim
     for heads, kv_heads, dim in ((12, 2, 128), (14, 2, 64), (28, 4, 128), (32, 8, 128))
     for tokens in (8192, 16384, 32768, 65536, 131072)
 ]
-VARIANTS = [(16, 8), (16, 4), (16, 16), (8, 8)]  # sampled rows of a tile, averaged keys
+VARIANTS = [(16, 8), (16, 1), (16, 4), (16, 16), (8, 8)]  # sampled rows of a tile, averaged keys
 
 
 class Prompt:

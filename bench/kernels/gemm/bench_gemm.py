@@ -1,6 +1,7 @@
 """Times the linear layers' products beside torch (cuBLAS), in one run on one GPU.
 
     python3 bench/kernels/gemm/bench_gemm.py --library LIBRARY --commit HASH --out FILE [--only TEXT]
+        [--repeats N]
 
 The tests run first; no figure is written when one fails. The peer multiplies the same matrices without an
 epilogue, so ours does more in its time. The row `gemm.bf16` repeats the worst of the others.
@@ -45,24 +46,25 @@ def implementations_of(kernels, epilogue, output):
     return {OURS: ours, PEER: peer}
 
 
-def row(name, flop, times, checksum):
-    ours, peer = (statistics.median(times[key]) for key in (OURS, PEER))
+def row(name, flop, times, checksum, peer_name=PEER):
+    """`times`: {implementation: [milliseconds]}."""
+    ours, peer = (statistics.median(times[key]) for key in (OURS, peer_name))
     return {
         "id": name,
         "value": round(ours, 5),
         "unit": "ms",
-        "peer": PEER,
+        "peer": peer_name,
         "peerValue": round(peer, 5),
         "ratio": round(peer / ours, 4),
         "min": round(min(times[OURS]), 5),
         "median": round(ours, 5),
         "max": round(max(times[OURS]), 5),
-        "note": f"{flop / ours / 1e9:.0f} TFLOP/s, peer {flop / peer / 1e9:.0f}; {REPEATS} repeats in "
-        f"turn; output sha256 {checksum}",
+        "note": f"{flop / ours / 1e9:.0f} TFLOP/s, peer {flop / peer / 1e9:.0f}; "
+        f"{len(times[OURS])} repeats in turn; output sha256 {checksum}",
     }
 
 
-def measured_rows(kernels, only):
+def measured_rows(kernels, only, repeats):
     rows = []
     for length, tokens in TOKENS.items():
         for name, in_features, out_features, epilogue in PRODUCTS:
@@ -71,7 +73,7 @@ def measured_rows(kernels, only):
                 continue
             inputs = gemm_test.make(tokens, in_features, out_features, epilogue)
             output = gemm_test.run(kernels, inputs, epilogue)
-            times = measure(implementations_of(kernels, epilogue, output), inputs)
+            times = measure(implementations_of(kernels, epilogue, output), inputs, repeats)
             flop = 2 * tokens * in_features * out_features
             rows.append(row(case, flop, times, checksum_of(output)))
             print(f"{case:36} x{rows[-1]['ratio']:.3f}  {rows[-1]['note']}", flush=True)
@@ -84,12 +86,13 @@ def main():
     parser.add_argument("--commit", required=True)
     parser.add_argument("--out", required=True, type=Path)
     parser.add_argument("--only", default="")
+    parser.add_argument("--repeats", type=int, default=REPEATS)
     options = parser.parse_args()
 
     if gemm_test.run_all(options.library):
         sys.exit("The kernel fails its tests: no figures.")
     kernels = GemmKernels(options.library)
-    rows = measured_rows(kernels, options.only)
+    rows = measured_rows(kernels, options.only, options.repeats)
     kernels.close()
     if not options.only:
         worst = min(rows, key=lambda each: each["ratio"])

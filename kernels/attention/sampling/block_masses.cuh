@@ -14,37 +14,79 @@ namespace longview::attention {
 /// fp32 beyond 2^187 times that, and what is below 2^-66 of it vanishes.
 constexpr float kMassExponent = 60.f;
 
-/// What a thread knows of its two rows while it goes through tiles of scores. A tile has the
-/// averages of kSegments blocks of the KV pool.
-template <int kPooledKeys>
-class BlockMasses {
+/// Exponentials of scores, relative to a constant of each of a thread's two rows.
+class RowReferences {
  public:
-  using Keys = PooledKeys<kPooledKeys>;
-  static constexpr int kElements = Keys::kTileRows / 2;
-  using Scores = float[kElements];
+  __device__ __forceinline__ explicit RowReferences(float scale_log2) : scale_log2_(scale_log2) {}
 
-  /// `visible[row]` averages are visible to each row; its masses go to `rows[row]`, which may be
-  /// null. `pool_blocks` blocks of the KV pool hold the sequence.
-  __device__ __forceinline__ BlockMasses(float scale_log2, int pool_blocks, const int (&visible)[2],
-                                         uint16_t* const (&rows)[2])
-      : scale_log2_(scale_log2), pool_blocks_(pool_blocks) {
+  /// Takes scores of tile 0, masked, into the rows' constants. finish() comes after all of them.
+  template <int kElements>
+  __device__ __forceinline__ void add(const float (&scores)[kElements]) {
 #pragma unroll
     for (int row = 0; row < 2; ++row) {
-      visible_[row] = visible[row];
-      rows_[row] = rows[row];
+#pragma unroll
+      for (int i = 2 * row; i < kElements; i += 4) {
+        references_[row] = fmaxf(references_[row], fmaxf(scores[i], scores[i + 1]));
+      }
     }
   }
 
-  /// Hides the averages of tile `tile` that the rows do not see. Tiles whose averages all are
-  /// visible can do without.
-  __device__ __forceinline__ void mask(Scores& scores, int tile) const {
+  __device__ __forceinline__ void finish() {
+#pragma unroll
+    for (float& reference : references_) {
+      const float maximum = quad_max(reference) * scale_log2_;
+      reference = (fabsf(maximum) < INFINITY ? maximum : 0.f) + kMassExponent;
+    }
+  }
+
+  __device__ __forceinline__ float exponential(float score, int row) const {
+    return exp2_fast(fmaf(score, scale_log2_, -references_[row]));
+  }
+
+ private:
+  float scale_log2_;
+  float references_[2] = {-INFINITY, -INFINITY};  // raw scores until finish()
+};
+
+/// Where a thread's masses go: straight to its two rows. Rows may be null.
+struct MassRows {
+  uint16_t* rows[2];
+  int blocks;  // that a row has room for
+
+  /// Masses of `block` and the next one, which must begin on an even number.
+  __device__ __forceinline__ void put_pair(int row, int block, uint32_t pair) const {
+    if (rows[row] != nullptr && block < blocks) {
+      *reinterpret_cast<uint32_t*>(rows[row] + block) = pair;
+    }
+  }
+  __device__ __forceinline__ void put(int row, int block, uint32_t mass) const {
+    if (rows[row] != nullptr && block < blocks) rows[row][block] = static_cast<uint16_t>(mass);
+  }
+};
+
+/// What a thread knows of its two rows while it goes through scores, those of `kSegments` blocks of
+/// the KV pool at a time. `first_block` is always the first block of keys that the scores belong
+/// to.
+template <int kPooledKeys, int kSegments>
+class BlockMasses {
+ public:
+  using Keys = PooledKeys<kPooledKeys>;
+  static constexpr int kRows = kSegments * Keys::kPoolBlockRows;
+  using Scores = float[kRows / 2];
+
+  /// `visible[row]` averages are visible to each row.
+  __device__ __forceinline__ BlockMasses(float scale_log2, const int (&visible)[2])
+      : references_(scale_log2), visible_{visible[0], visible[1]} {}
+
+  /// Hides the averages that the rows do not see. Where all are visible, there is no need.
+  __device__ __forceinline__ void mask(Scores& scores, int first_block) const {
 #pragma unroll
     for (int row = 0; row < 2; ++row) {
-      const int visible = visible_[row] - tile * Keys::kTileRows;
+      const int visible = visible_[row] - first_block * Keys::kBlockRows;
       const int own_visible = visible - Keys::own_number(0, 0, 0, lane());
       const int shared_visible = visible - Keys::shared_number(0, 0, lane());
 #pragma unroll
-      for (int segment = 0; segment < Keys::kSegments; ++segment) {
+      for (int segment = 0; segment < kSegments; ++segment) {
 #pragma unroll
         for (int key = 0; key < Keys::kBlockRows; ++key) {
 #pragma unroll
@@ -64,63 +106,43 @@ class BlockMasses {
     }
   }
 
-  /// Takes each row's constant from the scores of tile 0, masked.
-  __device__ __forceinline__ void find_reference(const Scores& scores) {
-#pragma unroll
-    for (int row = 0; row < 2; ++row) {
-      float maximum = -INFINITY;
-#pragma unroll
-      for (int i = 2 * row; i < kElements; i += 4) {
-        maximum = fmaxf(maximum, fmaxf(scores[i], scores[i + 1]));
-      }
-      maximum = quad_max(maximum) * scale_log2_;
-      reference_[row] = (fabsf(maximum) < INFINITY ? maximum : 0.f) + kMassExponent;
-    }
-  }
+  __device__ __forceinline__ RowReferences& references() { return references_; }
 
-  /// Stores the masses of the blocks of tile `tile`.
-  __device__ __forceinline__ void store(const Scores& scores, int tile) const {
+  /// Puts the masses of the scores' blocks.
+  template <class Rows>
+  __device__ __forceinline__ void put(const Rows& rows, const Scores& scores,
+                                      int first_block) const {
 #pragma unroll
     for (int row = 0; row < 2; ++row) {
-      uint16_t* masses = rows_[row] + tile * Keys::kSegments * Keys::kPoolBlockBlocks;
-      const bool exists = rows_[row] != nullptr;
 #pragma unroll
-      for (int segment = 0; segment < Keys::kSegments; ++segment) {
+      for (int segment = 0; segment < kSegments; ++segment) {
         float mass[2];
 #pragma unroll
         for (int which = 0; which < 2; ++which) mass[which] = own_mass(scores, segment, which, row);
-        if (exists && tile * Keys::kSegments + segment < pool_blocks_) {
-          *reinterpret_cast<uint32_t*>(masses + segment * Keys::kPoolBlockBlocks + 2 * lane()) =
-              pack_bf16(mass[0], mass[1]);
-        }
+        const int block = first_block + segment * Keys::kPoolBlockBlocks + 2 * lane();
+        rows.put_pair(row, block, pack_bf16(mass[0], mass[1]));
       }
 #pragma unroll
-      for (int segment = 0; segment < Keys::kSegments; segment += 2) {
+      for (int segment = 0; segment < kSegments; segment += 2) {
         const float mass = shared_mass(scores, segment, row);
         const int finished = segment + (kPairs ? lane() / 2 : 0);
-        if (exists && tile * Keys::kSegments + finished < pool_blocks_ && (kPairs || lane() < 2)) {
-          masses[finished * Keys::kPoolBlockBlocks + 8 + lane() % 2] =
-              static_cast<uint16_t>(pack_bf16(mass, 0.f));
-        }
+        const int block = first_block + finished * Keys::kPoolBlockBlocks + 8 + lane() % 2;
+        if (kPairs || lane() < 2) rows.put(row, block, pack_bf16(mass, 0.f));
       }
     }
   }
 
  private:
-  static constexpr bool kPairs = Keys::kSegments > 1;
+  static constexpr bool kPairs = kSegments > 1;
 
   static __device__ __forceinline__ int lane() { return static_cast<int>(threadIdx.x) % 4; }
-
-  __device__ __forceinline__ float exponential(float score, int row) const {
-    return exp2_fast(fmaf(score, scale_log2_, -reference_[row]));
-  }
 
   __device__ __forceinline__ float own_mass(const Scores& scores, int segment, int which,
                                             int row) const {
     float sum = 0.f;
 #pragma unroll
     for (int key = 0; key < Keys::kBlockRows; ++key) {
-      sum += exponential(scores[Keys::own_element(segment, which, key, row)], row);
+      sum += references_.exponential(scores[Keys::own_element(segment, which, key, row)], row);
     }
     return sum;
   }
@@ -130,7 +152,7 @@ class BlockMasses {
     float sum = 0.f;
 #pragma unroll
     for (int i = 0; i < Keys::kSharedRows; ++i) {
-      sum += exponential(scores[Keys::shared_element(segment, i, row)], row);
+      sum += references_.exponential(scores[Keys::shared_element(segment, i, row)], row);
     }
     return sum;
   }
@@ -149,11 +171,54 @@ class BlockMasses {
     }
   }
 
-  float scale_log2_;
-  int pool_blocks_;
+  RowReferences references_;
   int visible_[2];
-  uint16_t* rows_[2];
-  float reference_[2] = {0.f, 0.f};
+};
+
+/// The same for the keys themselves, 128 at a time: all lanes of a quad share both blocks.
+template <>
+class BlockMasses<1, 1> {
+ public:
+  using Keys = PooledKeys<1>;
+  static constexpr int kRows = Keys::kTileRows;
+  using Scores = float[kRows / 2];
+
+  __device__ __forceinline__ BlockMasses(float scale_log2, const int (&visible)[2])
+      : references_(scale_log2), visible_{visible[0], visible[1]} {}
+
+  __device__ __forceinline__ void mask(Scores& scores, int first_block) const {
+#pragma unroll
+    for (int i = 0; i < kRows / 2; ++i) {
+      const int key = first_block * kSelectionBlockKeys + i / 4 * 8 + 2 * lane() + i % 2;
+      if (key >= visible_[i / 2 % 2]) scores[i] = -INFINITY;
+    }
+  }
+
+  __device__ __forceinline__ RowReferences& references() { return references_; }
+
+  template <class Rows>
+  __device__ __forceinline__ void put(const Rows& rows, const Scores& scores,
+                                      int first_block) const {
+    constexpr int kBlockElements = kSelectionBlockKeys / 2;
+#pragma unroll
+    for (int row = 0; row < 2; ++row) {
+      float masses[2] = {};
+#pragma unroll
+      for (int i = 2 * row; i < kRows / 2; i += 4) {
+        float& mass = masses[i / kBlockElements];
+        mass += references_.exponential(scores[i], row);
+        mass += references_.exponential(scores[i + 1], row);
+      }
+      const uint32_t pair = pack_bf16(quad_sum(masses[0]), quad_sum(masses[1]));
+      if (lane() == 0) rows.put_pair(row, first_block, pair);
+    }
+  }
+
+ private:
+  static __device__ __forceinline__ int lane() { return static_cast<int>(threadIdx.x) % 4; }
+
+  RowReferences references_;
+  int visible_[2];
 };
 
 }  // namespace longview::attention

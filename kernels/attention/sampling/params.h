@@ -55,9 +55,13 @@ struct SampledRows {
   }
 };
 
-/// Place of a row of masses: entries for all blocks of the KV pool's blocks, and a multiple of 8.
+/// Masses of a row that are written together; a multiple of the blocks of every tile of stage 1.
+constexpr int kMassGroupBlocks = 80;
+
+/// Place of a row of masses.
 constexpr int mass_pitch(int kv_len) {
-  return (kv_blocks(kv_len) * (KV_BLOCK_TOKENS / kSelectionBlockKeys) + 7) / 8 * 8;
+  const int blocks = kv_blocks(kv_len) * (KV_BLOCK_TOKENS / kSelectionBlockKeys);
+  return (blocks + kMassGroupBlocks - 1) / kMassGroupBlocks * kMassGroupBlocks;
 }
 
 /// The softmax mass of each block of 64 keys in each sampled row, from averaged keys; up to a
@@ -66,7 +70,8 @@ constexpr int mass_pitch(int kv_len) {
 struct SamplingParams {
   const void* query;       // bf16 [q_len, num_heads, head_dim]
   const void* pooled_key;  // bf16 [pool_blocks * KV_BLOCK_TOKENS / pooled_keys, num_kv_heads,
-                           // head_dim], rows as PooledKeys says
+                           // head_dim], rows as PooledKeys says; the keys
+                           // themselves where pooled_keys is 1
   uint16_t* block_masses;  // bf16 [num_heads, 64 * rows.groups, mass_pitch(kv_len)] out
 
   int q_len;

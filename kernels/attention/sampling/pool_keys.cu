@@ -68,6 +68,7 @@ void launch(const PoolKeysParams& params, cudaStream_t stream) {
 }  // namespace
 
 void pool_keys(const PoolKeysParams& params, cudaStream_t stream) {
+  if (params.pooled_keys == 1) return;
   if (params.pooled_keys == 4) {
     launch<4>(params, stream);
   } else if (params.pooled_keys == 8) {

@@ -24,6 +24,8 @@ struct PooledKeys {
   /// The rows of one tile of stage 1, and the blocks of the KV pool that they come from.
   static constexpr int kTileRows = 160;
   static constexpr int kSegments = kTileRows / kPoolBlockRows;
+  static constexpr int kSegmentRows = kPoolBlockRows;
+  static constexpr int kTileBlocks = kSegments * kPoolBlockBlocks;
   static_assert(kSegments * kPoolBlockRows == kTileRows);
 
   /// Row, within its pool block, of average `key` of key block `block`.
@@ -55,6 +57,18 @@ struct PooledKeys {
     return segment * kPoolBlockRows + (8 + lane % 2) * kBlockRows + i / 2 * 4 + lane / 2 * 2 +
            i % 2;
   }
+};
+
+/// The keys themselves, in the order of the sequence. A tile of stage 1 is a part of a pool block.
+template <>
+struct PooledKeys<1> {
+  static constexpr int kPooledKeys = 1;
+  static constexpr int kPoolBlockRows = KV_BLOCK_TOKENS;
+  static constexpr int kTileRows = 128;
+  static constexpr int kSegments = 1;
+  static constexpr int kSegmentRows = kTileRows;
+  static constexpr int kTileBlocks = kTileRows / kSelectionBlockKeys;
+  static_assert(KV_BLOCK_TOKENS % kTileRows == 0);
 };
 
 }  // namespace longview::attention

@@ -32,8 +32,8 @@ void validate(const SelectionSettings& settings) {
       is_one_of(tiles.sampled_rows, 8, 16, 32),
       std::to_string(tiles.sampled_rows) + " sampled rows of a tile are not 8, 16 or 32");
   kChecks.require(
-      is_one_of(settings.pooled_keys, 4, 8, 16),
-      "averages of " + std::to_string(settings.pooled_keys) + " keys are not of 4, 8 or 16");
+      settings.pooled_keys == 1 || is_one_of(settings.pooled_keys, 4, 8, 16),
+      "averages of " + std::to_string(settings.pooled_keys) + " keys are not of 1, 4, 8 or 16");
   kChecks.require(strips.segment_tokens > 0 && strips.segment_tokens % kSelectionTileRows == 0,
                   "segments of " + std::to_string(strips.segment_tokens) +
                       " tokens are no multiple of " + std::to_string(kSelectionTileRows));
@@ -50,7 +50,7 @@ void validate(const SelectionSettings& settings) {
                   "min_blocks or max_blocks is negative");
 }
 
-void validate(const SelectionParams& params) {
+void validate(const SelectionParams& params, const SelectionSettings& settings) {
   const SelectionHeads& heads = params.heads;
   kChecks.require_heads(heads.num_heads, heads.num_kv_heads, heads.head_dim);
   kChecks.require(
@@ -69,7 +69,7 @@ void validate(const SelectionParams& params) {
                   "pool_from " + std::to_string(params.pool_from) + " lies behind the first query");
   kChecks.require_pointer(params.query, "query");
   kChecks.require_pointer(params.key, "key");
-  kChecks.require_pointer(params.pooled_key, "pooled_key");
+  if (settings.pooled_keys > 1) kChecks.require_pointer(params.pooled_key, "pooled_key");
   kChecks.require_pointer(params.workspace, "workspace");
   kChecks.require_pointer(params.blocks, "blocks");
   kChecks.require_pointer(params.counts, "counts", sizeof(int32_t));
@@ -122,7 +122,7 @@ PoolKeysParams pooling_of(const SelectionParams& params, const SelectionSettings
 SamplingParams sampling_of(const SelectionParams& params, const SelectionSettings& settings) {
   SamplingParams sampling{};
   sampling.query = params.query;
-  sampling.pooled_key = params.pooled_key;
+  sampling.pooled_key = settings.pooled_keys == 1 ? params.key : params.pooled_key;
   sampling.block_masses = static_cast<uint16_t*>(params.workspace);
   sampling.q_len = params.q_len;
   sampling.kv_len = params.kv_len;
@@ -208,7 +208,7 @@ class BlockSelector::Implementation {
   const SelectionSettings& settings() const { return settings_; }
 
   void run(const SelectionParams& params, SelectionStages stages, cudaStream_t stream) const {
-    validate(params);
+    validate(params, settings_);
     if (params.q_len == 0) return;
     if (stages != SelectionStages::kFiltering) sample(params, stream);
     if (stages == SelectionStages::kSampling) return;
@@ -256,6 +256,7 @@ void BlockSelector::run(const SelectionParams& params, cudaStream_t stream,
 }
 
 size_t pooled_block_bytes(const SelectionSettings& settings, const SelectionHeads& heads) {
+  if (settings.pooled_keys == 1) return 0;
   return sizeof(uint16_t) * (KV_BLOCK_TOKENS / settings.pooled_keys) * heads.num_kv_heads *
          heads.head_dim;
 }

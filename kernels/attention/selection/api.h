@@ -55,7 +55,7 @@ inline BlockLists lists_of(const SelectionParams& params) {
   return {params.blocks, params.counts, selection_tiles(params.q_len), params.max_blocks};
 }
 
-/// Bytes of the averages of one block of the KV pool, one layer.
+/// Bytes of the averages of one block of the KV pool, one layer; 0 where there are none.
 size_t pooled_block_bytes(const SelectionSettings& settings, const SelectionHeads& heads);
 
 }  // namespace longview::attention

@@ -23,8 +23,9 @@ struct SelectionParams {
   const void* key;    // bf16 [kv_len, num_kv_heads, head_dim], or the pool of one layer:
                       // [pool_blocks * KV_BLOCK_TOKENS, num_kv_heads, head_dim]
   /// Averages of the keys, beside the pool and under the same block table: bf16
-  /// [pool_blocks * KV_BLOCK_TOKENS / pooled_keys, num_kv_heads, head_dim]. A call fills in those of
-  /// the tokens from `pool_from` on and reads all; a block's rows lie in an order of their own.
+  /// [pool_blocks * KV_BLOCK_TOKENS / pooled_keys, num_kv_heads, head_dim]. A call fills in those
+  /// of the tokens from `pool_from` on and reads all; a block's rows lie in an order of their own.
+  /// Not used where pooled_keys is 1.
   void* pooled_key;
 
   int q_len;  // 0 <= q_len <= kv_len; 0 does nothing

@@ -41,7 +41,8 @@ struct ColumnSettings {
 
 struct SelectionSettings {
   SelectionStrategy strategy = SelectionStrategy::kTiles;
-  /// Consecutive keys that are averaged before they are scored: 4, 8 or 16.
+  /// Consecutive keys that are averaged before they are scored: 4, 8 or 16; 1 scores the
+  /// keys themselves.
   int pooled_keys = 8;
   TileSettings tiles;
   StripSettings strips;

@@ -126,7 +126,7 @@ __global__ void __launch_bounds__(kFilterThreads) masses_kernel(const __grid_con
 }
 
 /// The smallest sets of columns and of slashes, each on its own. blockIdx: direction, head.
-__global__ void __launch_bounds__(kFilterThreads) cut_kernel(const __grid_constant__ Call call) {
+__global__ void __launch_bounds__(kFilterThreads, 2) cut_kernel(const __grid_constant__ Call call) {
   const StripFilterParams& params = call.params;
   const int direction = static_cast<int>(blockIdx.x);
   const int head = static_cast<int>(blockIdx.y);

@@ -237,8 +237,14 @@ template <int kRows>
 void launch(const TileFilterParams& params, cudaStream_t stream) {
   const auto entry = tile_filter_kernel<kRows>;
   const size_t shared_bytes = sizeof(uint32_t) * selection_blocks(params.kv_len);
-  LONGVIEW_CUDA(cudaFuncSetAttribute(entry, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                     static_cast<int>(shared_bytes)));
+  // Raising the limit takes longer than the kernel: once for all lengths, and only where it must
+  // be.
+  constexpr size_t kLargest = sizeof(uint32_t) * selection_blocks(kMaxSelectionKeys);
+  constexpr size_t kDefaultLimit = 48 * 1024;
+  if (shared_bytes + sizeof(typename TileFilter<kRows>::Shared) > kDefaultLimit) {
+    LONGVIEW_CUDA(cudaFuncSetAttribute(entry, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                       static_cast<int>(kLargest)));
+  }
   const dim3 grid(params.tiles, params.num_heads);
   entry<<<grid, kFilterThreads, shared_bytes, stream>>>(params);
   LONGVIEW_CUDA(cudaGetLastError());

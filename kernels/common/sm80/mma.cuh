@@ -56,4 +56,15 @@ __device__ __forceinline__ void multiply_add(float* accumulators, const uint32_t
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 }
 
+/// accumulators[0..3] += A (16 x 32, row-major) * B (32 x 8, column-major); e4m3 in, fp32 out. Operands
+/// lie as those of multiply_add() do, a pair of e4m3 in the place of one bf16. Compute capability 8.9.
+__device__ __forceinline__ void multiply_add_e4m3(float* accumulators, const uint32_t* a,
+                                                  uint32_t b0, uint32_t b1) {
+  asm volatile(
+      "mma.sync.aligned.m16n8k32.row.col.f32.e4m3.e4m3.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, "
+      "{%8, %9}, {%0, %1, %2, %3};"
+      : "+f"(accumulators[0]), "+f"(accumulators[1]), "+f"(accumulators[2]), "+f"(accumulators[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+}
+
 }  // namespace longview::sm80

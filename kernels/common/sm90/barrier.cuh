@@ -45,6 +45,22 @@ struct Mbarrier {
         "r"(parity)
         : "memory");
   }
+
+  /// The same, asleep until the phase ends: what does not look again and again saves power.
+  __device__ __forceinline__ void wait_asleep(uint32_t parity) {
+    constexpr uint32_t kLongestNapNs = 10000000;
+    asm volatile(
+        "{\n"
+        ".reg .pred done;\n"
+        "POLL:\n"
+        "mbarrier.try_wait.parity.shared::cta.b64 done, [%0], %1, %2;\n"
+        "@done bra DONE;\n"
+        "bra POLL;\n"
+        "DONE:\n"
+        "}\n" ::"r"(shared_address(this)),
+        "r"(parity), "r"(kLongestNapNs)
+        : "memory");
+  }
 };
 
 /// Makes initialised barriers visible to the copy engine.
@@ -73,6 +89,12 @@ struct RingPosition {
       stage = 0;
       parity ^= 1;
     }
+  }
+
+  __device__ __forceinline__ void advance_by(int count) {
+    stage += count;
+    parity ^= (stage / kStages) & 1;
+    stage %= kStages;
   }
 };
 

@@ -12,10 +12,10 @@ __device__ __forceinline__ uint32_t cluster_block_index() {
   return index;
 }
 
-/// Waits until every thread of the cluster has come here; what they wrote before is visible.
+/// Waits until every thread of the cluster has come here. Orders no memory: a release would cost a
+/// fence of the whole device, and barriers have a fence of their own (fence_barrier_init).
 __device__ __forceinline__ void cluster_sync() {
-  asm volatile("barrier.cluster.arrive.release.aligned;\nbarrier.cluster.wait.acquire.aligned;" ::
-                   : "memory");
+  asm volatile("barrier.cluster.arrive.relaxed.aligned;\nbarrier.cluster.wait.aligned;" :: : "memory");
 }
 
 /// Arrives at the barrier that lies where `barrier` does, in block `block` of the cluster. Orders no

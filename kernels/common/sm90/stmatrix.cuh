@@ -1,4 +1,4 @@
-// Stores of matrix fragments into shared memory (stmatrix of sm_90).
+// Matrix fragments from and into shared memory (ldmatrix, and stmatrix of sm_90).
 #pragma once
 
 #include <cstdint>
@@ -10,6 +10,14 @@ namespace longview::sm90 {
 __device__ __forceinline__ void store_matrices(uint32_t row_address, const uint32_t (&words)[4]) {
   asm volatile("stmatrix.sync.aligned.m8n8.x4.shared.b16 [%0], {%1, %2, %3, %4};" ::"r"(row_address),
                "r"(words[0]), "r"(words[1]), "r"(words[2]), "r"(words[3])
+               : "memory");
+}
+
+/// Loads what store_matrices() with the same address would have stored.
+__device__ __forceinline__ void load_matrices(uint32_t row_address, uint32_t (&words)[4]) {
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
+               : "=r"(words[0]), "=r"(words[1]), "=r"(words[2]), "=r"(words[3])
+               : "r"(row_address)
                : "memory");
 }
 

@@ -42,6 +42,17 @@ __device__ __forceinline__ void tma_multicast_2d(void* shared, const CUtensorMap
       : "memory");
 }
 
+/// Copies `bytes` contiguous bytes, a multiple of 16 as both addresses are; they count towards
+/// `barrier`.
+__device__ __forceinline__ void bulk_load(void* shared, const void* global, Mbarrier* barrier,
+                                          uint32_t bytes) {
+  asm volatile(
+      "cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1], %2, [%3];" ::"r"(
+          shared_address(shared)),
+      "l"(global), "r"(bytes), "r"(shared_address(barrier))
+      : "memory");
+}
+
 /// Copies one box from shared memory to a 2-d tensor; what lies outside the tensor is left out.
 /// Belongs to the calling thread's open group of stores.
 __device__ __forceinline__ void tma_store_2d(const CUtensorMap* map, const void* shared, int c0,

@@ -1,6 +1,7 @@
-// Warpgroup matrix products (wgmma) of sm_90a: bf16 operands, fp32 accumulators in registers.
+// Warpgroup matrix products (wgmma) of sm_90a: bf16 or e4m3 operands, fp32 accumulators in registers.
 //
-// A warpgroup multiplies a 64 x 16 slice of A by a 16 x N slice of B per instruction. Accumulator
+// A warpgroup multiplies a 64 x 16 slice of A by a 16 x N slice of B per instruction, with e4m3 64 x 32
+// by 32 x N, the same bytes. Accumulator
 // layout, with lane = 4 * g + t of warp w: element 4 * j + {0, 1} lies at row 16 * w + g, columns
 // 8 * j + 2 * t + {0, 1}; element 4 * j + {2, 3} at row 16 * w + g + 8, the same columns.
 #pragma once
@@ -67,6 +68,7 @@ struct Wgmma;
 #define LONGVIEW_ACC_16(d, i) \
   LONGVIEW_ACC_4(d, i), LONGVIEW_ACC_4(d, i + 4), LONGVIEW_ACC_4(d, i + 8), LONGVIEW_ACC_4(d, i + 12)
 #define LONGVIEW_ACC_32(d) LONGVIEW_ACC_16(d, 0), LONGVIEW_ACC_16(d, 16)
+#define LONGVIEW_ACC_40(d) LONGVIEW_ACC_32(d), LONGVIEW_ACC_4(d, 32), LONGVIEW_ACC_4(d, 36)
 #define LONGVIEW_ACC_64(d) LONGVIEW_ACC_32(d), LONGVIEW_ACC_16(d, 32), LONGVIEW_ACC_16(d, 48)
 #define LONGVIEW_ACC_80(d) LONGVIEW_ACC_64(d), LONGVIEW_ACC_16(d, 64)
 #define LONGVIEW_ACC_96(d) LONGVIEW_ACC_80(d), LONGVIEW_ACC_16(d, 80)
@@ -75,6 +77,7 @@ struct Wgmma;
 #define LONGVIEW_REGS_32 \
   "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15" ", " \
   "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31"
+#define LONGVIEW_REGS_40 LONGVIEW_REGS_32 ", %32, %33, %34, %35, %36, %37, %38, %39"
 #define LONGVIEW_REGS_64 LONGVIEW_REGS_32 ", " \
   "%32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47" ", " \
   "%48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63"
@@ -114,20 +117,48 @@ struct Wgmma;
   };
 
 LONGVIEW_WGMMA(64, 32, "%32", "%33", "%34", "%35", "%36", "%37")
+LONGVIEW_WGMMA(80, 40, "%40", "%41", "%42", "%43", "%44", "%45")
 LONGVIEW_WGMMA(128, 64, "%64", "%65", "%66", "%67", "%68", "%69")
 LONGVIEW_WGMMA(160, 80, "%80", "%81", "%82", "%83", "%84", "%85")
 LONGVIEW_WGMMA(192, 96, "%96", "%97", "%98", "%99", "%100", "%101")
 LONGVIEW_WGMMA(256, 128, "%128", "%129", "%130", "%131", "%132", "%133")
 
+/// Products of e4m3; specialised below for the widths in use. The sums keep fewer bits than fp32 between
+/// the steps (about 14).
+template <int kColumns>
+struct WgmmaE4m3;
+
+#define LONGVIEW_WGMMA_E4M3(N, R, O0, O1, O2)                                                      \
+  template <>                                                                                      \
+  struct WgmmaE4m3<N> {                                                                            \
+    /* d = (accumulate ? d : 0) + A * B^T; A [64, 32] and B [N, 32], both in shared memory. */     \
+    static __device__ __forceinline__ void shared_by_rows(float (&d)[R], uint64_t a, uint64_t b,   \
+                                                          bool accumulate) {                       \
+      asm volatile(                                                                                \
+          "{\n.reg .pred p;\nsetp.ne.b32 p, " O2 ", 0;\n"                                         \
+          "wgmma.mma_async.sync.aligned.m64n" #N "k32.f32.e4m3.e4m3 {" LONGVIEW_REGS_##R "}, "     \
+          O0 ", " O1 ", p, 1, 1;\n}\n"                                                             \
+          : LONGVIEW_ACC_##R(d)                                                                    \
+          : "l"(a), "l"(b), "r"(static_cast<int>(accumulate)));                                    \
+    }                                                                                              \
+  };
+
+LONGVIEW_WGMMA_E4M3(128, 64, "%64", "%65", "%66")
+LONGVIEW_WGMMA_E4M3(192, 96, "%96", "%97", "%98")
+LONGVIEW_WGMMA_E4M3(256, 128, "%128", "%129", "%130")
+
 #undef LONGVIEW_WGMMA
+#undef LONGVIEW_WGMMA_E4M3
 #undef LONGVIEW_ACC_4
 #undef LONGVIEW_ACC_16
 #undef LONGVIEW_ACC_32
+#undef LONGVIEW_ACC_40
 #undef LONGVIEW_ACC_64
 #undef LONGVIEW_ACC_80
 #undef LONGVIEW_ACC_96
 #undef LONGVIEW_ACC_128
 #undef LONGVIEW_REGS_32
+#undef LONGVIEW_REGS_40
 #undef LONGVIEW_REGS_64
 #undef LONGVIEW_REGS_80
 #undef LONGVIEW_REGS_96

@@ -8,16 +8,18 @@
 namespace longview::gemm::sm90 {
 
 struct KernelParams {
-  CUtensorMap activations;  // boxes of 64 columns x kTileM rows
-  CUtensorMap weights;      // boxes of 64 columns x kLoadedN rows
-  CUtensorMap output;       // boxes of 64 columns x kWarpgroupRows rows
+  CUtensorMap activations;  // boxes of 64 words x kLoadedM rows
+  CUtensorMap weights;      // boxes of 64 words x kLoadedN rows
+  CUtensorMap output;       // boxes of 64 columns x 64 rows
+  CUtensorMap residual;     // likewise
   const float* bias;
-  const uint16_t* residual;
+  const float* row_scales;     // [tokens] with scaled operands
+  const float* column_scales;  // [out_features] likewise
   int tokens;
-  int out_features;
-  int k_steps;       // in_features / kTileK
-  int row_pairs;     // pairs of row tiles, one for each block of a cluster
-  int column_tiles;
+  int output_columns;
+  int k_steps;       // rows of 128 bytes in a row of activations
+  int row_tiles;     // of whole clusters
+  int column_tiles;  // likewise
 };
 
 }  // namespace longview::gemm::sm90

@@ -4,7 +4,7 @@
 #include <cuda_runtime_api.h>
 
 #include "common/tensor_map.h"
-#include "gemm/params.h"
+#include "gemm/product.h"
 
 namespace longview::gemm::sm90 {
 
@@ -18,8 +18,11 @@ struct GemmDevice {
 /// @throws CudaError where there is no driver or device.
 GemmDevice make_gemm_device();
 
-/// `params` have been validated, and there is at least one token.
+/// `product` has been validated, and there is at least one token.
 /// @throws CudaError when the launch fails.
-void launch_gemm(const GemmParams& params, const GemmDevice& device, cudaStream_t stream);
+void launch_gemm(const Product& product, const GemmDevice& device, cudaStream_t stream);
+
+/// Likewise.
+void launch_fp8_gemm(const Product& product, const GemmDevice& device, cudaStream_t stream);
 
 }  // namespace longview::gemm::sm90

@@ -26,6 +26,8 @@ FORMATS = {
     Type.Q8_0: (256, (0,)),
     Type.Q4_K: (48, (0, 2)),
     Type.Q6_K: (48, (208,)),
+    # Last, so that the others keep their numbers.
+    Type.BF16: (4096, ()),
 }
 
 

@@ -34,10 +34,13 @@ export interface CudaTensor {
   rows: number;
   columns: number;
   offsetBytes: number;
+  /** Which of the request's `paths` holds it. */
+  file: number;
 }
 
 export interface CudaLoadRequest {
-  path: string;
+  /** The files that hold tensors. */
+  paths: readonly string[];
   spec: ModelSpec;
   tensors: CudaTensor[];
   contextTokens: number;
@@ -82,6 +85,8 @@ export interface CudaStep {
   /** Of a prefill with a selection. */
   blocks?: BlockCounts;
   deviceMs: number;
+  /** Part of `deviceMs`; of a prefill. */
+  attentionMs?: number;
 }
 
 /** A model on one GPU. Calls run one after the other; a failure is an Error with a `CudaFailureCode`. */

@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { LongviewError } from '../../errors';
-import { openGguf } from '../../models/gguf/open-gguf';
 import type { ModelSpec } from '../../models/model-spec';
+import { openModel } from '../../models/open-model';
 import { type SpecForLoad, specForLoad } from '../../models/spec-for-load';
 import type {
   DecodeStepRequest,
@@ -31,9 +31,6 @@ const CHUNK_TOKENS = 8192;
 /** Where contexts are long, so are chunks: sparse attention deals more tiles out then, and reads weights less often. */
 const LONG_CHUNK_TOKENS = 16_384;
 const LONG_CONTEXT_TOKENS = 65_536;
-
-/** Until the decoder runs them. */
-const NO_KERNELS = 'its kernels are not in this build';
 
 /** What the quality classes of the engine's policy average, at the least. */
 const POOLED_KEYS = 8;
@@ -77,9 +74,8 @@ export class CudaBackend implements DeviceBackend {
   }
 
   async load(request: LoadRequest, onProgress: (progress: LoadProgress) => void): Promise<LoadedModel> {
-    if (request.attention === 'sample') throw sampleUnavailable();
     await this.dispose();
-    const gguf = await openGguf(request.modelPath);
+    const gguf = await openModel(request.modelPath);
     try {
       const prepared = await specForLoad(gguf, request);
       const { spec } = prepared;
@@ -88,7 +84,7 @@ export class CudaBackend implements DeviceBackend {
       const plan = await this.run(() =>
         this.engine.load(
           {
-            path: request.modelPath,
+            paths: gguf.files,
             spec,
             tensors: tensorsOf(gguf),
             contextTokens: request.contextTokens,
@@ -207,7 +203,6 @@ export class CudaBackend implements DeviceBackend {
       backgroundChunkTokens: chunkTokensFor(request),
       kvPoolTokens: poolTokens,
       kvBlockTokens,
-      sampleUnavailable: NO_KERNELS,
       notices: [
         ...notices,
         ...(isShort
@@ -220,13 +215,4 @@ export class CudaBackend implements DeviceBackend {
 
 function chunkTokensFor({ contextTokens }: LoadRequest): number {
   return contextTokens < LONG_CONTEXT_TOKENS ? CHUNK_TOKENS : LONG_CHUNK_TOKENS;
-}
-
-function sampleUnavailable(): LongviewError {
-  return new LongviewError(
-    'attentionUnavailable',
-    `Sample attention is not available: ${NO_KERNELS}.`,
-    'Choose the attention "dense" or "auto".',
-    { attention: 'sample' },
-  );
 }

@@ -47,6 +47,10 @@ async function convertMatrix(tensor: GgufTensor, raw: Uint8Array, sink: WeightsS
     const type = tensor.type === 'F32' ? 'float32' : 'float16';
     return { kind: 'plain', rows, columns, type, values: await sink.append(raw) };
   }
+  if (tensor.type === 'BF16') {
+    const values = await sink.append(bytesOf(dequantize(tensor.type, raw, tensor.elementCount)));
+    return { kind: 'plain', rows, columns, type: 'float32', values };
+  }
   const blocks = unpackBlocks(tensor.type, raw, tensor.elementCount);
   const matrix: Matrix = {
     kind: 'blocks',

@@ -2,8 +2,8 @@ import { randomInt } from 'node:crypto';
 import { realpath } from 'node:fs/promises';
 import { LongviewError } from '../../errors';
 import type { GgufFile } from '../../models/gguf/gguf-file';
-import { openGguf } from '../../models/gguf/open-gguf';
 import type { ModelSpec } from '../../models/model-spec';
+import { openModel } from '../../models/open-model';
 import { type SpecForLoad, specForLoad } from '../../models/spec-for-load';
 import type {
   DecodeStepRequest,
@@ -77,7 +77,7 @@ export class OnnxBackend implements DeviceBackend {
     checkLoadRequest(request);
     await this.dispose();
     const runtime = await this.dependencies.loadRuntime();
-    const gguf = await openGguf(request.modelPath);
+    const gguf = await openModel(request.modelPath);
     try {
       const prepared = await specForLoad(gguf, request);
       const { spec } = prepared;

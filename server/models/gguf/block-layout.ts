@@ -10,6 +10,7 @@ export interface BlockLayout {
 export const BLOCK_LAYOUTS: Readonly<Record<GgmlTypeName, BlockLayout>> = {
   F32: { elements: 1, bytes: 4 },
   F16: { elements: 1, bytes: 2 },
+  BF16: { elements: 1, bytes: 2 },
   Q4_1: { elements: 32, bytes: 20 },
   Q5_0: { elements: 32, bytes: 22 },
   Q8_0: { elements: 32, bytes: 34 },
@@ -49,7 +50,6 @@ const OTHER_TYPE_NAMES: ReadonlyMap<number, string> = new Map([
   [27, 'I64'],
   [28, 'F64'],
   [29, 'IQ1_M'],
-  [30, 'BF16'],
   [34, 'TQ1_0'],
   [35, 'TQ2_0'],
   [39, 'MXFP4'],

@@ -1,7 +1,7 @@
 import { BLOCK_LAYOUTS } from './block-layout';
 import type { GgmlTypeName } from './gguf-file';
 import { halfToNumber } from './half';
-import { type UnpackedBlocks, unpackBlocks } from './unpack-blocks';
+import { type PlainTypeName, type UnpackedBlocks, unpackBlocks } from './unpack-blocks';
 
 /**
  * The values of a tensor, or of any run of whole blocks of it, bit for bit as ggml's reference gives them.
@@ -9,7 +9,7 @@ import { type UnpackedBlocks, unpackBlocks } from './unpack-blocks';
  * @throws RangeError when `bytes` and `elementCount` do not describe the same whole blocks
  */
 export function dequantize(type: GgmlTypeName, bytes: Uint8Array, elementCount: number): Float32Array {
-  if (type !== 'F32' && type !== 'F16') return valuesOf(unpackBlocks(type, bytes, elementCount));
+  if (!isPlain(type)) return valuesOf(unpackBlocks(type, bytes, elementCount));
   if (bytes.length !== elementCount * BLOCK_LAYOUTS[type].bytes) {
     throw new RangeError(`${bytes.length} bytes are not ${elementCount} elements of ${type}`);
   }
@@ -17,10 +17,18 @@ export function dequantize(type: GgmlTypeName, bytes: Uint8Array, elementCount: 
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (type === 'F32') {
     for (let i = 0; i < elementCount; i++) values[i] = view.getFloat32(i * 4, true);
-  } else {
+  } else if (type === 'F16') {
     for (let i = 0; i < elementCount; i++) values[i] = halfToNumber(view.getUint16(i * 2, true));
+  } else {
+    // The upper half of a float32.
+    const bits = new Uint32Array(values.buffer);
+    for (let i = 0; i < elementCount; i++) bits[i] = view.getUint16(i * 2, true) << 16;
   }
   return values;
+}
+
+function isPlain(type: GgmlTypeName): type is PlainTypeName {
+  return type === 'F32' || type === 'F16' || type === 'BF16';
 }
 
 function valuesOf(blocks: UnpackedBlocks): Float32Array {

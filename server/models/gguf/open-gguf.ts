@@ -30,7 +30,8 @@ export async function openGguf(path: string): Promise<GgufFile> {
   }
 }
 
-async function openFile(path: string): Promise<FileHandle> {
+/** @throws LongviewError `modelMissing` */
+export async function openFile(path: string): Promise<FileHandle> {
   try {
     const handle = await open(path, 'r');
     if ((await handle.stat()).isFile()) return handle;
@@ -41,7 +42,7 @@ async function openFile(path: string): Promise<FileHandle> {
   throw unreadable(path, 'it is not a file');
 }
 
-function unreadable(path: string, reason: string, options?: ErrorOptions): LongviewError {
+export function unreadable(path: string, reason: string, options?: ErrorOptions): LongviewError {
   return new LongviewError(
     'modelMissing',
     `The model file ${path} cannot be opened: ${reason}.`,
@@ -68,7 +69,7 @@ async function readHeader(handle: FileHandle, sizeBytes: number, path: string): 
 }
 
 /** Exactly `lengthBytes` bytes from `offsetBytes` on. @throws LongviewError `modelCorrupt` at the end of the file */
-async function readRange(
+export async function readRange(
   handle: FileHandle,
   path: string,
   offsetBytes: number,
@@ -98,6 +99,10 @@ class OpenGguf implements GgufFile {
     private readonly handle: FileHandle,
     private readonly header: GgufHeader,
   ) {}
+
+  get files(): readonly string[] {
+    return [this.path];
+  }
 
   get metadata(): GgufFile['metadata'] {
     return this.header.metadata;

@@ -2,7 +2,9 @@ import { BLOCK_LAYOUTS } from './block-layout';
 import type { GgmlTypeName } from './gguf-file';
 import { halfToNumber } from './half';
 
-export type QuantizedTypeName = Exclude<GgmlTypeName, 'F32' | 'F16'>;
+/** Formats that store each element by itself. */
+export type PlainTypeName = 'F32' | 'F16' | 'BF16';
+export type QuantizedTypeName = Exclude<GgmlTypeName, PlainTypeName>;
 
 /**
  * A quantised tensor as plain numbers, in element order and without loss. Element `i` of block

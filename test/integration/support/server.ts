@@ -6,6 +6,7 @@ import {
   type AskEvent,
   type AskOptions,
   type AskResult,
+  type InitializationOptions,
   ManifestSync,
   PROTOCOL_VERSION,
 } from '../../../protocol';
@@ -15,10 +16,13 @@ import { syncOnce } from '../../../src/workspace/workspace-sync';
 import { builtFile, CACHE_DIR, FAST_MODEL } from './places';
 
 /** Starts a real server process. */
-export function startServer(cacheDir = CACHE_DIR): Promise<StdioConnection> {
+export function startServer(
+  cacheDir = CACHE_DIR,
+  more: Partial<InitializationOptions> = {},
+): Promise<StdioConnection> {
   return StdioConnection.start({
     serverPath: builtFile('server.js'),
-    initialization: { protocolVersion: PROTOCOL_VERSION, cacheDir, cpuThreads: 0 },
+    initialization: { protocolVersion: PROTOCOL_VERSION, cacheDir, cpuThreads: 0, ...more },
     log: () => undefined,
   });
 }

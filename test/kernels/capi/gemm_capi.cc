@@ -1,32 +1,14 @@
 // C interface to the linear layers' products and their oracle, for tests and benches in Python.
-#include <cstdio>
-#include <exception>
 #include <memory>
 
 #include "gemm/api.h"
+#include "guarded.h"
 #include "reference/gemm.h"
 
+using longview::capi::guarded;
 using longview::gemm::Gemm;
 using longview::gemm::GemmKernel;
 using longview::gemm::GemmParams;
-
-#define LONGVIEW_EXPORT extern "C" __attribute__((visibility("default")))
-
-namespace {
-
-/// Runs `action`; on an exception writes its text to `message` [message_size] and returns 1.
-template <class Action>
-int guarded(char* message, int message_size, Action action) {
-  try {
-    action();
-    return 0;
-  } catch (const std::exception& error) {
-    std::snprintf(message, message_size, "%s", error.what());
-    return 1;
-  }
-}
-
-}  // namespace
 
 /// `portable` is 0 or 1.
 LONGVIEW_EXPORT int longview_gemm_create(Gemm** gemm, int portable, char* message,

@@ -7,6 +7,7 @@ import { loadAddon } from '../../../server/backends/cuda/addon';
 import { messageOf } from '../../../server/errors';
 import { hostCases } from './host-cases';
 import { realCases } from './real-cases';
+import { realSparseCases, sparseCases } from './sparse-cases';
 import { tinyCases } from './tiny-cases';
 
 async function main(): Promise<number> {
@@ -27,8 +28,14 @@ async function main(): Promise<number> {
   console.log(failure ?? devices.map(({ name, failure: reason }) => reason ?? name).join(', '));
   const cases = [
     ...tinyCases(loaded.addon, fixtures),
+    ...sparseCases(loaded.addon, fixtures),
     ...(values.host === undefined ? [] : hostCases(hostSetting(values.host, values.fault, fixtures))),
-    ...(values.model === undefined ? [] : realCases(loaded.addon, values.model, values.golden)),
+    ...(values.model === undefined
+      ? []
+      : [
+          ...realCases(loaded.addon, values.model, values.golden),
+          ...realSparseCases(loaded.addon, values.model),
+        ]),
   ].filter(([name]) => name.includes(values.only));
   let failed = 0;
   for (const [name, run] of cases) {

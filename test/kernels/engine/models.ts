@@ -1,22 +1,23 @@
 import fs from 'node:fs';
+import type { PooledKeys } from '../../../server/backends/backend';
 import type { CudaAddon, CudaEngine, CudaTensor, CudaWeights } from '../../../server/backends/cuda/addon';
 import { tensorsOf } from '../../../server/backends/cuda/tensors';
-import { openGguf } from '../../../server/models/gguf/open-gguf';
 import type { ModelSpec } from '../../../server/models/model-spec';
+import { openModel } from '../../../server/models/open-model';
 import { specForLoad } from '../../../server/models/spec-for-load';
 
 export interface ModelFile {
-  path: string;
+  paths: readonly string[];
   spec: ModelSpec;
   tensors: CudaTensor[];
 }
 
 /** A model made ready for a context of `contextTokens`, by YaRN where that is longer than the trained one. */
 export async function readModelFile(path: string, contextTokens = 1): Promise<ModelFile> {
-  const gguf = await openGguf(path);
+  const gguf = await openModel(path);
   try {
     const { spec } = await specForLoad(gguf, { contextTokens, yarnFactor: 4 });
-    return { path, spec, tensors: tensorsOf(gguf) };
+    return { paths: gguf.files, spec, tensors: tensorsOf(gguf) };
   } finally {
     await gguf.close();
   }
@@ -27,19 +28,33 @@ export interface LoadOptions {
   kernels?: 'portable';
   contextTokens?: number;
   chunkTokens?: number;
+  pooledKeys?: PooledKeys;
 }
 
 /** Loads a model on the first GPU, hands it to `use` and frees everything. */
 export async function withModel<T>(
   addon: CudaAddon,
   file: ModelFile,
-  { weights, kernels, contextTokens = file.spec.trainedContextTokens, chunkTokens = 8192 }: LoadOptions,
+  {
+    weights,
+    kernels,
+    contextTokens = file.spec.trainedContextTokens,
+    chunkTokens = 8192,
+    pooledKeys,
+  }: LoadOptions,
   use: (engine: CudaEngine, fittingTokens: number) => Promise<T>,
 ): Promise<T> {
   const engine = new addon.Engine(0);
   try {
     const { fittingTokens } = await engine.load(
-      { ...file, contextTokens, chunkTokens, ...(weights && { weights }), ...(kernels && { kernels }) },
+      {
+        ...file,
+        contextTokens,
+        chunkTokens,
+        ...(weights && { weights }),
+        ...(kernels && { kernels }),
+        ...(pooledKeys && { pooledKeys }),
+      },
       () => undefined,
     );
     return await use(engine, fittingTokens);

@@ -3,6 +3,8 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import type { CudaAddon, CudaEngine } from '../../../server/backends/cuda/addon';
+import { checkpointOf, inBf16 } from '../../unit/server/models/support/checkpoint-of';
+import { writeCheckpoint } from '../../unit/server/models/support/write-safetensors';
 import { assertSameBits, checksumOf, failureOf, rmsError } from './checks';
 import {
   floatsOf,
@@ -63,6 +65,7 @@ export function tinyCases(addon: CudaAddon, fixtures: string): Case[] {
     ['shared blocks', async () => sharedBlocks(addon, await open('qwen3-untied-f16'))],
     ['KV out and in', async () => kvOutAndIn(addon, await open('qwen2-tied-mixed'))],
     ['golden YaRN', async () => yarn(addon, fixtures)],
+    ['golden safetensors in BF16', async () => safetensors(addon, fixtures)],
     ['two sequences', async () => twoSequences(addon, await open(first))],
     ['sampling', async () => sampling(addon, await open(first))],
     ['memory', async () => memory(addon, await open('qwen3-untied-f16'))],
@@ -81,7 +84,10 @@ async function againstGolden(engine: CudaEngine, golden: TinyGolden): Promise<st
   for (const [row, position] of golden.positions.entries()) {
     const tokens = golden.tokens.slice(length, position + 1);
     if (tokens.length === 1 && length > 0) await engine.decode(sequence, tokens[0] ?? -1);
-    else await engine.prefill(sequence, Int32Array.from(tokens), true);
+    else {
+      const { deviceMs, attentionMs = 0 } = await engine.prefill(sequence, Int32Array.from(tokens), true);
+      assert.ok(attentionMs > 0 && attentionMs < deviceMs, `attention ${attentionMs} of ${deviceMs} ms`);
+    }
     length = position + 1;
     ours.set(await engine.logits(), row * golden.vocabSize);
   }
@@ -199,6 +205,26 @@ function twice(tokens: readonly number[]): Int32Array {
   return Int32Array.from([...tokens, ...tokens].slice(0, 900));
 }
 
+/** The same weights as the hub would have them, in three parts. */
+async function safetensors(addon: CudaAddon, fixtures: string): Promise<string> {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'longview-engine-'));
+  try {
+    writeCheckpoint(folder, inBf16(await checkpointOf(path.join(fixtures, 'qwen2-tied-mixed.gguf'))), 3);
+    const golden = readJson(path.join(fixtures, 'qwen2-tied-mixed.json')) as TinyGolden;
+    const file = await readModelFile(folder);
+    const told: string[] = [];
+    for (const weights of ['bf16', 'stored'] as const)
+      told.push(
+        await withModel(addon, file, { weights, contextTokens: CONTEXT }, (engine) =>
+          againstGolden(engine, golden),
+        ),
+      );
+    return told.join('; ');
+  } finally {
+    fs.rmSync(folder, { recursive: true });
+  }
+}
+
 interface Opened {
   file: ModelFile;
   golden: TinyGolden;
@@ -297,7 +323,8 @@ async function badInput(addon: CudaAddon, { file }: Opened): Promise<string> {
   await failureOf(load({ tensors: file.tensors.slice(1) }), 'badModel');
   await failureOf(load({ tensors: file.tensors.map((t) => ({ ...t, rows: t.rows + 1 })) }), 'badModel');
   await failureOf(load({ tensors: file.tensors.map((t) => ({ ...t, offsetBytes: 2 ** 40 })) }), 'badModel');
-  await failureOf(load({ path: '/nowhere.gguf' }), 'badModel');
+  await failureOf(load({ paths: ['/nowhere.gguf'] }), 'badModel');
+  await failureOf(load({ tensors: file.tensors.map((t) => ({ ...t, file: 1 })) }), 'badModel');
   await failureOf(load({ contextTokens: 2000 }), 'contextTooLarge');
   await load({});
   const sequence = await engine.openSequence(GREEDY);
@@ -318,12 +345,14 @@ async function damagedWeights(addon: CudaAddon, { file }: Opened): Promise<strin
   const name = 'blk.1.ffn_norm.weight';
   const tensor = file.tensors.find((candidate) => candidate.name === name);
   assert.ok(tensor);
-  const bytes = fs.readFileSync(file.path);
+  const [original = ''] = file.paths;
+  const bytes = fs.readFileSync(original);
   bytes.writeFloatLE(Number.NaN, tensor.offsetBytes + 4 * 5);
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'longview-engine-'));
-  const damaged = { ...file, path: path.join(folder, 'damaged.gguf') };
+  const copy = path.join(folder, 'damaged.gguf');
+  const damaged = { ...file, paths: [copy] };
   try {
-    fs.writeFileSync(damaged.path, bytes);
+    fs.writeFileSync(copy, bytes);
     const run = withModel(addon, damaged, { contextTokens: CONTEXT }, () => Promise.resolve());
     const { message } = await failureOf(run, 'badModel');
     assert.match(message, /blk\.1\.ffn_norm\.weight holds NaN/);

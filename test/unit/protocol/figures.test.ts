@@ -74,5 +74,7 @@ suite('figures in words', () => {
       RECORD.ttftMs,
     );
     assert.ok(rows.some(({ name }) => name === 'Prefill of 3,400 tokens'));
+    const told = stageRows({ ...RECORD, prefillKernelsMs: { attention: 1200, other: 200 } });
+    assert.ok(told.some(({ name }) => name === 'Prefill of 3,400 tokens (attention 1.2s)'));
   });
 });

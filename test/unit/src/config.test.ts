@@ -22,8 +22,8 @@ suite('settings', () => {
       exclude: [],
       cpuThreads: 0,
       prefixCacheGb: 4,
-      warmPrefix: true,
       idleUnloadMinutes: 15,
+      warmPrefix: true,
       statusBarVisible: true,
     });
   });

@@ -27,7 +27,9 @@ void launch(const SamplingParams& params, cudaStream_t stream) {
   kernel.scale_log2 = params.softmax_scale * static_cast<float>(M_LOG2E);
 
   const int pairs = params.rows.groups * kernel.heads_per_kv_head;
-  const int tiles = (kernel.pool_blocks + Config::Keys::kSegments - 1) / Config::Keys::kSegments;
+  kernel.key_rows =
+      params.pooled_keys == 1 ? params.kv_len : kernel.pool_blocks * Config::Keys::kPoolBlockRows;
+  const int tiles = (kernel.key_rows + Config::Keys::kTileRows - 1) / Config::Keys::kTileRows;
   const dim3 grid((pairs + Config::kPairs - 1) / Config::kPairs, params.num_kv_heads,
                   (tiles + Config::kPieceTiles - 1) / Config::kPieceTiles);
   const auto entry = sampling_kernel<Config>;
@@ -39,7 +41,9 @@ void launch(const SamplingParams& params, cudaStream_t stream) {
 
 template <int kHeadDim>
 void launch_for_head(const SamplingParams& params, cudaStream_t stream) {
-  if (params.pooled_keys == 4) {
+  if (params.pooled_keys == 1) {
+    launch<kHeadDim, 1>(params, stream);
+  } else if (params.pooled_keys == 4) {
     launch<kHeadDim, 4>(params, stream);
   } else if (params.pooled_keys == 8) {
     launch<kHeadDim, 8>(params, stream);

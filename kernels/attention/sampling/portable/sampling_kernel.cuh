@@ -14,6 +14,7 @@ struct SamplingKernelParams {
   uint16_t* block_masses;      // bf16 [num_heads, rows.groups * 64, pitch]
   int pitch;
   int pool_blocks;  // that hold the sequence
+  int key_rows;     // of the sequence's blocks that may be read
   int num_heads;
   int num_kv_heads;
   int heads_per_kv_head;
@@ -57,7 +58,8 @@ class SamplingBlock {
 
  private:
   using Keys = typename Config::Keys;
-  using Masses = BlockMasses<Keys::kPooledKeys>;
+  using Masses = BlockMasses<Keys::kPooledKeys, Keys::kSegments>;
+  using Scores = typename Masses::Scores;
   using Tile = sm80::SwizzledTile<Config::kHeadDim>;
   static constexpr int kDepth = 16;  // of one product
 
@@ -66,7 +68,7 @@ class SamplingBlock {
     const int head = kv_head_ * params_.heads_per_kv_head + pair % params_.heads_per_kv_head;
     const bool exists = group < params_.rows.groups;
     int visible[2];
-    uint16_t* rows[2];
+    MassRows rows{{}, params_.pitch};
     const uint16_t* sources[2];
 #pragma unroll
     for (int i = 0; i < 2; ++i) {
@@ -76,14 +78,14 @@ class SamplingBlock {
       const int64_t place =
           (int64_t{head} * params_.rows.groups + group) * kSampledGroupRows + in_group;
       // The last block may have fewer pairs than it has room for.
-      rows[i] = exists ? params_.block_masses + place * params_.pitch : nullptr;
+      rows.rows[i] = exists ? params_.block_masses + place * params_.pitch : nullptr;
       sources[i] =
           exists && row < params_.q_len
               ? params_.query + (int64_t{row} * params_.num_heads + head) * Config::kHeadDim
               : nullptr;
     }
     load_query(sources);
-    Masses masses(params_.scale_log2, params_.pool_blocks, visible, rows);
+    Masses masses(params_.scale_log2, visible);
     const int unmasked = visible_to(params_.rows.row(group, 0)) / Keys::kTileRows;
 
     // Tile 0 comes first in any case: the rows' constants are taken from there.
@@ -101,12 +103,16 @@ class SamplingBlock {
         sm80::wait_for_copies<0>();
       }
       __syncthreads();
-      float scores[Masses::kElements];
+      Scores scores;
       multiply(scores, step & 1);
       __syncthreads();
-      if (tile >= unmasked) masses.mask(scores, tile);
-      if (tile == 0) masses.find_reference(scores);
-      if (tile >= first_tile) masses.store(scores, tile);
+      const int first_block = tile * Keys::kTileBlocks;
+      if (tile >= unmasked) masses.mask(scores, first_block);
+      if (tile == 0) {
+        masses.references().add(scores);
+        masses.references().finish();
+      }
+      if (tile >= first_tile) masses.put(rows, scores, first_block);
     }
   }
 
@@ -119,14 +125,16 @@ class SamplingBlock {
     const uint16_t* source = params_.pooled_key + kv_head_ * Config::kHeadDim + 8 * piece;
 #pragma unroll
     for (int i = 0; i < Keys::kTileRows; i += kRowsAtOnce) {
-      const int row = i + static_cast<int>(threadIdx.x) / Tile::kPieces;
-      const int block = tile * Keys::kSegments + row / Keys::kPoolBlockRows;
-      const bool exists = block < params_.pool_blocks;
+      const int tile_row = i + static_cast<int>(threadIdx.x) / Tile::kPieces;
+      const int row = tile * Keys::kTileRows + tile_row;
+      const int block = row / Keys::kPoolBlockRows;
+      const bool exists = row < params_.key_rows;
       int physical = exists ? block : 0;
       if (exists && params_.block_table != nullptr) physical = __ldg(params_.block_table + block);
       const int64_t pool_row =
           int64_t{physical} * Keys::kPoolBlockRows + row % Keys::kPoolBlockRows;
-      sm80::copy_16_async(destination.piece(row, piece), source + pool_row * stride, exists);
+      sm80::copy_16_async(destination.piece(tile_row, piece),
+                          source + (exists ? pool_row * stride : 0), exists);
     }
     sm80::commit_copies();
   }
@@ -140,7 +148,7 @@ class SamplingBlock {
     }
   }
 
-  __device__ __forceinline__ void multiply(float (&scores)[Masses::kElements], int buffer) const {
+  __device__ __forceinline__ void multiply(Scores& scores, int buffer) const {
     const Tile keys{shared_ + buffer * Config::kTileBytes};
 #pragma unroll
     for (float& score : scores) score = 0.f;

@@ -5,6 +5,7 @@
 
 #include "attention/sampling/params.h"
 #include "attention/sampling/pooled_keys.h"
+#include "attention/sampling/sm90/staged_masses.cuh"
 #include "common/sm90/barrier.cuh"
 #include "common/sm90/warpgroup.cuh"
 
@@ -23,11 +24,16 @@ struct SamplingConfig {
   static constexpr int kConsumers = 3;
   static constexpr int kThreads = kWarpgroupSize * (kConsumers + 1);
   static constexpr int kConsumerWarps = kConsumers * kWarpsPerWarpgroup;
-  static constexpr int kStages = 4;
+  static constexpr int kStages = 3;
 
   // 512 threads are launched with 128 registers each.
-  static constexpr int kLoaderRegisters = 32;
-  static constexpr int kConsumerRegisters = 160;
+  static constexpr int kLoaderRegisters = 40;
+  static constexpr int kConsumerRegisters = 152;
+
+  /// Where a tile has more than one block of the KV pool, its halves are multiplied in turns: while
+  /// one is, exponentials of the other are taken.
+  static constexpr int kParts = Keys::kSegments > 1 ? 2 : 1;
+  static constexpr int kPartSegments = Keys::kSegments / kParts;
 
   // Rows of 128 bytes, over which TMA swizzles: wider heads are column blocks behind each other.
   static constexpr int kColumnBlock = 64;
@@ -35,7 +41,7 @@ struct SamplingConfig {
   static constexpr int kRowBytes = 2 * kColumnBlock;
   static constexpr int kGroupColumnBlockBytes = kSampledGroupRows * kRowBytes;
   static constexpr int kGroupBytes = kColumnBlocks * kGroupColumnBlockBytes;
-  static constexpr int kSegmentBytes = Keys::kPoolBlockRows * kRowBytes;
+  static constexpr int kSegmentBytes = Keys::kSegmentRows * kRowBytes;
   static constexpr int kTileColumnBlockBytes = Keys::kTileRows * kRowBytes;
   static constexpr int kTileBytes = kColumnBlocks * kTileColumnBlockBytes;
 };
@@ -44,6 +50,7 @@ template <class Config>
 struct alignas(1024) SamplingStorage {
   uint8_t query[Config::kConsumers][Config::kGroupBytes];
   uint8_t key[Config::kStages][Config::kTileBytes];
+  StagedMasses::Buffer masses[Config::kConsumerWarps];
   Mbarrier query_full;
   Mbarrier query_empty;
   Mbarrier key_full[Config::kStages];

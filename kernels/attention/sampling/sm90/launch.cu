@@ -28,18 +28,24 @@ CUtensorMap query_map(const SamplingParams& params, const TensorMapEncoder& enco
                          {Config::kColumnBlock, 1, kSampledGroupRows, 1}});
 }
 
-/// Averages as [pool blocks, num_kv_heads, column blocks, rows of a pool block, 64].
+/// Averages as [pool blocks, num_kv_heads, column blocks, rows of a pool block, 64]. Contiguous
+/// keys are one block, for nothing behind them may be read.
 template <class Config>
 CUtensorMap key_map(const SamplingParams& params, const TensorMapEncoder& encoder) {
+  using Keys = typename Config::Keys;
+  const bool one_block = Keys::kPooledKeys == 1 && params.block_table == nullptr;
+  const int block_rows = one_block ? params.kv_len : Keys::kPoolBlockRows;
+  const int blocks = one_block                       ? 1
+                     : params.block_table == nullptr ? kv_blocks(params.kv_len)
+                                                     : params.pool_blocks;
   const uint64_t head_bytes = Config::kHeadDim * kBf16Bytes;
   const uint64_t row_bytes = head_bytes * params.num_kv_heads;
-  const int blocks = params.block_table == nullptr ? kv_blocks(params.kv_len) : params.pool_blocks;
   return encoder.encode(
       {params.pooled_key,
-       {Config::kColumnBlock, Config::Keys::kPoolBlockRows, Config::kColumnBlocks,
+       {Config::kColumnBlock, static_cast<uint64_t>(block_rows), Config::kColumnBlocks,
         static_cast<uint64_t>(params.num_kv_heads), static_cast<uint64_t>(blocks)},
-       {row_bytes, Config::kRowBytes, head_bytes, row_bytes * Config::Keys::kPoolBlockRows},
-       {Config::kColumnBlock, Config::Keys::kPoolBlockRows, 1, 1, 1}});
+       {row_bytes, Config::kRowBytes, head_bytes, row_bytes * block_rows},
+       {Config::kColumnBlock, Keys::kSegmentRows, 1, 1, 1}});
 }
 
 template <int kHeadDim, int kPooledKeys>
@@ -76,7 +82,9 @@ void launch(const SamplingParams& params, const SamplingDevice& device, cudaStre
 template <int kHeadDim>
 void launch_for_head(const SamplingParams& params, const SamplingDevice& device,
                      cudaStream_t stream) {
-  if (params.pooled_keys == 4) {
+  if (params.pooled_keys == 1) {
+    launch<kHeadDim, 1>(params, device, stream);
+  } else if (params.pooled_keys == 4) {
     launch<kHeadDim, 4>(params, device, stream);
   } else if (params.pooled_keys == 8) {
     launch<kHeadDim, 8>(params, device, stream);

@@ -53,22 +53,26 @@ class SamplingLoader {
     }
   }
 
-  /// The blocks of the KV pool that a tile is made of; those behind the sequence stay what they
-  /// were.
+  /// The parts of the KV pool's blocks that a tile is made of; those behind the sequence stay what
+  /// they were.
   __device__ __forceinline__ void load_keys(int kv_head, int tile) {
     const int stage = ring_.stage;
-    const int first = tile * Keys::kSegments;
-    const int count = min(Keys::kSegments, params_.pool_blocks - first);
+    const int first_row = tile * Keys::kTileRows;
+    const int first_block = first_row / Keys::kPoolBlockRows;
+    const int count = min(Keys::kSegments, params_.pool_blocks - first_block);
     shared_.key_empty[stage].wait(ring_.parity ^ 1);
     Mbarrier& full = shared_.key_full[stage];
     full.arrive_and_expect(count * Config::kColumnBlocks * Config::kSegmentBytes);
 #pragma unroll 1
     for (int i = 0; i < count; ++i) {
-      const int physical = physical_block(first + i);
+      // Contiguous keys are one block, which ends where they do.
+      const bool contiguous = Keys::kPooledKeys == 1 && params_.block_table == nullptr;
+      const int row = contiguous ? first_row : first_row % Keys::kPoolBlockRows;
+      const int physical = contiguous ? 0 : physical_block(first_block + i);
       for (int block = 0; block < Config::kColumnBlocks; ++block) {
         tma_load_5d(
             shared_.key[stage] + block * Config::kTileColumnBlockBytes + i * Config::kSegmentBytes,
-            &params_.key, &full, CachePolicy::kEvictLast, 0, 0, block, kv_head, physical);
+            &params_.key, &full, CachePolicy::kEvictLast, 0, row, block, kv_head, physical);
       }
     }
     ring_.advance();

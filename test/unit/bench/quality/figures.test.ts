@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { compare, densePosition } from '../../../../bench/quality/agreement';
+import { crossing } from '../../../../bench/quality/break-even';
 import { pointsOf } from '../../../../bench/quality/front';
 import type { CellOutcome, Outcome } from '../../../../bench/quality/measure';
 import { groupsOf, keptOf, rowsOf } from '../../../../bench/quality/rows';
@@ -17,6 +18,7 @@ const cell = (lengthTokens: number, outcomes: Outcome[]): CellOutcome => ({
   language: 'python',
   lengthTokens,
   prefixTokens: lengthTokens - 400,
+  heads: 2,
   outcomes,
 });
 
@@ -56,6 +58,13 @@ suite('bench/quality figures', () => {
       front.map(({ configuration, lengthTokens }) => `${configuration} ${lengthTokens}`),
       ['slow 1000', 'quick 1000', 'beaten 2000'],
     );
+  });
+
+  test('the break-even length is where the last loss ends', () => {
+    const lengths = [1000, 2000, 3000, 4000];
+    assert.equal(crossing(lengths, [10, 20, 30, 40], [12, 19, 31, 37]), 3250);
+    assert.equal(crossing(lengths, [10, 20, 30, 40], [9, 19, 29, 39]), 1000);
+    assert.equal(crossing(lengths, [10, 20, 30, 40], [9, 19, 29, 41]), undefined);
   });
 
   test('rows name the share, its interval and what it is made of', () => {

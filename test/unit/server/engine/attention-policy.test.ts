@@ -1,15 +1,16 @@
 import assert from 'node:assert/strict';
-import { BREAK_EVEN_TOKENS, planAttention, SELECTIONS } from '../../../../server/engine/attention-policy';
+import { planAttention, SELECTIONS } from '../../../../server/engine/attention-policy';
 
 const LONG = 100_000;
+const BREAK_EVEN = 12_000;
 
 suite('Attention policy', () => {
   const kind = (attention: 'auto' | 'dense' | 'sample', tokens: number, unavailable?: string) =>
-    planAttention({ attention, quality: 'balanced' }, tokens, unavailable).kind;
+    planAttention({ attention, quality: 'balanced' }, tokens, unavailable, BREAK_EVEN).kind;
 
   test('auto reads with sample attention from the break-even length on, where it can', () => {
-    assert.equal(kind('auto', BREAK_EVEN_TOKENS - 1), 'dense');
-    assert.equal(kind('auto', BREAK_EVEN_TOKENS), 'sample');
+    assert.equal(kind('auto', BREAK_EVEN - 1), 'dense');
+    assert.equal(kind('auto', BREAK_EVEN), 'sample');
     assert.equal(kind('auto', LONG, 'there is no GPU'), 'dense');
   });
 

@@ -439,8 +439,10 @@ suite('Engine that nobody asks', () => {
     await new Promise(setImmediate);
     assert.equal(engine.status.state, 'idle');
     assert.equal(engine.status.model, undefined);
+    assert.equal(engine.isResting, true);
     const { cache } = await engine.generate(request('abc'), quiet, never);
     assert.equal(cache.cachedTokens, 0);
+    assert.equal(engine.isResting, false);
     assert.notEqual(provider.backend, backend);
     await released(provider, 2);
   });

@@ -41,6 +41,8 @@ export interface FakeScript {
   diskFailure?: string;
   /** Why there is no SampleAttention; undefined: there is. */
   sampleUnavailable: string | undefined;
+  /** Of each chunk's one millisecond; undefined: it does not tell. */
+  attentionMs?: number | undefined;
   /** Called before each call on the device; may wait, abort a signal or throw. */
   before: (call: string, count: number) => Promise<void> | void;
 }
@@ -130,6 +132,7 @@ export class FakeBackend implements DeviceBackend, StoringBackend {
         ...(sample && { next: this.nextToken(state) }),
         ...(sparse && { blocks: { kept: 1, visible: 4 } }),
         deviceMs: 1,
+        ...(this.script.attentionMs !== undefined && { attentionMs: this.script.attentionMs }),
       };
     });
   }

@@ -20,12 +20,13 @@ const ids = (text: string): Int32Array => Int32Array.from(Array.from(text, (char
 const never = new AbortController().signal;
 const quiet = (): void => undefined;
 
-function setup(script: Partial<FakeScript> = {}) {
+function setup(script: Partial<FakeScript> = {}, idleUnloadMs = 0) {
   const backend = new FakeBackend({ maxSequences: 4, ...script });
   const engine = new Engine({
     backends: new FakeProvider(backend),
     defaults: { cacheDir: '/cache', cpuThreads: 1 },
     onStatus: quiet,
+    idleUnloadMs,
   });
   let tick = 0;
   const ask = (prompt: string) =>
@@ -167,5 +168,31 @@ suite('Scheduler with background work', () => {
     question.release();
     assert.equal(work.isGranted, false);
     assert.equal(scheduler.enqueue(quiet).isGranted, true);
+  });
+});
+
+suite('warming and an idle device', () => {
+  const IDLE_MS = 30;
+  const rested = async (engine: Engine): Promise<void> => {
+    const endMs = performance.now() + 2000;
+    while (!engine.isResting && performance.now() < endMs) await new Promise((wake) => setTimeout(wake, 5));
+    assert.equal(engine.isResting, true);
+  };
+
+  test('what was warmed and is never asked about is let go, too', async () => {
+    const { engine, warm } = setup({}, IDLE_MS);
+    await warm('0123456789').done;
+    await rested(engine);
+  });
+
+  test('warming again and again does not keep the device for ever', async () => {
+    const { engine, ask, warm } = setup({}, IDLE_MS);
+    await ask('0123456789 why?');
+    const startMs = performance.now();
+    while (!engine.isResting && performance.now() - startMs < 2000) {
+      await warm('0123456789').done.catch(quiet);
+      await new Promise((wake) => setTimeout(wake, IDLE_MS / 6));
+    }
+    assert.equal(engine.isResting, true);
   });
 });

@@ -140,6 +140,13 @@ suite('AskHandler', () => {
     );
   });
 
+  test('records what the kernels of a prefill took, where the device tells', async () => {
+    assert.equal((await setup().ask()).record.prefillKernelsMs, undefined);
+    const { record } = await setup({ attentionMs: 0.25 }).ask();
+    // Eight tokens in chunks of four.
+    assert.deepEqual(record.prefillKernelsMs, { attention: 0.5, other: 1.5 });
+  });
+
   test('on a GPU the default context goes as far as YaRN may', async () => {
     const { ask, context } = setup({}, () => Promise.resolve({ ...MODEL, yarnFactor: 4 }), 'cuda');
     await ask({ device: 'auto' });

@@ -19,10 +19,12 @@ import {
   type ModelSource,
   SourceFailure,
 } from '../../../../server/models/sources/model-source';
+import { checkpointOf } from './support/checkpoint-of';
 import { rejectsWith } from './support/errors';
 import { SMALL_MODEL, SMALL_MODEL_BYTES, sha256Of } from './support/small-model';
 import { useTempFolder } from './support/temp-folder';
 import { tinyModel, writeGguf } from './support/write-gguf';
+import { writeCheckpoint } from './support/write-safetensors';
 
 const folder = useTempFolder();
 const cacheDir = () => join(folder(), 'cache');
@@ -220,6 +222,17 @@ suite('ModelStore.resolve', () => {
       trainedContextTokens: 512,
       cpuContextTokens: 512,
     });
+  });
+
+  test('takes a folder of safetensors, and knows it by all that decides what it computes', async () => {
+    const path = join(folder(), 'Tiny-Qwen');
+    const checkpoint = await checkpointOf(join(process.cwd(), 'test/fixtures/onnx/qwen2-tied-f32.gguf'));
+    writeCheckpoint(path, checkpoint, 2);
+    const first = await storeWith().resolve(path, 'cpu');
+    assert.deepEqual([first.id, first.name, first.path], ['Tiny-Qwen', 'Tiny-Qwen', path]);
+    assert.equal((await storeWith().resolve(path, 'cpu')).sha256, first.sha256);
+    writeCheckpoint(path, { ...checkpoint, config: { ...checkpoint.config, rope_theta: 5 } }, 2);
+    assert.notEqual((await storeWith().resolve(path, 'cpu')).sha256, first.sha256);
   });
 
   test('knows a model of the catalogue wherever it lies', async () => {

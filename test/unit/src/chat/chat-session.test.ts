@@ -125,6 +125,32 @@ suite('ChatSession', () => {
     assert.equal(session.current.exchanges.length, 1);
   });
 
+  test('compares with dense: the same turns and question, both answers kept, no part of what follows', async () => {
+    const { service, session, last } = setUp();
+    const record = { ...RESULT.record, attention: 'sample' as const };
+    for (const question of ['Zero?', 'One?']) {
+      const asking = session.ask(question);
+      service.calls.at(-1)!.resolve({ ...RESULT, answer: `To ${question}`, record });
+      await asking;
+    }
+    const compared = last();
+    const comparing = session.compare(compared.id);
+    const { question, history, attention } = service.calls[2]!.question;
+    assert.deepEqual([question, attention], ['One?', 'dense']);
+    assert.deepEqual(history, service.calls[1]!.question.history);
+    service.calls[2]!.resolve({ ...RESULT, answer: 'Densely' });
+    await comparing;
+    assert.equal(last().answer, 'Densely');
+    assert.deepEqual(last().baseline, { id: compared.id, answer: 'To One?', record });
+
+    await session.compare(last().id);
+    assert.equal(service.calls.length, 3, 'a dense answer is not compared');
+    void session.ask('Two?');
+    const texts = service.calls[3]!.question.history.map(({ text }) => text);
+    assert.deepEqual(texts, ['Zero?', 'To Zero?', 'One?', 'To One?']);
+    session.dispose();
+  });
+
   test('retries the last exchange only', async () => {
     const { service, session } = setUp();
     const first = session.ask('One?');

@@ -43,6 +43,10 @@ suite('parseCommand', () => {
     assert.equal(modelOf('qwen2.5-coder'), 'qwen2.5-coder');
   });
 
+  test('knows the cache command', () => {
+    assert.deepEqual(parse('cache', 'purge'), { kind: 'cache', action: 'purge', verbose: false });
+  });
+
   test('knows the models commands', () => {
     assert.deepEqual(parse('models'), { kind: 'models', action: 'list', verbose: false });
     assert.deepEqual(parse('models', 'download', 'x'), {
@@ -81,6 +85,9 @@ suite('parseCommand', () => {
     ['a download of nothing', ['models', 'download'], /Which model/],
     ['an import of nothing', ['models', 'import'], /Which file/],
     ['one argument too many', ['models', 'download', 'a', 'b'], /"b" is one argument too many/],
+    ['nothing about the cache', ['cache'], /longview cache purge/],
+    ['another cache action', ['cache', 'burn'], /longview cache purge/],
+    ['too much about the cache', ['cache', 'purge', 'b'], /"b" is one argument too many/],
     ['an unknown models action', ['models', 'burn'], /"models burn" does not exist/],
   ];
   for (const [what, argv, message] of wrong)

@@ -2,7 +2,14 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { Ask, type AskEvent, type AskResult, DownloadModel, ManifestSync } from '../../../../protocol';
+import {
+  Ask,
+  type AskEvent,
+  type AskParams,
+  type AskResult,
+  DownloadModel,
+  ManifestSync,
+} from '../../../../protocol';
 import { inclusionLine } from '../../../../src/cli/answer-text';
 import { type AskCommand, parseCommand } from '../../../../src/cli/arguments';
 import { runAsk } from '../../../../src/cli/ask-command';
@@ -118,6 +125,41 @@ suite('longview ask', () => {
     assert.match(stdout, /90 of 3,990 prompt tokens reused/);
     assert.match(stdout, /Note: Something was done in a lesser way\./);
     assert.match(stderr, /Prefill 50% of 3,990 tokens, 3\.1s left/);
+  });
+
+  suite('--compare', () => {
+    const both = () => {
+      const sparse = { strategy: 'tiles', quality: 'balanced', density: 0.069 } as const;
+      const record = { ...RESULT.record, ttftMs: 900, attention: 'sample' as const, sparse };
+      const sample = () => ({ events: [], result: { ...RESULT, answer: 'It adds.', record } });
+      return new FakeConnection({ [ManifestSync.method]: [synced], [Ask.method]: [sample, answered] });
+    };
+
+    test('asks with sample attention, then with dense, and shows both measurements', async () => {
+      const connection = both();
+      const { stdout } = await run(connection, '--compare');
+      const asked = connection.requests.slice(1).map(({ params }) => params as AskParams);
+      assert.deepEqual(
+        asked.map(({ options }) => options.attention),
+        ['sample', 'dense'],
+      );
+      assert.deepEqual({ ...asked[0], options: 0 }, { ...asked[1], options: 0 }, 'the same prompt');
+      assert.match(stdout, /Sample attention[\s\S]*Dense attention\s+It counts\./);
+      assert.match(stdout, /TTFT +0\.9s +1\.9s\n/);
+      assert.match(stdout, /keys read +6% +100%\nThe answers differ\./);
+    });
+
+    test('is one object with --json', async () => {
+      const { stdout } = await run(both(), '--compare', '--json');
+      const { sample, dense } = JSON.parse(stdout) as Record<string, { answer: string; attention: string }>;
+      assert.deepEqual([sample?.answer, sample?.attention], ['It adds.', 'sample']);
+      assert.deepEqual([dense?.answer, dense?.attention], ['It counts.', 'dense']);
+    });
+
+    test('leaves no choice of attention', () => {
+      const parse = () => parseCommand(['ask', 'x', '--compare', '--attention', 'dense'], '/');
+      assert.throws(parse, UsageError);
+    });
   });
 
   test('--json is one object and nothing else on stdout', async () => {

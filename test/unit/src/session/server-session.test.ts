@@ -19,13 +19,18 @@ function fakeServer(log: string[]) {
     'longview/engine/status': { state: 'idle', queued: 0 },
     'longview/models/list': { models: [] },
     'longview/ask': { answer: 'yes' },
+    'longview/cache/purge': { bytes: 5 },
   };
   const connection = {
-    request: ({ method }: { method: string }, params: { options?: AskOptions }) => {
-      log.push(params.options ? `${method} ${params.options.maxAnswerTokens}` : method);
+    request: ({ method }: { method: string }, params: { options?: AskOptions; openEditor?: string }) => {
+      const editor = params.openEditor === undefined ? '' : ` beside ${params.openEditor}`;
+      log.push(params.options ? `${method} ${params.options.maxAnswerTokens}${editor}` : method);
       return Promise.resolve(answers[method]);
     },
-    notify: () => Promise.resolve(),
+    notify: (_spec: unknown, { enabled }: { enabled: boolean }) => {
+      if (enabled) log.push('warm');
+      return Promise.resolve();
+    },
     onNotification: (_spec: unknown, listener: (status: EngineStatus) => void) => {
       notify = listener;
       return { dispose: () => undefined };
@@ -113,6 +118,33 @@ suite('ServerSession', () => {
     assert.deepEqual(states, ['idle', 'loading', 'restarting: It ended.', 'idle', 'failed: It stays down.']);
     assert.ok(log.includes('resend'));
     assert.equal(session.status?.state, 'failed');
+  });
+
+  test('tells every server whether to compute ahead, and again when the settings change', async () => {
+    const log: string[] = [];
+    const fake = fakeServer(log);
+    let isWanted = true;
+    const session = new ServerSession(
+      () => Promise.resolve(fake.server),
+      () => OPTIONS,
+      ignore,
+      () => isWanted,
+      () => 'src/a.ts',
+    );
+    await session.settingsChanged();
+    assert.deepEqual(log, [], 'a change of settings starts no server');
+    await session.open();
+    assert.deepEqual(log.splice(0), ['longview/engine/status', 'warm']);
+    await session.settingsChanged();
+    assert.deepEqual(log.splice(0), ['warm']);
+    fake.tell({ kind: 'restarted' });
+    assert.deepEqual(log.splice(0), ['resend', 'warm']);
+    isWanted = false;
+    await session.settingsChanged();
+    assert.deepEqual(log.splice(0), []);
+    await session.ask(question, ignore, signal);
+    assert.deepEqual(log.splice(0), ['flush', 'longview/ask 10 beside src/a.ts']);
+    assert.equal(await session.purgePrefixCache(), 5);
   });
 
   test('a server that did not start is tried again with the next call', async () => {

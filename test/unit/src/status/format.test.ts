@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { ChatActivity, EngineState } from '../../../../protocol';
+import type { ChatActivity, EngineState, WarmStatus } from '../../../../protocol';
 import { escaped, shortModelName, statusText } from '../../../../src/status/format';
 import { exchange, INCLUSION, RECORD } from '../chat/samples';
 
@@ -40,6 +40,28 @@ suite('status-bar item', () => {
     assert.equal(spoken, 'Longview: 1.8s to first token, 3,912 prompt tokens');
     assert.match(tooltip, /\| Prefill of 3,400 tokens \| {3}1\.4s \|/);
     assert.match(tooltip, /38 of 412 files\n\n512 of /);
+  });
+
+  test('how warm the repository is stands behind the rest, and why it is not in the tooltip', () => {
+    const at = (warm: WarmStatus) => statusText({ measured, engine: { state: 'ready', queued: 0, warm } });
+    assert.equal(at({ state: 'computing', fraction: 0.437 }).text, '$(zap) 1.8s · 3.9k · warm 43%');
+    assert.equal(at({ state: 'warm', fraction: 1 }).text, '$(zap) 1.8s · 3.9k · warm 100%');
+    assert.match(at({ state: 'warm', fraction: 1 }).spoken, /repository 100% computed/);
+    const waiting = at({ state: 'waiting', fraction: 0, reason: 'the machine runs on battery' });
+    assert.equal(waiting.text, '$(zap) 1.8s · 3.9k');
+    assert.match(waiting.tooltip, /waiting: the machine runs on battery/);
+    const idle = statusText({ engine: { state: 'ready', queued: 0, warm: { state: 'warm', fraction: 1 } } });
+    assert.equal(idle.text, '$(zap) Longview · warm 100%');
+  });
+
+  test('a miss of the cache is explained in the tooltip', () => {
+    const cacheMiss = 'first changed block: src/a.ts, edited 3 s ago';
+    const missed = exchange({ phase: 'done', record: { ...RECORD, cacheSource: 'disk', cacheMiss } });
+    const { tooltip } = statusText({ measured: missed });
+    assert.ok(
+      tooltip.includes(escaped(`512 of 3,912 prompt tokens reused from disk; ${cacheMiss}`)),
+      tooltip,
+    );
   });
 
   test('notices are in the tooltip', () => {

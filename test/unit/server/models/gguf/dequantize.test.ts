@@ -19,7 +19,7 @@ function bitsOf(values: Float32Array): Uint32Array {
 }
 
 const TYPES = Object.keys(GGML_TYPES) as GgmlTypeName[];
-const QUANTIZED = TYPES.filter((type): type is QuantizedTypeName => type !== 'F32' && type !== 'F16');
+const QUANTIZED = TYPES.filter((type): type is QuantizedTypeName => !['F32', 'F16', 'BF16'].includes(type));
 
 suite('dequantize', () => {
   for (const type of TYPES) {
