@@ -45,7 +45,13 @@ class RememberedBases {
   }
 }
 
+const contents = new WeakMap<Base, string>();
+
 /** Equal for bases of the same tokens. */
-function contentOf({ outline, files }: Base): string {
-  return JSON.stringify([outline, files.map(({ path, hash }) => [path, hash])]);
+function contentOf(base: Base): string {
+  const known = contents.get(base);
+  if (known !== undefined) return known;
+  const content = JSON.stringify([base.outline, base.files.map(({ path, hash }) => [path, hash])]);
+  contents.set(base, content);
+  return content;
 }

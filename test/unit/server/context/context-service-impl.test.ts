@@ -144,6 +144,33 @@ suite('context-service-impl', () => {
     assert.match(await promptOf('?'), /other root/);
   });
 
+  test('the base is what every prompt begins with, and an edit early in it is appended while it is held', async () => {
+    const files = Object.fromEntries(
+      Array.from({ length: 10 }, (_, i) => [`/w/f${i}.ts`, `${'x'.repeat(250)} ${i}\n`]),
+    );
+    await open(files);
+    const { signal } = new AbortController();
+    const base = await service.packBase({ modelPath: 'm', budgetTokens: 4096 }, signal);
+    const prompt = await ask('why?');
+    assert.deepEqual(prompt.tokenIds.slice(0, base.tokenIds.length), base.tokenIds);
+    assert.equal(base.spans.at(-1)?.label.kind, 'file');
+    assert.ok(base.tokenIds.length > 2500);
+
+    source.put('/w/f1.ts', 'let edited = true;\n');
+    const held = { held: [prompt.tokenIds] };
+    const edited = await ask('and now?', held);
+    assert.deepEqual(edited.inclusion.newerVersions, ['f1.ts']);
+    assert.deepEqual(edited.tokenIds.slice(0, base.tokenIds.length), base.tokenIds);
+    const again = await service.packBase({ modelPath: 'm', budgetTokens: 4096 }, signal);
+    assert.match(
+      model.tokenizer.decode(again.tokenIds),
+      /let edited = true;\n<\/file>\n$/,
+      'its place is the last',
+    );
+    const canonical = await ask('and now?', { held: [prompt.tokenIds, again.tokenIds] });
+    assert.deepEqual(canonical.inclusion.newerVersions, []);
+  });
+
   test('a delta out of turn asks for the whole list', async () => {
     const delta = { mode: 'delta' as const, last: true, roots: [], upserts: [], removals: [] };
     assert.equal((await service.sync({ ...delta, revision: 1 })).resync, true);
