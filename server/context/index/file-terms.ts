@@ -7,7 +7,7 @@ import { TermScanner, type TermSink } from './term-scanner';
  */
 export type FileTerms = Uint32Array;
 
-export const HEADER = 3;
+const HEADER = 3;
 
 /** A definition says more about a file than a mention in its text. */
 const DEFINITION_WEIGHT = 4;
@@ -19,8 +19,8 @@ const MAX_DEFINITIONS = 512;
 /** Text past this says little more about what a file is about. */
 const MAX_SCANNED_CHARS = 400_000;
 
-export const termCount = (terms: FileTerms): number => terms[0] ?? 0;
-export const definitionCount = (terms: FileTerms): number => terms[1] ?? 0;
+const termCount = (terms: FileTerms): number => terms[0] ?? 0;
+const definitionCount = (terms: FileTerms): number => terms[1] ?? 0;
 /** Terms of the text, repetitions counted. */
 export const textLength = (terms: FileTerms): number => terms[2] ?? 0;
 
