@@ -15,6 +15,8 @@ const DEFINITION_WEIGHT = 4;
 export const IN_PATH = 0x80;
 export const IN_TEXT = 0x7f;
 const MAX_DEFINITIONS = 512;
+/** Kept of a file however many files there are, the first ones. */
+const FEWEST_DEFINITIONS = 16;
 
 /** Text past this says little more about what a file is about. */
 const MAX_SCANNED_CHARS = 400_000;
@@ -144,9 +146,8 @@ export class TermCounter implements TermSink {
         .slice(0, mostTerms);
     }
     const order = Uint32Array.from(places, (at) => this.hashes[at] ?? 0).sort();
-    const names = Uint32Array.from(this.definitions)
-      .sort()
-      .subarray(0, Math.max(8, mostTerms >> 2));
+    const mostNames = Math.max(FEWEST_DEFINITIONS, mostTerms >> 3);
+    const names = Uint32Array.from([...this.definitions].slice(0, mostNames)).sort();
     const packed = new Uint32Array(HEADER + order.length + names.length + ((order.length + 3) >> 2));
     packed[0] = order.length;
     packed[1] = names.length;

@@ -26,9 +26,9 @@ const DEFINER_GAIN = 0.5;
 const OPEN_GAIN = 0.3;
 
 /** Memory for terms of all files, in bytes; with more files, each keeps fewer of them. */
-const TERM_BYTES = 128 * 1024 * 1024;
+const TERM_BYTES = 80 * 1024 * 1024;
 const BYTES_PER_TERM = 5;
-const FEWEST_TERMS = 160;
+const FEWEST_TERMS = 128;
 const MOST_TERMS = 4096;
 
 /** With more files, what of the graph a few of them change is not computed again. */
