@@ -82,13 +82,16 @@ export function copyAddon(outdir) {
 }
 
 const GRAMMARS = 'node_modules/@vscode/tree-sitter-wasm/wasm';
+/** Those that server/context/signatures/grammars.ts names, and tree-sitter itself; the package has more. */
+const GRAMMAR_FILE =
+  /^tree-sitter(?:-(?:typescript|tsx|javascript|python|java|go|rust|cpp|c-sharp|php|ruby))?\.wasm$/;
 
 /** Puts tree-sitter and its grammars beside the context worker, which loads those that it needs. */
 function copyGrammars(outdir) {
   const folder = path.join(outdir, 'grammars');
   fs.mkdirSync(folder, { recursive: true });
   for (const file of fs.readdirSync(path.join(root, GRAMMARS))) {
-    if (file.endsWith('.wasm')) fs.copyFileSync(path.join(root, GRAMMARS, file), path.join(folder, file));
+    if (GRAMMAR_FILE.test(file)) fs.copyFileSync(path.join(root, GRAMMARS, file), path.join(folder, file));
   }
 }
 

@@ -215,8 +215,8 @@ function inclusionOf(input: PackInput, prompt: Complete): InclusionReport {
     included: [
       ...base.files.filter(({ path }) => !changes.removed.includes(path)).map(entry(ofBase)),
       ...changes.newer.map(entry(ofBase)),
-      ...questionFiles.map(entry(base.all ? 'all' : 'ranked')),
       ...pathEntries(prompt.paths),
+      ...questionFiles.map(entry(base.all ? 'all' : 'ranked')),
       ...selectionEntries(input),
     ],
     unusable: [...input.unusable, ...base.lost],

@@ -6,6 +6,8 @@ const MOST_DEFINERS = 2;
 /** Of each file, to bound the memory of a large repository. */
 const MOST_EDGES = 24;
 
+const NOBODY = new Uint32Array();
+
 /**
  * Which file mentions names that which other file defines. An edge weighs more the fewer files define the name
  * and, slowly, the more often it is mentioned. An import counts because it mentions what it imports.
@@ -68,8 +70,9 @@ class Definers {
   of(hash: number): Uint32Array {
     const at = this.place(hash);
     const count = this.counts[at] ?? 0;
+    if (count === 0 || count > MOST_DEFINERS) return NOBODY;
     const start = at * MOST_DEFINERS;
-    return this.files.subarray(start, start + (count > MOST_DEFINERS ? 0 : count));
+    return this.files.subarray(start, start + count);
   }
 
   private add(hash: number, file: number): void {
