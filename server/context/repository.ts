@@ -173,7 +173,8 @@ export class Repository {
     if (loaded.kind === 'text' && !this.index.has(file.displayPath, loaded.hash)) {
       this.index.put(file.displayPath, loaded.hash, loaded.text, mostTerms);
     }
-    return loaded;
+    // Without the text: states of all files are held at once.
+    return loaded.kind === 'text' ? { kind: 'text', hash: loaded.hash } : loaded;
   }
 
   /** What could not be read is tried again each time. */

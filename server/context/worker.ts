@@ -1,6 +1,5 @@
 /** Entry of the worker thread that reads, tokenizes, ranks and packs. */
 import path from 'node:path';
-import { setFlagsFromString } from 'node:v8';
 import { parentPort, workerData } from 'node:worker_threads';
 import { ContextServiceImpl } from './context-service-impl';
 import { DiskFileSource } from './disk-file-source';
@@ -9,9 +8,6 @@ import type { CallResult, FromWorker, ToWorker, WorkerData } from './worker-prot
 import { toWire } from './worker-protocol';
 
 type CallMessage = Extract<ToWorker, { kind: 'call' }>;
-
-// Reading a large repository leaves much garbage; by default the heap doubles before it is looked through.
-setFlagsFromString('--heap-growing-percent=30');
 
 const port = parentPort;
 if (!port) throw new Error('this program is a worker thread of the server');
