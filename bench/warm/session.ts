@@ -27,7 +27,7 @@ export interface SessionSetting {
 
 const POLL_MS = 20;
 const SETTLED_MS = 1500;
-const WARM_LIMIT_MS = 300_000;
+const WARM_LIMIT_MS = 900_000;
 
 /** A server of its own with one repository, as an editor has it. */
 export class Session {

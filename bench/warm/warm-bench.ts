@@ -74,13 +74,17 @@ async function main(): Promise<void> {
   try {
     const rows: BenchRow[] = [];
     let deviceName = '';
+    let isDense = false;
     for (const scenario of device === 'cuda' ? CUDA : CPU) {
+      // What "auto" came to was measured already.
+      if (device === 'cuda' && isDense && scenario.attention === 'dense') continue;
       const run = { scenario, device, modelPath: file, cacheDir, folder };
       const measured = await measure(run).catch((error: unknown) => {
         console.error(`${scenario.id}: ${String(error)}`);
         process.exitCode = 1;
       });
       if (!measured) continue;
+      isDense = measured.warm.every(({ attention }) => attention === 'dense');
       rows.push(...rowsOf(scenario, measured));
       deviceName = measured.warm[0]?.device ?? '';
     }

@@ -31,7 +31,7 @@ import type { WarmPrefix as WarmKeeper } from './warm-prefix';
 export interface RouteDependencies extends AskDependencies {
   models: Pick<ModelStore, 'resolve' | 'list' | 'download' | 'importFile'>;
   engine: Pick<Engine, 'generate' | 'deviceFor' | 'heldTokens' | 'purge' | 'status'>;
-  warm: Pick<WarmKeeper, 'configure' | 'noteChange'>;
+  warm: Pick<WarmKeeper, 'configure' | 'giveWay' | 'noteChange'>;
   options: InitializationOptions;
   version: string;
 }
@@ -41,9 +41,10 @@ export function createRoutes(deps: RouteDependencies): Route[] {
   const { models, context, engine, warm, options, version } = deps;
   const asking = new AskHandler(deps);
   return [
-    answers(Ask, askParams, (params, request) =>
-      asking.ask(params, request).finally(() => warm.noteChange()),
-    ),
+    answers(Ask, askParams, (params, request) => {
+      warm.giveWay();
+      return asking.ask(params, request).finally(() => warm.noteChange());
+    }),
     answers(ManifestSync, manifestSyncParams, (params) =>
       context.sync(params).finally(() => warm.noteChange()),
     ),

@@ -59,16 +59,20 @@ export class WarmPrefix {
     if (this.params?.enabled) this.restart(this.waits.settle);
   }
 
-  async dispose(): Promise<void> {
-    this.disposed = true;
+  /** A question came: what is prepared for later ends at once. `noteChange` takes it up again. */
+  giveWay(): void {
     clearTimeout(this.timer);
     this.running.abort();
+  }
+
+  async dispose(): Promise<void> {
+    this.disposed = true;
+    this.giveWay();
     await this.tail;
   }
 
   private restart(waitMs: number): void {
-    clearTimeout(this.timer);
-    this.running.abort();
+    this.giveWay();
     if (this.disposed || !this.params?.enabled) return;
     this.timer = setTimeout(() => this.begin(), waitMs);
   }

@@ -6,6 +6,8 @@ import { CancelledError, LongviewError } from '../../../../server/errors';
 import { charModel } from '../prompt/fakes';
 import { FakeSource } from './fake-source';
 
+const folders = { grammars: 'node_modules/@vscode/tree-sitter-wasm/wasm' };
+
 suite('context-service-impl', () => {
   let source: FakeSource;
   let service: ContextServiceImpl;
@@ -15,7 +17,7 @@ suite('context-service-impl', () => {
     source = new FakeSource();
     model = charModel();
     revision = 0;
-    service = new ContextServiceImpl(source, () => Promise.resolve(model));
+    service = new ContextServiceImpl(source, () => Promise.resolve(model), folders);
   });
 
   /** Writes the files and sends the list of all that there are. */
@@ -142,6 +144,33 @@ suite('context-service-impl', () => {
     assert.match(await promptOf('?'), /other root/);
   });
 
+  test('the base is what every prompt begins with, and an edit early in it is appended while it is held', async () => {
+    const files = Object.fromEntries(
+      Array.from({ length: 10 }, (_, i) => [`/w/f${i}.ts`, `${'x'.repeat(250)} ${i}\n`]),
+    );
+    await open(files);
+    const { signal } = new AbortController();
+    const base = await service.packBase({ modelPath: 'm', budgetTokens: 4096 }, signal);
+    const prompt = await ask('why?');
+    assert.deepEqual(prompt.tokenIds.slice(0, base.tokenIds.length), base.tokenIds);
+    assert.equal(base.spans.at(-1)?.label.kind, 'file');
+    assert.ok(base.tokenIds.length > 2500);
+
+    source.put('/w/f1.ts', 'let edited = true;\n');
+    const held = { held: [prompt.tokenIds] };
+    const edited = await ask('and now?', held);
+    assert.deepEqual(edited.inclusion.newerVersions, ['f1.ts']);
+    assert.deepEqual(edited.tokenIds.slice(0, base.tokenIds.length), base.tokenIds);
+    const again = await service.packBase({ modelPath: 'm', budgetTokens: 4096 }, signal);
+    assert.match(
+      model.tokenizer.decode(again.tokenIds),
+      /let edited = true;\n<\/file>\n$/,
+      'its place is the last',
+    );
+    const canonical = await ask('and now?', { held: [prompt.tokenIds, again.tokenIds] });
+    assert.deepEqual(canonical.inclusion.newerVersions, []);
+  });
+
   test('a delta out of turn asks for the whole list', async () => {
     const delta = { mode: 'delta' as const, last: true, roots: [], upserts: [], removals: [] };
     assert.equal((await service.sync({ ...delta, revision: 1 })).resync, true);
@@ -238,9 +267,8 @@ suite('context-service-impl', () => {
   });
 
   test('errors of the model pass through', async () => {
-    const broken = new ContextServiceImpl(source, () =>
-      Promise.reject(new LongviewError('modelCorrupt', 'cut', 'Download it again.')),
-    );
+    const corrupt = new LongviewError('modelCorrupt', 'cut', 'Download it again.');
+    const broken = new ContextServiceImpl(source, () => Promise.reject(corrupt), folders);
     await broken.sync({
       mode: 'full',
       revision: 1,

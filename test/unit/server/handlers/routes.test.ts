@@ -57,7 +57,7 @@ function routesWith(more: Partial<RouteDependencies> = {}): Route[] {
     },
     tokenText: unused,
     prompts: new PromptMemory(),
-    warm: { configure: () => undefined, noteChange: () => undefined },
+    warm: { configure: () => undefined, giveWay: () => undefined, noteChange: () => undefined },
     now: () => 0,
     options: { protocolVersion: PROTOCOL_VERSION, cacheDir: '/cache', cpuThreads: 0 },
     version: '1.2.3',

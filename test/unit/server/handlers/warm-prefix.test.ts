@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { AskOptions, WarmStatus } from '../../../../protocol';
 import type { BaseRequest } from '../../../../server/context/context-service';
 import { Engine } from '../../../../server/engine/engine';
-import { LongviewError } from '../../../../server/errors';
+import { CancelledError, LongviewError } from '../../../../server/errors';
 import { PromptMemory } from '../../../../server/handlers/prompt-memory';
 import { WarmPrefix, type WarmPrefixDependencies } from '../../../../server/handlers/warm-prefix';
 import { FakeBackend, FakeProvider } from '../engine/fake-backend';
@@ -98,6 +98,28 @@ suite('WarmPrefix', () => {
     for (const text of ['the base of a', 'the base of an ed', 'the base of an edit']) edit(text);
     await until(() => String.fromCharCode(...backend.kv[0]!) === 'the base of an edit');
     assert.equal(requests.length, 2);
+  });
+
+  test('gives way to a question even before it reaches the device, and goes on afterwards', async () => {
+    let isAsked = false;
+    const { backend, statuses, until } = start({
+      context: {
+        packBase: (_request, signal) =>
+          isAsked
+            ? Promise.resolve({ packId: 1, tokenIds: Int32Array.of(65, 66), spans: [] })
+            : new Promise((_resolve, reject) => {
+                signal.addEventListener('abort', () => reject(new CancelledError()), { once: true });
+                isAsked = true;
+                warm.giveWay();
+              }),
+      },
+    });
+    warm.configure({ enabled: true, options: OPTIONS });
+    await until(() => isAsked);
+    await delay(30);
+    assert.deepEqual([backend.calls, statuses], [[], []]);
+    warm.noteChange();
+    await until(() => statuses.at(-1)?.state === 'warm');
   });
 
   test('waits while the machine has other things to do', async () => {
