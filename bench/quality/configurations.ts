@@ -56,7 +56,7 @@ function widthFor(tokens: number, density: number): number {
 
 function basics(alpha: number) {
   const { pooledKeys, sinkBlocks, windowTokens } = SELECTIONS.balanced;
-  return { pooledKeys, alpha, countForcedMass: false, sinkBlocks, windowTokens };
+  return { pooledKeys, alpha, countForcedMass: false, sinkBlocks, windowTokens, averageDropped: false };
 }
 
 function balancedBut(changes: Partial<TileSelection>): TileSelection {
@@ -80,13 +80,16 @@ export function sweep(): Configuration[] {
     { sampledRows: 16, alpha: 0.95, countForcedMass: true },
     { sampledRows: 16, alpha: 0.98, countForcedMass: true },
     { sampledRows: 8, alpha: 0.8, pooledKeys: 16 },
+    { sampledRows: 16, alpha: 0.5, averageDropped: true },
+    { sampledRows: 16, alpha: 0.7, averageDropped: true },
   ];
   return grid.map((changes) => ({ name: nameOf(changes), selection: () => balancedBut(changes) }));
 }
 
-function nameOf({ sampledRows, alpha, score, countForcedMass, pooledKeys }: Partial<TileSelection>): string {
+function nameOf(changes: Partial<TileSelection>): string {
+  const { sampledRows, alpha, score, countForcedMass, pooledKeys, averageDropped } = changes;
   const parts = [`r${sampledRows ?? ''}`, `a${alpha ?? ''}`, score, countForcedMass && 'counted'];
-  return [...parts, pooledKeys && `p${pooledKeys}`].filter(Boolean).join(' ');
+  return [...parts, pooledKeys && `p${pooledKeys}`, averageDropped && 'averages'].filter(Boolean).join(' ');
 }
 
 /** What the product tells prefill calls of a selection, for a prompt of `promptTokens`: where its dense tail begins. */

@@ -177,7 +177,9 @@ std::optional<decoder::SparseRequest> sparse_request(const Napi::Value& value) {
   const Napi::Object object = value.As<Napi::Object>();
   if (!object.Get("selection").IsObject()) refuse(value.Env(), "the selection is not an object");
   decoder::SparseRequest request{};
-  request.settings = selection_settings(object.Get("selection").As<Napi::Object>());
+  const Napi::Object selection = object.Get("selection").As<Napi::Object>();
+  request.settings = selection_settings(selection);
+  request.average_dropped = flag_of(selection, "averageDropped");
   request.dense_from_token = integer_of(object, "denseFromToken");
   return request;
 }

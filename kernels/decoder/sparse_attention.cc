@@ -16,6 +16,24 @@ attention::SelectionHeads heads_of(const ModelSpec& spec) {
 /// Most rows of a tile that a selection samples: the largest workspace.
 constexpr int kMostSampledRows = 32;
 
+/// Averages and bits of what a layer drops. They lie where the selection works, which is over then.
+struct AverageParts {
+  size_t key;
+  size_t value;
+  size_t dropped;
+  size_t bytes;
+};
+
+AverageParts average_parts(int num_heads, int num_kv_heads, int head_dim, int q_len, int kv_len) {
+  constexpr size_t kAlignment = 256;
+  const size_t rows =
+      sizeof(uint16_t) * attention::selection_blocks(kv_len) * num_kv_heads * head_dim;
+  const size_t means = (rows + kAlignment - 1) / kAlignment * kAlignment;
+  const size_t bits = sizeof(uint32_t) * num_heads * attention::selection_tiles(q_len) *
+                      attention::dropped_pitch(kv_len);
+  return {0, means, 2 * means, 2 * means + bits};
+}
+
 bool same(const SelectionSettings& a, const SelectionSettings& b) {
   const auto parts = [](const SelectionSettings& s) {
     return std::make_tuple(s.strategy, s.pooled_keys, s.tiles.sampled_rows, s.tiles.score,
@@ -38,8 +56,11 @@ SelectionSizes selection_sizes(const ModelSpec& spec, int chunk_tokens, int cont
   SelectionSizes sizes{};
   sizes.lists_bytes = sizeof(uint16_t) * lists * attention::selection_pitch(context_tokens);
   sizes.counts = lists * spec.layers;
-  sizes.workspace_bytes = attention::BlockSelector(settings).workspace_bytes(
-      heads_of(spec), chunk_tokens, context_tokens);
+  sizes.workspace_bytes = std::max(
+      attention::BlockSelector(settings).workspace_bytes(heads_of(spec), chunk_tokens,
+                                                         context_tokens),
+      average_parts(spec.num_heads, spec.num_kv_heads, spec.head_dim, chunk_tokens, context_tokens)
+          .bytes);
   return sizes;
 }
 
@@ -69,7 +90,14 @@ void SparseAttention::run(const attention::DensePrefillParams& dense, const Spar
   params.counts = place.counts;
   params.max_blocks = attention::selection_pitch(dense.kv_len);
   selector(request.settings).run(params, stream);
-  attention_.run(dense, attention::lists_of(params), stream);
+  const attention::BlockLists lists = attention::lists_of(params);
+  if (!request.average_dropped) return attention_.run(dense, lists, stream);
+  const AverageParts parts =
+      average_parts(dense.num_heads, dense.num_kv_heads, dense.head_dim, dense.q_len, dense.kv_len);
+  auto* const memory = static_cast<std::byte*>(place.workspace);
+  const attention::AverageBuffers buffers{memory + parts.key, memory + parts.value,
+                                          reinterpret_cast<uint32_t*>(memory + parts.dropped)};
+  attention_.run(dense, lists, attention::average_blocks(dense, lists, buffers, stream), stream);
 }
 
 const attention::BlockSelector& SparseAttention::selector(const SelectionSettings& settings) {

@@ -1,4 +1,5 @@
-// SampleAttention of one prefill chunk: which key blocks each query tile reads, then attention over them.
+// SampleAttention of one prefill chunk: which key blocks each query tile reads, then attention over
+// them.
 #pragma once
 
 #include <cstddef>
@@ -9,14 +10,17 @@
 #include "attention/dense/params.h"
 #include "attention/selection/api.h"
 #include "attention/sparse/api.h"
+#include "attention/sparse/averages.h"
 #include "decoder/model_spec.h"
 
 namespace longview::decoder {
 
-/// How a chunk chooses, and from which position of the sequence on its rows read every key.
+/// How a chunk chooses, from which position of the sequence on its rows read every key, and what
+/// becomes of the rest.
 struct SparseRequest {
   attention::SelectionSettings settings;
   int dense_from_token;
+  bool average_dropped;  // whether averages stand for the blocks that are not chosen
 };
 
 /// Key blocks summed over layers, heads and query tiles of a chunk.
@@ -32,8 +36,8 @@ struct SelectionSizes {
   size_t workspace_bytes;  // within a layer, before its feed-forward network
 };
 
-/// For chunks of at most `chunk_tokens` in a context of `context_tokens`, whatever the settings but for
-/// averages of fewer than `fewest_pooled_keys` keys. All zero where that is 0.
+/// For chunks of at most `chunk_tokens` in a context of `context_tokens`, whatever the settings but
+/// for averages of fewer than `fewest_pooled_keys` keys. All zero where that is 0.
 SelectionSizes selection_sizes(const ModelSpec& spec, int chunk_tokens, int context_tokens,
                                int fewest_pooled_keys);
 

@@ -193,6 +193,8 @@ export interface SelectionBasics {
   sinkBlocks: number;
   /** Keys before a tile of 128 rows, always kept, in whole blocks. */
   windowTokens: number;
+  /** Whether a block that is not chosen counts as 64 times its mean key, with its mean value, or not at all. */
+  averageDropped: boolean;
 }
 
 /** For every tile of 128 query rows by itself: chunks change nothing. The product's strategy. */

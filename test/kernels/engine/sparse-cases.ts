@@ -15,6 +15,7 @@ const SELECTION: TileSelection = {
   countForcedMass: false,
   sinkBlocks: 1,
   windowTokens: 64,
+  averageDropped: false,
   minBlocks: 0,
   maxBlocks: 0,
   denseAbove: 1,
@@ -151,6 +152,12 @@ async function sparse(engine: CudaEngine, tokens: number[], bf16RmsError: number
   assert.deepEqual(parts.blocks, whole.blocks);
   const coarse = await run(engine, tokens, { pooledKeys: 16 }, []);
   assert.notEqual(checksumOf(coarse.logits), checksumOf(whole.logits), 'other averages');
+
+  const averaged = await run(engine, tokens, { averageDropped: true }, []);
+  assert.deepEqual(averaged.blocks, whole.blocks, 'averages choose nothing');
+  assert.notEqual(checksumOf(averaged.logits), checksumOf(whole.logits), 'averages count');
+  const averagedParts = await run(engine, tokens, { averageDropped: true }, [128, 384, 256]);
+  assertSameBits(averagedParts.logits, averaged.logits, 'averages in chunks');
 
   // Another selection, a dense chunk and decoded tokens came between: the averages are made anew.
   const sequence = await engine.openSequence(GREEDY);
