@@ -11,7 +11,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { measureBreakEven } from './break-even';
-import { BASELINES, CLASSES, type Configuration, sweep } from './configurations';
+import { AVERAGED, BASELINES, CLASSES, type Configuration, sweep } from './configurations';
 import { fetchCorpus } from './fetch';
 import { printFront } from './front';
 import { ALL_QUESTIONS } from './planting';
@@ -46,7 +46,7 @@ async function main(command: string | undefined): Promise<void> {
       return;
     case 'run': {
       const set = setNamed(values.set);
-      const configurations = [...CLASSES, ...(values.baselines ? BASELINES : [])];
+      const configurations = [...CLASSES, ...AVERAGED, ...(values.baselines ? BASELINES : [])];
       await runCells(
         options(set, configurations, '16,32,64,128', true),
         plantingsOf(set, rounds),

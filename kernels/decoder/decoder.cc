@@ -312,7 +312,7 @@ void Decoder::warm_up() {
   prefill(id, tokens, false, std::nullopt, {});
   rewind(id, 0, {});
   if (pooled_keys_.serves(attention::SelectionSettings().pooled_keys)) {
-    prefill(id, tokens, false, SparseRequest{{}, static_cast<int>(tokens.size())}, {});
+    prefill(id, tokens, false, SparseRequest{{}, static_cast<int>(tokens.size()), false}, {});
     rewind(id, 0, {});
   }
   Sequence& sequence = this->sequence(id);
