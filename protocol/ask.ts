@@ -55,6 +55,8 @@ export interface IncludedFile {
   tokens: number;
   /** Why it is there: everything fits, part of the base of every prompt, ranked for the question, or attached by hand. */
   reason: 'all' | 'base' | 'ranked' | 'attached';
+  /** Where not the whole file is there: the heads of what it defines, or no more than its path. */
+  detail?: 'signatures' | 'path';
 }
 
 export type ExclusionReason =

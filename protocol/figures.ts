@@ -1,4 +1,4 @@
-import type { ExclusionReason, InclusionReport } from './ask';
+import type { ExclusionReason, IncludedFile, InclusionReport } from './ask';
 import type { TtftRecord } from './metrics';
 
 // How figures are written, so that the view, the status bar and the command line say them alike.
@@ -64,9 +64,18 @@ export function stageRows({
   ];
 }
 
-/** `38 of 412 files`. */
+/** `38 of 412 files`; `12 of 412 files whole, 26 by signatures, 9 by path` where some are not there as a whole. */
 export function filesText({ included, totalFiles }: InclusionReport): string {
-  return `${countText(included.length)} of ${countedText(totalFiles, 'file')}`;
+  const count = (wanted: IncludedFile['detail']): number =>
+    included.filter(({ detail }) => detail === wanted).length;
+  const [whole, signatures, paths] = [count(undefined), count('signatures'), count('path')];
+  const files = `${countText(whole)} of ${countedText(totalFiles, 'file')}`;
+  if (signatures + paths === 0) return files;
+  return [
+    `${files} whole`,
+    ...(signatures > 0 ? [`${countText(signatures)} by signatures`] : []),
+    ...(paths > 0 ? [`${countText(paths)} by path`] : []),
+  ].join(', ');
 }
 
 /** `3,200 of 3,912 prompt tokens reused; read again from src/a.ts on, edited 3 s ago`. */

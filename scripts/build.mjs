@@ -61,6 +61,7 @@ function loadedLater(module) {
 /** Builds every program; a missing entry fails the build, so that nothing is left out unseen. */
 export async function build({ production = false, watch = false, outdir = 'out' } = {}) {
   copyAddon(path.resolve(root, outdir));
+  copyGrammars(path.resolve(root, outdir));
   const all = PROGRAMS.map((program) => optionsOf(program, { production, outdir }));
   if (!watch) return Promise.all(all.map((options) => esbuild.build(options)));
   for (const options of all) await (await esbuild.context({ ...options, logLevel: 'info' })).watch();
@@ -78,6 +79,20 @@ export function copyAddon(outdir) {
   // Beside, then in place: a running engine keeps the file that it has mapped.
   fs.copyFileSync(built, `${beside}.new`);
   fs.renameSync(`${beside}.new`, beside);
+}
+
+const GRAMMARS = 'node_modules/@vscode/tree-sitter-wasm/wasm';
+/** Those that server/context/signatures/grammars.ts names, and tree-sitter itself; the package has more. */
+const GRAMMAR_FILE =
+  /^tree-sitter(?:-(?:typescript|tsx|javascript|python|java|go|rust|cpp|c-sharp|php|ruby))?\.wasm$/;
+
+/** Puts tree-sitter and its grammars beside the context worker, which loads those that it needs. */
+function copyGrammars(outdir) {
+  const folder = path.join(outdir, 'grammars');
+  fs.mkdirSync(folder, { recursive: true });
+  for (const file of fs.readdirSync(path.join(root, GRAMMARS))) {
+    if (GRAMMAR_FILE.test(file)) fs.copyFileSync(path.join(root, GRAMMARS, file), path.join(folder, file));
+  }
 }
 
 /** Leaves imports of `scripts/` to run time: those modules find their files by their own place. */

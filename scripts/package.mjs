@@ -29,6 +29,8 @@ const NEEDED = [
   /^out\/connect-server\.js$/,
   /^out\/server\.js$/,
   /^out\/context-worker\.js$/,
+  /^out\/grammars\/tree-sitter\.wasm$/,
+  /^out\/grammars\/tree-sitter-typescript\.wasm$/,
   /^out\/engine-host\.js$/,
   /^out\/cli\.js$/,
   /^out\/webview\/chat\.js$/,

@@ -62,7 +62,10 @@ function compose(connection: Connection, options: InitializationOptions, version
     sources: defaultSources(process.env),
     freeBytes: freeBytesIn,
   });
-  const context = createContextService({ workerPath: path.join(__dirname, 'context-worker.js') });
+  const context = createContextService({
+    workerPath: path.join(__dirname, 'context-worker.js'),
+    indexFolder: path.join(cacheDir, 'indexes'),
+  });
   const supervisor = new HostSupervisor({
     modulePath: path.join(__dirname, 'engine-host.js'),
     log,

@@ -1,6 +1,7 @@
 """Times implementations of one operation in turn, each in its own steady state."""
 
 import math
+import statistics
 
 import torch
 
@@ -11,6 +12,9 @@ REPEATS = 5
 SETTLE_MS = 200
 # Short calls are repeated inside one sample, to this many milliseconds.
 SAMPLE_MS = 40
+# Far larger than the caches; smaller copies do not reach the bandwidth.
+COPY_BYTES = 4 << 30
+COPY_REPEATS = 20
 
 
 def elapsed_ms(implementation, inputs, calls):
@@ -40,3 +44,20 @@ def measure(implementations, inputs, repeats=REPEATS):
             times[name].append(sample)
         order.reverse()
     return times
+
+
+def copy_bytes_per_second():
+    """Bandwidth of the device's memory: a copy of COPY_BYTES, bytes read and written, on the stream. (As a
+    node of a CUDA graph the same copy may go to a slower copy engine.)"""
+    source = torch.randint(0, 256, (COPY_BYTES,), dtype=torch.uint8, device="cuda")
+    target = torch.empty_like(source)
+    times = []
+    for i in range(WARM_UPS + COPY_REPEATS):
+        start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        start.record()
+        target.copy_(source)
+        end.record()
+        torch.cuda.synchronize()
+        if i >= WARM_UPS:
+            times.append(start.elapsed_time(end))
+    return 2 * COPY_BYTES / statistics.median(times) * 1e3

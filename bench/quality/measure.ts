@@ -13,6 +13,8 @@ export interface Outcome {
   /** The selection in full. */
   attention: string;
   prefillMs: number;
+  /** Of that: choosing key blocks, and attention. */
+  attentionMs: number;
   /** Share of the key blocks that were read; 1 under dense. */
   density: number;
   /** Of each head, layer by layer. */
@@ -58,7 +60,7 @@ export async function measureCell(
   const outcomes: Outcome[] = [];
   for (const configuration of [DENSE, ...configurations]) {
     const selection = configuration.selection(cell.prefix.length, balancedDensity);
-    const { deviceMs, densities } = await reader.read(cell.prefix, selection);
+    const { deviceMs, attentionMs, densities } = await reader.read(cell.prefix, selection);
     const density = densities ? mean(densities) : 1;
     const answers: Outcome['answers'] = [];
     for (const { task, depth, rest, expected } of asked) {
@@ -68,6 +70,7 @@ export async function measureCell(
       configuration: configuration.name,
       attention: selection ? JSON.stringify(selection) : 'dense',
       prefillMs: deviceMs,
+      attentionMs,
       density,
       ...(densities && { densities: densities.map((share) => Math.round(share * 1e4) / 1e4) }),
       answers,

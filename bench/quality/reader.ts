@@ -10,6 +10,8 @@ import { prefillOf } from './configurations';
 /** What reading a prefix cost. */
 export interface Reading {
   deviceMs: number;
+  /** Of that: choosing key blocks, and attention; 0 where the device does not tell. */
+  attentionMs: number;
   /** With a selection: share of the visible key blocks that was read, of each layer and head, layer by layer. */
   densities: number[] | undefined;
 }
@@ -36,6 +38,7 @@ export class PrefixReader {
     this.sequence = await this.backend.openSequence(this.start());
     const sparse = prefillOf(selection, prefix.length + QUESTION_TOKENS / 4);
     let deviceMs = 0;
+    let attentionMs = 0;
     let kept: number[] = [];
     let visible = 0;
     for (const { start, end } of planPrefill(prefix.length, 0, this.model.prefillChunkTokens)) {
@@ -47,13 +50,14 @@ export class PrefixReader {
         ...(sparse && { sparse }),
       });
       deviceMs += step.deviceMs;
+      attentionMs += step.attentionMs ?? 0;
       if (!step.blocks) continue;
       const sums = keptByHead(await this.engine.blockCounts(), tokens.length);
       kept = sums.map((sum, i) => sum + (kept[i] ?? 0));
       visible += step.blocks.visible / sums.length;
     }
     this.prefixTokens = prefix.length;
-    return { deviceMs, densities: sparse && kept.map((count) => count / visible) };
+    return { deviceMs, attentionMs, densities: sparse && kept.map((count) => count / visible) };
   }
 
   /** Asks behind the prefix, the question read densely, and stops as soon as the answer is decided. */

@@ -89,6 +89,17 @@ export function rowsOf(group: Group): BenchRow[] {
       ratio: denseMsOf(group) / prefillMsOf(group),
       note: 'mean device time of reading a prefix, all chunks',
     },
+    {
+      id: id('attention'),
+      value: mean(cells.map(({ outcome }) => outcome.attentionMs)),
+      unit: 'ms',
+      peer: 'dense, same engine',
+      peerValue: mean(cells.map(({ dense }) => dense.attentionMs)),
+      ratio:
+        mean(cells.map(({ dense }) => dense.attentionMs)) /
+        mean(cells.map(({ outcome }) => outcome.attentionMs)),
+      note: 'choosing key blocks and attention, all layers',
+    },
   ];
   const top = topOf(group);
   if (top) {

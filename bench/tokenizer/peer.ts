@@ -25,7 +25,7 @@ export function peerName(): string {
  * What tokenizer.json of the model says, from the GGUF's own vocabulary and merges. Without its NFC
  * normalizer, which llama.cpp and Longview do not apply: it only saves the peer work.
  */
-function tokenizerJsonOf(metadata: ReadonlyMap<string, GgufValue>): object {
+export function tokenizerJsonOf(metadata: ReadonlyMap<string, GgufValue>): object {
   const tokens = metadata.get('tokenizer.ggml.tokens') as readonly string[];
   const types = metadata.get('tokenizer.ggml.token_type') as ArrayLike<number>;
   const vocab: Record<string, number> = {};

@@ -1,6 +1,7 @@
-"""Prints, as JSON, how long the best dense attention and the best products take for one prompt of a model:
+"""Reads lengths of prompts from stdin, one a line, and prints for each, as a line of JSON, how long the best dense
+attention and the best products take for such a prompt:
 
-    python3 bench/ttft/dense_limit.py TOKENS
+    echo 8000 | python3 bench/ttft/dense_limit.py
 
 All layers of Qwen2.5-Coder-1.5B: FA3's causal attention over the whole prompt, and cuBLAS (torch) products of the
 linear layers, whole or in chunks, whichever is faster; no norms, positions, head or copies. Needs torch and fa3-fwd.
@@ -55,21 +56,19 @@ def products_ms(tokens, chunk):
     return median_ms(call, ())
 
 
-def main(tokens):
+def limit_of(tokens):
     attention = LAYERS * attention_ms(tokens) / 1000
     chunks = {min(chunk, tokens) for chunk in (*CHUNKS, tokens)}
     products = {chunk: LAYERS * products_ms(tokens, chunk) / 1000 for chunk in sorted(chunks)}
     chunk = min(products, key=products.get)
-    print(
-        json.dumps(
-            {
-                "peer": "fa3-fwd 0.0.3 attention + cuBLAS products, one layer times 28",
-                "seconds": attention + products[chunk],
-                "note": f"limit: attention {attention:.4f} s + products {products[chunk]:.4f} s (M = {chunk}) "
-                f"with torch {torch.__version__}",
-            }
-        )
-    )
+    torch.cuda.empty_cache()
+    return {
+        "peer": "fa3-fwd 0.0.3 attention + cuBLAS products, one layer times 28",
+        "seconds": attention + products[chunk],
+        "note": f"limit: attention {attention:.4f} s + products {products[chunk]:.4f} s (M = {chunk}) "
+        f"with torch {torch.__version__}",
+    }
 
 
-main(int(sys.argv[1]))
+for line in sys.stdin:
+    print(json.dumps(limit_of(int(line))), flush=True)

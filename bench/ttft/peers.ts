@@ -1,6 +1,7 @@
-import { execFileSync } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
+import { createInterface } from 'node:readline';
 import { openGguf } from '../../server/models/gguf/open-gguf';
 import { tokenizerFromMetadata } from '../../server/tokenizer/from-gguf';
 import { corpusText } from './corpus';
@@ -13,9 +14,30 @@ export interface PeerTime {
 }
 
 /** FA3's attention and cuBLAS's products of the same model, each in its own steady state: no engine is below their sum. */
-export function denseLimit(promptTokens: number): PeerTime {
+export class DenseLimit {
+  /** Started with the first question and kept: it takes longer to start than to answer. */
+  private running: { child: ChildProcess; answers: AsyncIterator<string> } | undefined;
+
+  /** @throws Error where Python, PyTorch or FA3 is missing; they have said so on stderr */
+  async of(promptTokens: number): Promise<PeerTime> {
+    this.running ??= start();
+    const { child, answers } = this.running;
+    child.stdin?.write(`${promptTokens}\n`);
+    const answer = await answers.next();
+    if (answer.done) throw new Error('the limit was not measured');
+    return JSON.parse(answer.value) as PeerTime;
+  }
+
+  dispose(): void {
+    this.running?.child.stdin?.end();
+  }
+}
+
+function start(): { child: ChildProcess; answers: AsyncIterator<string> } {
   const script = path.join('bench', 'ttft', 'dense_limit.py');
-  return JSON.parse(python(script, String(promptTokens))) as PeerTime;
+  const child = spawn('python3', [script], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  return { child, answers };
 }
 
 interface LlamaCppOptions {
@@ -68,7 +90,7 @@ export async function llamaCpp(options: LlamaCppOptions): Promise<PeerTime> {
   return {
     peer: `${first.engine ?? ''}, ${first.variant ?? ''}, batch ${best.batch}`,
     seconds: best.seconds,
-    note: `llama.cpp by batch size, ${repetitions} each, flash attention, RoPE ${first.rope}: ${all}`,
+    note: `llama.cpp by the batch sizes tried, ${repetitions} each, flash attention, RoPE ${first.rope}: ${all}`,
   };
 }
 
@@ -89,8 +111,4 @@ function medianOf(runs: LlamaCppLine[]): number {
   const middle = seconds[seconds.length >> 1];
   if (middle === undefined) throw new Error('llama.cpp left a batch size out');
   return middle;
-}
-
-function python(...args: string[]): string {
-  return execFileSync('python3', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
 }

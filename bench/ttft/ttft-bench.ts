@@ -1,6 +1,7 @@
 // Time to first token on the GPU, at the server's protocol, beside its limit and llama.cpp; model load; time to stop.
-//   npm run bench -- ttft [--attention dense|sample] [--model FILE] [--corpus DIR] [PARTS...]
+//   npm run bench -- ttft [--attention dense|sample] [--model FILE] [--corpus DIR] [--batches N,N…] [PARTS...]
 //     PARTS             8k, 32k, 128k: prompts of so many times 1,000 tokens of code; load; cancel; default: all
+//     --batches         batch sizes of llama.cpp; default: 512,1024,2048
 //     LONGVIEW_SERVER   the server to measure; default: out/server.js, with the addon beside it
 //     LONGVIEW_LLAMA_CPP  folder with llama.cpp's run.sh, to measure it beside ours at 8k and 128k
 // Each part writes its rows as soon as it has them; those of other parts at the same commit stay. Dense figures need
@@ -14,16 +15,15 @@ import { type AskOptions, engineText } from '../../protocol';
 import { type BenchRecord, type BenchRow, commitUnderTest, spreadOf, writeRecord } from '../record';
 import { ANSWER_TOKENS, type Answered, BenchServer, type Question } from './bench-server';
 import { DEFAULT_CORPUS, writeCorpus } from './corpus';
-import { denseLimit, llamaCpp, type PeerTime } from './peers';
+import { DenseLimit, llamaCpp, type PeerTime } from './peers';
 
 const MODEL_ID = 'qwen2.5-coder-1.5b-instruct-q4_k_m';
 const SIZES: Record<string, { llamaRepetitions?: number }> = {
-  '8k': { llamaRepetitions: 3 },
+  '8k': { llamaRepetitions: 2 },
   '32k': {},
   // One prompt of llama.cpp takes about as long as all of ours.
   '128k': { llamaRepetitions: 1 },
 };
-const LLAMA_BATCHES = [512, 1024, 2048];
 const REPETITIONS = 3;
 const STOPS = 5;
 const LONG_PROMPT = 128_000;
@@ -35,6 +35,9 @@ interface Setting {
   attention: 'dense' | 'sample';
   corpus: string;
   folder: string;
+  /** Of llama.cpp. */
+  batches: number[];
+  limit: DenseLimit;
 }
 
 async function main(): Promise<void> {
@@ -44,6 +47,7 @@ async function main(): Promise<void> {
       attention: { type: 'string', default: 'dense' },
       model: { type: 'string' },
       corpus: { type: 'string', default: DEFAULT_CORPUS },
+      batches: { type: 'string', default: '512,1024,2048' },
     },
   });
   const { attention } = values;
@@ -59,6 +63,8 @@ async function main(): Promise<void> {
     attention,
     corpus: values.corpus,
     folder,
+    batches: values.batches.split(',').map(Number),
+    limit: new DenseLimit(),
   };
   try {
     testEngine(setting);
@@ -67,6 +73,7 @@ async function main(): Promise<void> {
       await keep(rows, device);
     }
   } finally {
+    setting.limit.dispose();
     fs.rmSync(folder, { recursive: true });
   }
 }
@@ -141,7 +148,7 @@ async function measureSize(size: string, setting: Setting): Promise<Measured> {
     'from the packed prompt to the first token, model loaded',
   );
   const rows = [
-    beside(ttft, attention === 'dense' ? denseLimit(promptTokens) : await ownDense(size, setting)),
+    beside(ttft, await (attention === 'dense' ? setting.limit.of(promptTokens) : ownDense(size, setting))),
     row(
       `ttft.question.${attention}.${size}`,
       's',
@@ -158,7 +165,7 @@ async function measureSize(size: string, setting: Setting): Promise<Measured> {
   const repetitions = SIZES[size]?.llamaRepetitions;
   const folder = process.env.LONGVIEW_LLAMA_CPP;
   if (repetitions !== undefined && folder) {
-    const { modelPath, corpus, folder: workFolder } = setting;
+    const { modelPath, corpus, folder: workFolder, batches } = setting;
     const options = {
       folder,
       modelPath,
@@ -166,7 +173,7 @@ async function measureSize(size: string, setting: Setting): Promise<Measured> {
       workFolder,
       promptTokens,
       repetitions,
-      batches: LLAMA_BATCHES,
+      batches,
     };
     rows.push(beside({ ...ttft, id: `${ttft.id}.llamacpp` }, await llamaCpp(options)));
   }
@@ -198,16 +205,12 @@ async function measureLoad(setting: Setting): Promise<Measured> {
 async function measureStop(setting: Setting): Promise<Measured> {
   return withServer(setting, async (server) => {
     const repository = path.join(setting.folder, 'stop');
-    await server.open(repository, writeCorpus(setting.corpus, repository, 'to be stopped', Infinity));
+    await server.open(repository, writeCorpus(setting.corpus, repository, 'to be stopped'));
     const question = questionOf(setting, LONG_PROMPT + ANSWER_TOKENS);
-    const { record } = await server.ask(question);
     const stops: number[] = [];
-    for (let stop = 0; stop < STOPS; stop++) {
-      // Another text first, so that nothing of the prompt is cached.
-      const copy = path.join(setting.folder, `stop-${stop}`);
-      await server.open(copy, writeCorpus(setting.corpus, copy, `stop ${stop}`));
-      stops.push(await server.stopAfter(question, 0.7, 30 * stop));
-    }
+    // What was read before a stop is kept, so that the next one comes at once, at another place in a layer.
+    for (let stop = 0; stop < STOPS; stop++) stops.push(await server.stopAfter(question, 0.7, 23 * stop));
+    const { record } = await server.ask(question);
     const spread = spreadOf(stops);
     const note = `the longest of ${STOPS}, in the last third of ${record.promptTokens} tokens: from the client's cancellation until the server ends the request, which it does when the device has done all that it was given`;
     return {

@@ -147,8 +147,9 @@ Napi::Value Engine::prefill(const Napi::CallbackInfo& info) {
 Napi::Value Engine::decode(const Napi::CallbackInfo& info) {
   const int32_t sequence = integer_argument(info, 0);
   const int32_t token = integer_argument(info, 1);
-  return run(info.Env(), [sequence, token](decoder::Decoder& decoder) {
-    return step_value(decoder.decode(sequence, token));
+  const bool continues = info[2].ToBoolean();
+  return run(info.Env(), [sequence, token, continues](decoder::Decoder& decoder) {
+    return step_value(decoder.decode(sequence, token, continues));
   });
 }
 

@@ -4,6 +4,7 @@
 #include "decoder/ops/api.h"
 #include "decoder/ops/gemv/api.h"
 #include "decoder/ops/rope/api.h"
+#include "decoder/persistent/api.h"
 
 namespace longview::decoder {
 
@@ -123,7 +124,7 @@ class LayerStep {
     gemv(params, stream_);
   }
 
-  WeightMatrix matrix(WeightMatrix FusedMatrices::* fused, LayerPartIndex part) const {
+  WeightMatrix matrix(WeightMatrix FusedMatrices::*fused, LayerPartIndex part) const {
     return is_bf16_ ? model_.weights.fused(layer_).*fused : model_.weights.stored(layer_, part);
   }
 
@@ -139,20 +140,68 @@ class LayerStep {
   cudaStream_t stream_;
 };
 
+PersistentParams persistent_params(const Model& model, const Sequence& sequence) {
+  const ModelSpec& spec = model.spec;
+  const Workspace& workspace = model.workspace;
+  PersistentParams params{};
+  for (int layer = 0; layer < spec.layers; ++layer) {
+    const FusedMatrices matrices = model.weights.fused(layer);
+    const LayerNorms norms = model.weights.norms(layer);
+    PersistentLayer& entry = params.layers[layer];
+    const auto place = [&](Phase phase, const WeightMatrix& matrix) {
+      entry.matrices[static_cast<int>(phase)] = static_cast<const uint8_t*>(matrix.data);
+    };
+    place(Phase::kQkv, matrices.qkv);
+    place(Phase::kOutput, matrices.output);
+    place(Phase::kGateUp, matrices.gate_up);
+    place(Phase::kDown, matrices.down);
+    entry.attention_norm = norms.attention;
+    entry.feed_forward_norm = norms.feed_forward;
+    entry.qkv_bias = norms.qkv_bias;
+    entry.key_pool = model.pool.key(layer);
+    entry.value_pool = model.pool.value(layer);
+  }
+  params.layer_count = spec.layers;
+  params.hidden_size = spec.hidden_size;
+  params.feed_forward_size = spec.feed_forward_size;
+  params.norm_epsilon = spec.norm_epsilon;
+  params.softmax_scale = softmax_scale(spec);
+  params.rope = rotation(model, sequence, 0, 1);
+  params.hidden = workspace.hidden();
+  params.attended = workspace.normed();
+  params.activation = workspace.activation();
+  params.workspace = workspace.decode_attention();
+  params.arrivals = workspace.step()->arrivals;
+  shape_products(params);
+  return params;
+}
+
+/// Returns whether the persistent kernel serves this model, and has been enqueued.
+bool enqueue_persistent_layers(const Model& model, const Sequence& sequence) {
+  if (model.weights.form() != WeightForm::kBf16 || model.spec.layers > kMaxPersistentLayers) {
+    return false;
+  }
+  const PersistentParams params = persistent_params(model, sequence);
+  if (!fits_persistent(params, model.context_tokens)) return false;
+  persistent_layers(params, model.stream.get());
+  return true;
+}
+
 }  // namespace
 
 void enqueue_decode_step(const Model& model, const Sequence& sequence) {
   const Workspace& workspace = model.workspace;
-  LONGVIEW_CUDA(cudaMemcpyAsync(workspace.step(), workspace.host_step(), sizeof(StepInput),
-                                cudaMemcpyHostToDevice, model.stream.get()));
   embed({model.weights.embedding(), &workspace.step()->token, workspace.hidden(), 1},
         model.stream.get());
-  for (int layer = 0; layer < model.spec.layers; ++layer) {
-    const LayerStep step(model, sequence, layer);
-    step.attention();
-    step.feed_forward();
+  if (!enqueue_persistent_layers(model, sequence)) {
+    for (int layer = 0; layer < model.spec.layers; ++layer) {
+      const LayerStep step(model, sequence, layer);
+      step.attention();
+      step.feed_forward();
+    }
   }
-  enqueue_choice(model, sequence, 1);
+  StepInput& step = *workspace.step();
+  enqueue_choice(model, sequence, 1, &step);
 }
 
 }  // namespace longview::decoder

@@ -9,6 +9,7 @@
 #include "decoder/decode_step.h"
 #include "decoder/errors.h"
 #include "decoder/ops/sampling/api.h"
+#include "decoder/persistent/api.h"
 
 namespace longview::decoder {
 
@@ -41,8 +42,10 @@ Decoder::Prepared Decoder::prepare(const ModelSpec& spec, const TensorTable& ten
   WeightLayout stored = lay_out_weights(spec, tensors, WeightForm::kAsStored);
   WorkspaceSizes sizes{};
   sizes.chunk_tokens = std::min(options.chunk_tokens, options.context_tokens);
-  sizes.decode_attention_bytes = attention::decode_workspace_bytes(
-      {options.context_tokens, spec.num_heads, spec.num_kv_heads, spec.head_dim});
+  sizes.decode_attention_bytes =
+      std::max(attention::decode_workspace_bytes(
+                   {options.context_tokens, spec.num_heads, spec.num_kv_heads, spec.head_dim}),
+               persistent_workspace_bytes(spec.num_heads, spec.num_kv_heads, spec.head_dim));
   sizes.sampling_bytes = sample_workspace_bytes(spec.vocab_size);
   sizes.selection =
       selection_sizes(spec, sizes.chunk_tokens, options.context_tokens, options.pooled_keys);
@@ -82,7 +85,11 @@ Decoder::Decoder(const ModelSpec& spec, const DecoderOptions& options, const Loa
   warm_up();
 }
 
+/// A step that runs ahead ends before its memory is given back.
+Decoder::~Decoder() { cudaStreamSynchronize(stream_.get()); }
+
 SequenceId Decoder::open_sequence(const SamplingRequest& sampling) {
+  take_back_step_ahead();
   const SequenceId id = next_id_++;
   const auto [entry, is_new] = sequences_.try_emplace(id, pool_, plan_.context_tokens);
   entry->second.start_sampling(clamped(sampling), stream_);
@@ -91,6 +98,7 @@ SequenceId Decoder::open_sequence(const SamplingRequest& sampling) {
 
 void Decoder::close_sequence(SequenceId id) {
   sequence(id);
+  take_back_step_ahead();
   sequences_.erase(id);
 }
 
@@ -99,12 +107,13 @@ Step Decoder::prefill(SequenceId id, const std::vector<int32_t>& tokens, bool ch
   Sequence& sequence = this->sequence(id);
   const int count = static_cast<int>(tokens.size());
   if (tokens.empty() || count > chunk_tokens_) {
-    throw std::invalid_argument("a chunk of " + std::to_string(tokens.size()) +
-                                " tokens; 1 to " + std::to_string(chunk_tokens_) + " are possible");
+    throw std::invalid_argument("a chunk of " + std::to_string(tokens.size()) + " tokens; 1 to " +
+                                std::to_string(chunk_tokens_) + " are possible");
   }
   for (const int32_t token : tokens) require_token(token);
   require_room(sequence, tokens.size());
   if (sparse) require_selectable(sequence, *sparse);
+  take_back_step_ahead();
   sequence.reserve(sequence.length_tokens + count, stream_);
   if (sparse) begin_averages(sequence, sparse->settings.pooled_keys);
   std::copy(tokens.begin(), tokens.end(), workspace_.host_token_ids());
@@ -117,13 +126,13 @@ Step Decoder::prefill(SequenceId id, const std::vector<int32_t>& tokens, bool ch
     pacer_.drain(stream_);
     throw;
   }
-  if (choose) enqueue_choice(model(), sequence, count);
+  if (choose) enqueue_choice(model(), sequence, count, nullptr);
   if (sparse) fetch_block_counts(count);
   end_.record(stream_);
   pacer_.drain(stream_);
   Step step{std::nullopt, end_.elapsed_ms(begin_), prefill_.attention_ms(spec_.layers),
             std::nullopt};
-  if (choose) step.next = chosen();
+  if (choose) step.next = chosen(workspace_.host_sample()[0]);
   sequence.length_tokens += count;
   if (sparse) {
     sequence.pooled_tokens = sequence.length_tokens;
@@ -135,23 +144,63 @@ Step Decoder::prefill(SequenceId id, const std::vector<int32_t>& tokens, bool ch
   return step;
 }
 
-Step Decoder::decode(SequenceId id, int32_t token) {
+Step Decoder::decode(SequenceId id, int32_t token, bool continues) {
   Sequence& sequence = this->sequence(id);
   require_token(token);
   require_room(sequence, 1);
-  sequence.reserve(sequence.length_tokens + 1, stream_);
-  set_step(sequence, token, 1);
+  const int position = sequence.length_tokens;
+  if (!ahead_ || ahead_->sequence != id || ahead_->token != token) {
+    take_back_step_ahead();
+    sequence.reserve(position + 1, stream_);
+    set_step(sequence, token, 1);
+    upload_step();
+    launch_step(sequence, position);
+  }
+  ahead_.reset();
+  if (continues && can_run_ahead(sequence)) {
+    sequence.reserve(position + 2, stream_);
+    launch_step(sequence, position + 1);
+    ahead_ = {id, kNoToken};
+  }
+  const StepEvents& events = step_events_[position % 2];
+  events.end.synchronize();
+  Step step{std::nullopt, events.end.elapsed_ms(events.begin), std::nullopt, std::nullopt};
+  try {
+    step.next = chosen(workspace_.host_sample()[position % 2]);
+  } catch (const NumericError&) {
+    take_back_step_ahead();
+    throw;
+  }
+  ++sequence.length_tokens;
+  if (ahead_) ahead_->token = *step.next;
+  return step;
+}
+
+/// Enqueues the step whose token has `position`.
+void Decoder::launch_step(Sequence& sequence, int position) {
   if (sequence.decode_graph.is_empty()) {
     sequence.decode_graph =
         CudaGraph::record(stream_, [&] { enqueue_decode_step(model(), sequence); });
   }
-  begin_.record(stream_);
+  StepEvents& events = step_events_[position % 2];
+  events.begin.record(stream_);
   sequence.decode_graph.launch(stream_);
-  end_.record(stream_);
-  end_.synchronize();
-  const Step step{chosen(), end_.elapsed_ms(begin_), std::nullopt, std::nullopt};
-  ++sequence.length_tokens;
-  return step;
+  events.end.record(stream_);
+}
+
+/// Whether there is room for the token under way and the one behind it.
+bool Decoder::can_run_ahead(const Sequence& sequence) const {
+  const int tokens = sequence.length_tokens + 2;
+  return tokens <= plan_.context_tokens && sequence.can_reserve(tokens);
+}
+
+void Decoder::take_back_step_ahead() {
+  if (!ahead_) return;
+  Sequence& sequence = this->sequence(ahead_->sequence);
+  ahead_.reset();
+  stream_.synchronize();
+  sequence.take_back_choice(stream_);
+  sequence.truncate(sequence.length_tokens);
 }
 
 void Decoder::rewind(SequenceId id, int length_tokens, const SamplingRequest& sampling) {
@@ -160,6 +209,7 @@ void Decoder::rewind(SequenceId id, int length_tokens, const SamplingRequest& sa
     throw std::invalid_argument("a sequence of " + std::to_string(sequence.length_tokens) +
                                 " tokens cannot be rewound to " + std::to_string(length_tokens));
   }
+  take_back_step_ahead();
   sequence.truncate(length_tokens);
   sequence.start_sampling(clamped(sampling), stream_);
 }
@@ -192,6 +242,7 @@ std::vector<uint8_t> Decoder::export_kv(SequenceId id, int start, int tokens) {
 
 void Decoder::import_kv(SequenceId id, int tokens, const std::vector<uint8_t>& kv) {
   Sequence& sequence = this->sequence(id);
+  take_back_step_ahead();
   require_block(sequence.length_tokens, tokens);
   if (kv.size() != pool_.host_bytes(tokens)) {
     throw std::invalid_argument(std::to_string(kv.size()) + " bytes are not the KV of " +
@@ -206,7 +257,8 @@ void Decoder::import_kv(SequenceId id, int tokens, const std::vector<uint8_t>& k
   sequence.length_tokens += tokens;
 }
 
-std::vector<float> Decoder::logits() const {
+std::vector<float> Decoder::logits() {
+  take_back_step_ahead();
   std::vector<float> values(spec_.vocab_size);
   LONGVIEW_CUDA(cudaMemcpyAsync(values.data(), workspace_.logits(), values.size() * sizeof(float),
                                 cudaMemcpyDeviceToHost, stream_.get()));
@@ -277,9 +329,11 @@ void Decoder::fetch_block_counts(int tokens) {
 }
 
 void Decoder::require_block(int start, int tokens) {
-  if (start >= 0 && start % KV_BLOCK_TOKENS == 0 && tokens >= 1 && tokens <= KV_BLOCK_TOKENS) return;
+  if (start >= 0 && start % KV_BLOCK_TOKENS == 0 && tokens >= 1 && tokens <= KV_BLOCK_TOKENS)
+    return;
   throw std::invalid_argument(std::to_string(tokens) + " tokens from token " +
-                              std::to_string(start) + " are not a block of the KV pool or its first part");
+                              std::to_string(start) +
+                              " are not a block of the KV pool or its first part");
 }
 
 uint8_t* Decoder::staging() {
@@ -292,10 +346,15 @@ void Decoder::set_step(const Sequence& sequence, int32_t token, int tokens) cons
   step.token = token;
   step.position = sequence.length_tokens;
   step.kv_len = sequence.length_tokens + tokens;
+  step.arrivals[0] = step.arrivals[1] = 0;
 }
 
-int32_t Decoder::chosen() const {
-  const SampleResult& sample = *workspace_.host_sample();
+void Decoder::upload_step() const {
+  LONGVIEW_CUDA(cudaMemcpyAsync(workspace_.step(), workspace_.host_step(), sizeof(StepInput),
+                                cudaMemcpyHostToDevice, stream_.get()));
+}
+
+int32_t Decoder::chosen(const SampleResult& sample) const {
   if (sample.status == kUnusableLogit) {
     throw NumericError("the logit of token " + std::to_string(sample.token) +
                        " is NaN or infinite: the weights are damaged or overflow bf16");
@@ -318,6 +377,7 @@ void Decoder::warm_up() {
   Sequence& sequence = this->sequence(id);
   sequence.reserve(1, stream_);
   set_step(sequence, 0, 1);
+  upload_step();
   enqueue_decode_step(model(), sequence);
   stream_.synchronize();
   close_sequence(id);

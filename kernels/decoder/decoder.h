@@ -51,6 +51,7 @@ class Decoder {
   /// @throws CancelledError, CudaError.
   Decoder(const ModelSpec& spec, const TensorTable& tensors, const DecoderOptions& options,
           const LoadControl& control);
+  ~Decoder();
 
   const MemoryPlan& plan() const { return plan_; }
 
@@ -65,7 +66,11 @@ class Decoder {
                const std::optional<SparseRequest>& sparse, const PrefillControl& control);
 
   /// Appends one token and chooses the next. @throws as prefill
-  Step decode(SequenceId id, int32_t token);
+  ///
+  /// With `continues`, the step that appends the chosen token begins at once, so that the device
+  /// does not wait for the caller; when it is not what is asked for next, it is taken back. Results
+  /// do not depend on it.
+  Step decode(SequenceId id, int32_t token, bool continues);
 
   /// Forgets all but the first `length_tokens` tokens and starts sampling anew.
   void rewind(SequenceId id, int length_tokens, const SamplingRequest& sampling);
@@ -73,18 +78,19 @@ class Decoder {
   /// A new sequence with the KV of the first `length_tokens` tokens of `source`, which it shares.
   SequenceId fork(SequenceId source, int length_tokens, const SamplingRequest& sampling);
 
-  /// KV of tokens [`start`, `start` + `tokens`), which lie in one block of the pool that starts there, as
-  /// [2 * layers, tokens, num_kv_heads, head_dim] bf16: K, then V, layer by layer.
+  /// KV of tokens [`start`, `start` + `tokens`), which lie in one block of the pool that starts
+  /// there, as [2 * layers, tokens, num_kv_heads, head_dim] bf16: K, then V, layer by layer.
   /// @throws std::invalid_argument for any other range
   std::vector<uint8_t> export_kv(SequenceId id, int start, int tokens);
 
-  /// Appends what `export_kv` gave, at the end of a sequence that is whole blocks long. The KV must have been
-  /// made from the same tokens, by the same model with the same settings: the caller's to know.
+  /// Appends what `export_kv` gave, at the end of a sequence that is whole blocks long. The KV must
+  /// have been made from the same tokens, by the same model with the same settings: the caller's to
+  /// know.
   /// @throws ContextError; std::invalid_argument for another size or a sequence of another length
   void import_kv(SequenceId id, int tokens, const std::vector<uint8_t>& kv);
 
-  /// Logits of the last choice, for tests.
-  std::vector<float> logits() const;
+  /// Logits of the last choice, for tests; not after a step with `continues`.
+  std::vector<float> logits();
 
   /// Blocks of each list of the last sparse chunk, [layers, heads, tiles], for tests and benches.
   const std::vector<int32_t>& block_counts() const { return block_counts_; }
@@ -100,7 +106,21 @@ class Decoder {
   Decoder(const ModelSpec& spec, const DecoderOptions& options, const LoadControl& control,
           Prepared prepared);
 
+  /// A decode step that runs before it was asked for.
+  struct StepAhead {
+    SequenceId sequence;
+    int32_t token;  // that it appends; none while nobody knows
+  };
+  struct StepEvents {
+    Event begin{true};
+    Event end{true};
+  };
+  static constexpr int32_t kNoToken = -1;
+
   Model model() const;
+  void launch_step(Sequence& sequence, int position);
+  bool can_run_ahead(const Sequence& sequence) const;
+  void take_back_step_ahead();
   Sequence& sequence(SequenceId id);
   void require_room(const Sequence& sequence, size_t tokens) const;
   void require_token(int32_t token) const;
@@ -108,7 +128,8 @@ class Decoder {
   static void require_block(int start, int tokens);
   uint8_t* staging();
   void set_step(const Sequence& sequence, int32_t token, int tokens) const;
-  int32_t chosen() const;
+  void upload_step() const;
+  int32_t chosen(const SampleResult& sample) const;
   void begin_averages(Sequence& sequence, int keys);
   void fetch_block_counts(int tokens);
   SamplingRequest clamped(SamplingRequest sampling) const;
@@ -120,6 +141,7 @@ class Decoder {
   Stream stream_;
   Event begin_{true};
   Event end_{true};
+  StepEvents step_events_[2];  // of decode steps, in turns
   LayerPacer pacer_;
   WeightStore weights_;
   KvPool pool_;
@@ -131,6 +153,7 @@ class Decoder {
   PinnedBuffer<uint8_t> staging_;  // one block on its way to or from the host; empty until the first
   std::map<SequenceId, Sequence> sequences_;
   SequenceId next_id_ = 1;
+  std::optional<StepAhead> ahead_;
 };
 
 }  // namespace longview::decoder

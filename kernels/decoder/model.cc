@@ -34,7 +34,7 @@ float softmax_scale(const ModelSpec& spec) {
   return 1.f / std::sqrt(static_cast<float>(spec.head_dim));
 }
 
-void enqueue_choice(const Model& model, const Sequence& sequence, int tokens) {
+void enqueue_choice(const Model& model, const Sequence& sequence, int tokens, StepInput* next) {
   const ModelSpec& spec = model.spec;
   const Workspace& workspace = model.workspace;
   const size_t last_row = size_t{2} * (tokens - 1) * spec.hidden_size;
@@ -52,6 +52,11 @@ void enqueue_choice(const Model& model, const Sequence& sequence, int tokens) {
   choice.state = sequence.sampler();
   choice.result = workspace.host_sample();
   choice.workspace = workspace.sampling();
+  if (next != nullptr) {
+    choice.next_token = &next->token;
+    choice.next_position = &next->position;
+    choice.next_kv_len = &next->kv_len;
+  }
   sample(choice, model.stream.get());
 }
 

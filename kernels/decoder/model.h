@@ -29,7 +29,8 @@ RopeKvParams rotation(const Model& model, const Sequence& sequence, int layer, i
 
 float softmax_scale(const ModelSpec& spec);
 
-/// Enqueues the choice of a token from the last of `tokens` rows of the residual stream.
-void enqueue_choice(const Model& model, const Sequence& sequence, int tokens);
+/// Enqueues the choice of a token from the last of `tokens` rows of the residual stream; `next`,
+/// where it is not null, is brought on to the step that takes the token in.
+void enqueue_choice(const Model& model, const Sequence& sequence, int tokens, StepInput* next);
 
 }  // namespace longview::decoder

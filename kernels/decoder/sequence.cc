@@ -36,6 +36,10 @@ std::optional<BlockList::Replaced> BlockList::make_own(int index) {
   return Replaced{shared, own};
 }
 
+bool BlockList::can_grow_to(int count) const {
+  return count - static_cast<int>(blocks_.size()) <= allocator_.free_blocks();
+}
+
 void BlockList::shrink_to(int count) {
   while (static_cast<int>(blocks_.size()) > count) {
     allocator_.give_back(blocks_.back());
@@ -54,6 +58,8 @@ void Sequence::share(const Sequence& other, int tokens, const Stream& stream) {
   is_table_stale_ = true;
   upload_table(stream);
 }
+
+bool Sequence::can_reserve(int tokens) const { return blocks_.can_grow_to(kv_blocks(tokens)); }
 
 void Sequence::reserve(int tokens, const Stream& stream) {
   // What is written next may share its block with tokens that another sequence holds, too.
@@ -88,6 +94,12 @@ void Sequence::truncate(int tokens) {
 }
 
 void Sequence::truncate_averages(int tokens) { pooled_tokens = std::min(pooled_tokens, tokens); }
+
+void Sequence::take_back_choice(const Stream& stream) {
+  SamplerState& state = *sampler_.data();  // in device memory: only addresses are taken here
+  LONGVIEW_CUDA(cudaMemcpyAsync(&state.random, &state.random_before, sizeof(state.random),
+                                cudaMemcpyDeviceToDevice, stream.get()));
+}
 
 void Sequence::start_sampling(const SamplingRequest& request, const Stream& stream) {
   const SamplerState state =

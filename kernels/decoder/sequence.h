@@ -33,10 +33,12 @@ class BlockList {
   /// Takes blocks until there are `count`; returns whether it took any.
   /// @throws ContextError when the pool has too few, and then has taken none.
   bool grow_to(int count);
+  bool can_grow_to(int count) const;
   void shrink_to(int count);
   /// Holds the first `count` blocks of `other`, too. Only for an empty list.
   void share(const BlockList& other, int count);
-  /// Puts a block of its own in place of a shared one; returns the two, or nothing where it is not shared.
+  /// Puts a block of its own in place of a shared one; returns the two, or nothing where it is not
+  /// shared.
   /// @throws ContextError when the pool has no block left.
   struct Replaced {
     int32_t shared;
@@ -54,12 +56,15 @@ class Sequence {
  public:
   Sequence(KvPool& pool, int max_tokens);
 
-  /// Starts with the KV of the first `tokens` tokens of `other`: their blocks belong to both until one of
-  /// the two writes into the last of them. Only for an empty sequence.
+  /// Starts with the KV of the first `tokens` tokens of `other`: their blocks belong to both until
+  /// one of the two writes into the last of them. Only for an empty sequence.
   void share(const Sequence& other, int tokens, const Stream& stream);
 
-  /// Makes room for `tokens` tokens in all, behind blocks that are this sequence's own, and brings the block
-  /// table up to date on `stream`.
+  /// Whether the pool has room for `tokens` tokens in all.
+  bool can_reserve(int tokens) const;
+
+  /// Makes room for `tokens` tokens in all, behind blocks that are this sequence's own, and brings
+  /// the block table up to date on `stream`.
   void reserve(int tokens, const Stream& stream);
 
   /// The block of the pool that holds `token`.
@@ -70,6 +75,9 @@ class Sequence {
 
   /// Starts sampling anew.
   void start_sampling(const SamplingRequest& request, const Stream& stream);
+
+  /// Takes the sampler back to before its last choice.
+  void take_back_choice(const Stream& stream);
 
   int length_tokens = 0;
 

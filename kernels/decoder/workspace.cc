@@ -40,7 +40,7 @@ Workspace::Workspace(const ModelSpec& spec, const WorkspaceSizes& sizes)
       memory_(layout_.size_bytes),
       host_token_ids_(sizes.chunk_tokens),
       host_step_(1),
-      host_sample_(1),
+      host_sample_(2),
       host_block_counts_(sizes.selection.counts) {}
 
 }  // namespace longview::decoder

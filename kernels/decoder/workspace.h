@@ -13,11 +13,13 @@
 namespace longview::decoder {
 
 /// What changes from step to step, read by the kernels from device memory, so that a recorded graph
-/// serves every step. Each field is aligned as the kernels want it.
+/// serves every step. A decode step leaves here what the next one needs. Each field is aligned as
+/// the kernels want it.
 struct StepInput {
   alignas(16) int32_t token;
-  alignas(16) int32_t position;  // of the first token of the step
-  alignas(16) int32_t kv_len;    // tokens with the step's own
+  alignas(16) int32_t position;      // of the first token of the step
+  alignas(16) int32_t kv_len;        // tokens with the step's own
+  alignas(16) uint32_t arrivals[2];  // zeros: counters of the persistent kernel
 };
 
 struct WorkspaceSizes {
@@ -71,7 +73,8 @@ class Workspace {
   uint16_t* block_lists() const { return reinterpret_cast<uint16_t*>(at(layout_.block_lists)); }
   int32_t* block_counts() const { return reinterpret_cast<int32_t*>(at(layout_.block_counts)); }
 
-  // Page-locked: what the host writes before a step and reads after it.
+  // Page-locked: what the host writes before a step and reads after it. Samples: [2], in turns, as
+  // SampleParams says.
   int32_t* host_token_ids() const { return host_token_ids_.data(); }
   StepInput* host_step() const { return host_step_.data(); }
   SampleResult* host_sample() const { return host_sample_.data(); }

@@ -81,9 +81,15 @@ function factsList(record: TtftRecord): HTMLElement {
   return element('ul', { class: 'facts' }, ...facts.map((fact) => element('li', {}, fact)));
 }
 
+const DETAIL_WORDS = { signatures: ', signatures', path: ', path only' } as const;
+
 function inclusionView(inclusion: InclusionReport, host: Host): HTMLElement {
-  const included = inclusion.included.map(({ path, tokens, reason }) =>
-    fileRow(path, `${countText(tokens)}${reason === 'attached' ? ', attached' : ''}`, host),
+  const included = inclusion.included.map(({ path, tokens, reason, detail }) =>
+    fileRow(
+      path,
+      `${countText(tokens)}${reason === 'attached' ? ', attached' : ''}${detail ? DETAIL_WORDS[detail] : ''}`,
+      host,
+    ),
   );
   const leftOut = leftOutText(inclusion);
   return element(

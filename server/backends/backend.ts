@@ -242,6 +242,11 @@ export interface PrefillChunkRequest {
 export interface DecodeStepRequest {
   sequence: SequenceId;
   token: TokenId;
+  /**
+   * The next call is most likely the step that appends the token chosen here: a device may begin it at once, so
+   * that it does not wait for the way back and forth. It never changes what any call gives. Absent: false.
+   */
+  continues?: boolean;
 }
 
 export interface RewindRequest extends OpenSequenceRequest {

@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { Base } from '../prompt/base';
+import type { Detail } from '../prompt/file-block';
 
 /** Models and context sizes that people go back and forth between. */
 const KEPT = 4;
@@ -26,9 +27,9 @@ class RememberedBases {
   /** The one used last at the end. */
   private bases: Base[] = [];
 
-  /** Files of the last one. */
-  get paths(): ReadonlySet<string> {
-    return new Set(this.last?.files.map(({ path }) => path));
+  /** Files of the last one, and how much of each. */
+  get details(): ReadonlyMap<string, Detail> {
+    return new Map(this.last?.files.map(({ path, detail }) => [path, detail]));
   }
 
   get all(): readonly Base[] {

@@ -8,7 +8,8 @@ import type {
 } from '../../protocol';
 import { LongviewError } from '../errors';
 import { citationsOf } from '../prompt/citations';
-import { type FileBlock, fileBlock } from '../prompt/file-block';
+import { type Detail, type FileBlock, fileBlock, signaturesBlock } from '../prompt/file-block';
+import { isHardlyShorter } from '../prompt/fill';
 import { packPrompt } from '../prompt/pack';
 import type { PackedText } from '../prompt/packed-text';
 import { baseTokensOf } from '../prompt/parts';
@@ -19,14 +20,24 @@ import type { BaseRequest, ContextService, PackedBase, PackedPrompt, PackRequest
 import { Breather } from './cooperation';
 import type { FileSource } from './file-source';
 import type { LoadPromptModel } from './prompt-model';
-import { rankBase } from './ranking/base-order';
+import { queryOf } from './ranking/question-terms';
 import { Repository, type RepositoryView } from './repository';
+import { Grammars } from './signatures/grammars';
+import { mostTelling } from './signatures/most-telling';
+import { SignatureReader } from './signatures/signatures';
 import { MeteredEncoder, TokenCache } from './token-cache';
 
 const TEXT_CACHE_BYTES = 64 * 1024 * 1024;
 const TOKEN_CACHE_BYTES = 64 * 1024 * 1024;
 /** Packed texts that callers forgot to release go when this many newer ones are there. */
 const PACKS_KEPT = 16;
+
+export interface ContextFolders {
+  /** Holds tree-sitter and its grammars. */
+  grammars: string;
+  /** Where what is known of repositories is kept from one start to the next; without one it is not kept. */
+  indexes?: string | undefined;
+}
 
 interface Pack {
   question: string;
@@ -36,6 +47,7 @@ interface Pack {
 /** The context service in the thread that does the work. */
 export class ContextServiceImpl implements ContextService {
   private readonly repository: Repository;
+  private readonly signatures: SignatureReader;
   private readonly tokens = new TokenCache(TOKEN_CACHE_BYTES);
   private readonly packs = new LRUCache<number, Pack>({ max: PACKS_KEPT });
   private readonly bases = new BaseMemory();
@@ -44,8 +56,10 @@ export class ContextServiceImpl implements ContextService {
   constructor(
     source: FileSource,
     private readonly loadModel: LoadPromptModel,
+    folders: ContextFolders,
   ) {
-    this.repository = new Repository(source, TEXT_CACHE_BYTES);
+    this.signatures = new SignatureReader(new Grammars(folders.grammars));
+    this.repository = new Repository(source, TEXT_CACHE_BYTES, folders.indexes);
   }
 
   sync(params: ManifestSyncParams): Promise<ManifestSyncResult> {
@@ -90,6 +104,7 @@ export class ContextServiceImpl implements ContextService {
     const attached = await resolveAttachments(request.attachments, this.repository, view);
     const encoder = new MeteredEncoder(model.tokenizer, model.identity, this.tokens);
     const breather = new Breather(signal);
+    const query = queryOf(request.question, questionsIn(request), request.openEditor);
     const usablePaths = [...new Set([...view.usable, ...attached.paths])];
     const bases = this.bases.for(model.identity, request.budgetTokens);
     const { tokenIds, spans, inclusion, packed, base, usedBase } = await packPrompt({
@@ -102,14 +117,14 @@ export class ContextServiceImpl implements ContextService {
       totalFiles: usablePaths.length + view.unusable.length,
       usablePaths,
       unusable: view.unusable,
-      rankBase: () => rankBase(usablePaths),
-      earlierBase: bases.paths,
+      rankBase: () => this.repository.rankBase(usablePaths),
+      earlierBase: bases.details,
       earlierBases: bases.all,
       held: request.held ?? [],
-      rank: () => this.repository.rank(request.question, questionsIn(request)),
-      loadFile: async (path) => {
+      rank: () => this.repository.rank(query),
+      loadFile: async (path, detail = 'full', forQuestion = false) => {
         await breather.breathe();
-        return this.loadBlock(path, encoder);
+        return this.loadBlock(path, detail, encoder, forQuestion ? query.boosts : undefined);
       },
       encode: (text) => encoder.encode(text),
       frame: model.frame,
@@ -140,10 +155,22 @@ export class ContextServiceImpl implements ContextService {
     return Promise.resolve();
   }
 
-  private async loadBlock(path: string, encoder: MeteredEncoder): Promise<FileBlock | ExcludedFile> {
+  /** @param boosts of the question: its signatures are those that fit it */
+  private async loadBlock(
+    path: string,
+    detail: Detail,
+    encoder: MeteredEncoder,
+    boosts: ReadonlyMap<number, number> | undefined,
+  ): Promise<FileBlock | ExcludedFile> {
     const loaded = await this.repository.load(path);
     if (loaded.kind === 'excluded') return { path, reason: loaded.reason };
     const encode = (text: string): Int32Array => encoder.encode(text);
+    if (detail === 'signatures') {
+      const all = await this.signatures.read(path, loaded.hash, loaded.text);
+      const some = mostTelling(all, boosts);
+      const block = signaturesBlock({ path, editedAtMs: loaded.editedAtMs }, some, encode);
+      if (some.length > 0 && !isHardlyShorter(block.text, loaded.text)) return block;
+    }
     return fileBlock({ path, ...loaded }, encoder.encodeContent(loaded.hash, loaded.text), encode);
   }
 }

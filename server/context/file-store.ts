@@ -64,6 +64,22 @@ export class FileStore {
     this.known.delete(key);
   }
 
+  /** What is known of the files as they are on disk, for a later start. */
+  *remembered(): Generator<{ key: string; stamp: FileStamp; state: FileState; editedAtMs: number }> {
+    for (const [key, { stamp, state }] of this.known) {
+      // What could not be read is tried again each time, and unsaved text is nobody else's.
+      if (!stamp || (state.kind === 'excluded' && state.reason === 'unreadable')) continue;
+      yield { key, stamp, state, editedAtMs: this.edited.get(key)?.atMs ?? stamp.mtimeMs };
+    }
+  }
+
+  /** Takes over what an earlier start knew; it holds as long as size and time are the same. */
+  recall(key: string, stamp: FileStamp, state: FileState, editedAtMs: number): void {
+    if (this.known.has(key)) return;
+    this.known.set(key, { stamp, state });
+    if (state.kind === 'text') this.edited.set(key, { hash: state.hash, atMs: editedAtMs });
+  }
+
   hasOverlay(place: Place): boolean {
     return this.overlays.has(placeKey(place));
   }

@@ -4,11 +4,20 @@ import { CancelledError, LongviewError, messageOf } from '../errors';
 import type { TokenTableData } from '../tokenizer/token-table';
 import type { BaseRequest, ContextService, PackedBase, PackedPrompt, PackRequest } from './context-service';
 import { Manifest, placeKey } from './manifest';
-import { type Call, type CallResult, type FromWorker, fromWire, type ToWorker } from './worker-protocol';
+import {
+  type Call,
+  type CallResult,
+  type FromWorker,
+  fromWire,
+  type ToWorker,
+  type WorkerData,
+} from './worker-protocol';
 
 export interface ContextServiceOptions {
   /** Absolute path of the bundled `context-worker.js`. */
   workerPath: string;
+  /** Absolute path of the folder where what is known of repositories is kept. */
+  indexFolder?: string;
 }
 
 /**
@@ -125,7 +134,9 @@ class WorkerContextService implements ContextService {
   private running(): Worker {
     if (this.disposed) throw new CancelledError();
     if (this.worker) return this.worker;
-    const worker = new Worker(this.options.workerPath, { name: 'longview-context' });
+    const { workerPath, indexFolder } = this.options;
+    const workerData: WorkerData = indexFolder === undefined ? {} : { indexFolder };
+    const worker = new Worker(workerPath, { name: 'longview-context', workerData });
     this.worker = worker;
     worker.on('message', (message: FromWorker) => this.receive(message));
     worker.on('error', (error) => this.lose(worker, messageOf(error)));

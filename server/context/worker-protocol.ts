@@ -3,6 +3,12 @@ import { CancelledError, LongviewError, messageOf } from '../errors';
 import type { TokenTableData } from '../tokenizer/token-table';
 import type { BaseRequest, PackedBase, PackedPrompt, PackRequest } from './context-service';
 
+/** What the worker is started with. */
+export interface WorkerData {
+  /** Absolute; what is known of repositories is kept there. Absent: nowhere. */
+  indexFolder?: string;
+}
+
 /** What the worker can be asked. Answers come back in any order, by `id`. */
 export type Call =
   | { method: 'sync'; params: ManifestSyncParams }

@@ -1,9 +1,10 @@
 /** Entry of the worker thread that reads, tokenizes, ranks and packs. */
-import { parentPort } from 'node:worker_threads';
+import path from 'node:path';
+import { parentPort, workerData } from 'node:worker_threads';
 import { ContextServiceImpl } from './context-service-impl';
 import { DiskFileSource } from './disk-file-source';
 import { PromptModels } from './prompt-model';
-import type { CallResult, FromWorker, ToWorker } from './worker-protocol';
+import type { CallResult, FromWorker, ToWorker, WorkerData } from './worker-protocol';
 import { toWire } from './worker-protocol';
 
 type CallMessage = Extract<ToWorker, { kind: 'call' }>;
@@ -11,7 +12,11 @@ type CallMessage = Extract<ToWorker, { kind: 'call' }>;
 const port = parentPort;
 if (!port) throw new Error('this program is a worker thread of the server');
 
-const service = new ContextServiceImpl(new DiskFileSource(), new PromptModels().load);
+const { indexFolder } = workerData as WorkerData;
+const service = new ContextServiceImpl(new DiskFileSource(), new PromptModels().load, {
+  grammars: path.join(__dirname, 'grammars'),
+  indexes: indexFolder,
+});
 const running = new Map<number, AbortController>();
 
 port.on('message', (message: ToWorker) => {

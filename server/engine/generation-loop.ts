@@ -129,7 +129,8 @@ async function decode(input: LoopInput, first: TokenId): Promise<LoopResult> {
       if (result.answer === '') throw new CancelledError();
       return result;
     }
-    const step = await backend.decodeStep({ sequence: sequence.id, token });
+    const continues = answerTokens + 1 < input.maxAnswerTokens;
+    const step = await backend.decodeStep({ sequence: sequence.id, token, continues });
     sequence.append([token]);
     token = sampled(step);
   }

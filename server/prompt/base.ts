@@ -1,6 +1,7 @@
 import type { ExcludedFile } from '../../protocol';
 import { throwIfCancelled } from '../errors';
-import type { FileBlock } from './file-block';
+import type { Detail, FileBlock } from './file-block';
+import { type Candidate, type Filled, fillByValue } from './fill';
 import { orderFiles } from './order';
 import { outlineWithin } from './outline';
 
@@ -24,10 +25,11 @@ export interface BaseInput {
   /** Files that are known to hold text. */
   usablePaths: readonly string[];
   /** Usable paths, the most telling first, whatever the question is; asked for when not everything fits. */
-  rankBase: () => readonly string[];
+  rankBase: () => readonly Candidate[];
   /** Files of the base before this one: they stay as long as there is room, so that its tokens stay. */
-  earlierBase: ReadonlySet<string>;
-  loadFile: (path: string) => Promise<FileBlock | ExcludedFile>;
+  earlierBase: ReadonlyMap<string, Detail>;
+  /** @param detail `full` unless it is given */
+  loadFile: (path: string, detail?: Detail) => Promise<FileBlock | ExcludedFile>;
   encode: (text: string) => Int32Array;
   signal: AbortSignal;
 }
@@ -84,16 +86,21 @@ async function takeBest(
   const { earlierBase, budgetTokens } = input;
   const outline = outlineWithin(input.usablePaths, fillRoom, input.encode);
   const chosen = new Chosen(input, outline, outline === '' ? 0 : input.encode(outline).length);
-  const ranked = input.rankBase().filter((path) => !without.has(path));
-  const isEarlier = (path: string): boolean => earlierBase.has(path);
-  for (const path of [...ranked.filter(isEarlier), ...ranked.filter((each) => !isEarlier(each))]) {
-    const room = isEarlier(path) ? keepRoom : fillRoom;
-    if (room - chosen.tokens < budgetTokens * NEGLIGIBLE_SHARE) {
-      if (isEarlier(path)) continue;
-      break;
-    }
-    await chosen.take(path, room);
+  const candidates = input.rankBase().filter(({ path }) => !without.has(path));
+  for (const { path } of candidates) {
+    const detail = earlierBase.get(path);
+    if (detail) await chosen.take(path, keepRoom, detail);
   }
+  const filled = await fillByValue({
+    candidates: candidates.filter(({ path }) => !earlierBase.has(path)),
+    roomTokens: fillRoom - chosen.tokens,
+    leastTokens: budgetTokens * NEGLIGIBLE_SHARE,
+    load: (path, detail) => {
+      throwIfCancelled(input.signal);
+      return input.loadFile(path, detail);
+    },
+  });
+  chosen.add(filled);
   return chosen.base(false);
 }
 
@@ -108,14 +115,20 @@ class Chosen {
   ) {}
 
   /** Adds the file unless it would exceed `room`, or notes that it is lost. */
-  async take(path: string, room = Number.POSITIVE_INFINITY): Promise<void> {
+  async take(path: string, room = Number.POSITIVE_INFINITY, detail: Detail = 'full'): Promise<void> {
     throwIfCancelled(this.input.signal);
-    const block = await this.input.loadFile(path);
+    const block = await this.input.loadFile(path, detail);
     if ('reason' in block) this.lost.push(block);
     else if (this.tokens + block.ids.length <= room) {
       this.files.push(block);
       this.tokens += block.ids.length;
     }
+  }
+
+  add({ files, tokens, lost }: Filled): void {
+    this.files.push(...files);
+    this.tokens += tokens;
+    this.lost.push(...lost);
   }
 
   base(all: boolean): Choice {

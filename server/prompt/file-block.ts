@@ -1,11 +1,23 @@
 import { fileFence } from './format';
 import { joinTokens } from './parts';
 
-/** A file that can be packed: its text, and the ids of its fence and text together. */
+/** How much of a file is shown: all of it, or the heads of what it defines. */
+export type Detail = 'full' | 'signatures';
+
+/** Lines of a file as they are shown; lines count from 1. */
+export interface Passage {
+  text: string;
+  firstLine: number;
+}
+
+/** A file that can be packed: what is shown of it, and the ids of its fence and text together. */
 export interface FileBlock {
   path: string;
+  detail: Detail;
   text: string;
-  /** sha256 of the text. */
+  /** Where the lines of `text` stand in the file. */
+  passages: readonly Passage[];
+  /** Changes whenever `text` does. */
   hash: string;
   /** When its text last changed, in ms since the epoch. */
   editedAtMs: number;
@@ -22,7 +34,22 @@ export function fileBlock(
   contentIds: Int32Array,
   encode: Encode,
 ): FileBlock {
-  return { ...file, contentIds, ids: fencedIds(file, contentIds, encode) };
+  const passages = [{ text: file.text, firstLine: 1 }];
+  const block = { ...file, detail: 'full', passages } as const;
+  return { ...block, contentIds, ids: fencedIds(block, contentIds, encode) };
+}
+
+/** A file of which only the heads of some definitions are shown, each on a line. */
+export function signaturesBlock(
+  file: Pick<FileBlock, 'path' | 'editedAtMs'>,
+  signatures: readonly { text: string; line: number; depth: number }[],
+  encode: Encode,
+): FileBlock {
+  const text = signatures.map((each) => `${'  '.repeat(each.depth)}${each.text}\n`).join('');
+  const passages = signatures.map((each) => ({ text: each.text, firstLine: each.line }));
+  const contentIds = encode(text);
+  const block = { ...file, detail: 'signatures', text, hash: text, passages } as const;
+  return { ...block, contentIds, ids: fencedIds(block, contentIds, encode) };
 }
 
 /** The ids of a version of the file that replaces one further up in the prompt, marked as such. */
@@ -31,11 +58,11 @@ export function newerVersionIds(block: FileBlock, encode: Encode): Int32Array {
 }
 
 function fencedIds(
-  { path, text }: Pick<FileBlock, 'path' | 'text'>,
+  { path, text, detail }: Pick<FileBlock, 'path' | 'text' | 'detail'>,
   contentIds: Int32Array,
   encode: Encode,
   isNewer = false,
 ): Int32Array {
-  const fence = fileFence(path, text, isNewer ? { newer: true } : {});
+  const fence = fileFence(path, text, { newer: isNewer, signatures: detail === 'signatures' });
   return joinTokens([encode(fence.open), contentIds, encode(fence.close)]);
 }

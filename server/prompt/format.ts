@@ -22,6 +22,8 @@ export interface FenceMarks {
   lines?: { start: number; end: number };
   /** `text` replaces a version of the file that stands further up in the prompt. */
   newer?: boolean;
+  /** `text` is the heads of what the file defines, without their bodies. */
+  signatures?: boolean;
 }
 
 /**
@@ -29,9 +31,12 @@ export interface FenceMarks {
  * content can end its own fence.
  */
 export function fileFence(path: string, text: string, marks: FenceMarks = {}): FileFence {
-  const { lines, newer } = marks;
+  const { lines, newer, signatures } = marks;
   const tag = freeTag('file', text);
-  const range = (lines ? ` lines="${lines.start}-${lines.end}"` : '') + (newer ? ' version="newer"' : '');
+  const range =
+    (lines ? ` lines="${lines.start}-${lines.end}"` : '') +
+    (signatures ? ' shown="signatures"' : '') +
+    (newer ? ' version="newer"' : '');
   // A body without a final newline gets one, so that the closing tag stands on a line of its own.
   const newline = text.endsWith('\n') ? '' : '\n';
   return { open: `<${tag} path="${attribute(path)}"${range}>\n`, close: `${newline}</${tag}>\n` };

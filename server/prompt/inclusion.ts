@@ -46,21 +46,26 @@ export function reportInclusion(facts: InclusionFacts): InclusionReport {
   };
 }
 
-/** A file, its newer version and selections of it are one entry with the tokens of all, attached if one of them is. */
+/**
+ * A file, its newer version and selections of it are one entry with the tokens of all, attached if one of them is,
+ * and whole if one of them is.
+ */
 function mergeByPath(files: readonly IncludedFile[]): IncludedFile[] {
   const byPath = new Map<string, IncludedFile>();
   for (const file of files) {
     const other = byPath.get(file.path);
-    byPath.set(
-      file.path,
-      other
-        ? {
-            ...other,
-            tokens: other.tokens + file.tokens,
-            ...(file.reason === 'attached' && { reason: 'attached' }),
-          }
-        : file,
-    );
+    byPath.set(file.path, other ? merged(other, file) : file);
   }
   return [...byPath.values()];
+}
+
+function merged(first: IncludedFile, second: IncludedFile): IncludedFile {
+  const { path } = first;
+  const isAttached = second.reason === 'attached';
+  return {
+    path,
+    tokens: first.tokens + second.tokens,
+    reason: isAttached ? 'attached' : first.reason,
+    ...(first.detail && second.detail && { detail: first.detail }),
+  };
 }

@@ -4,6 +4,7 @@ import { fileFence } from './format';
 import { historyWithin, type KeptHistory } from './history';
 import { type Changes, NO_CHANGES, orderMessages, type PromptParts } from './order';
 import { countTokens, type PromptPart } from './parts';
+import { NO_PATHS } from './path-list';
 import { openEditorText } from './prompt-text';
 
 export type Selection = Extract<Attachment, { kind: 'selection' }>;
@@ -79,6 +80,7 @@ export class Layout {
       base: [],
       history: [],
       changes: NO_CHANGES,
+      paths: NO_PATHS,
       ranked: [],
       ...chosen,
       attachments,

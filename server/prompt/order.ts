@@ -1,6 +1,7 @@
 import type { EncodedMessage } from './chat-frame';
 import { type FileBlock, newerVersionIds } from './file-block';
 import type { PartLabel, PromptPart } from './parts';
+import type { PathList } from './path-list';
 import { NEWER_FILES_TEXT, QUESTION_LABEL, REMINDER_TEXT, removedFileText, SYSTEM_TEXT } from './prompt-text';
 
 /** The parts of a prompt, in the order in which they are sent. */
@@ -8,6 +9,8 @@ export interface PromptParts extends BaseParts {
   /** Earlier turns, oldest first, as ids. */
   history: readonly EncodedMessage[];
   changes: Changes;
+  /** Paths of files that there was no room for. */
+  paths: PathList;
   /** Files chosen for this question, the best one last. */
   ranked: readonly FileBlock[];
   /** Text that belongs to this question alone: the open editor, selections, what it is about. */
@@ -64,6 +67,7 @@ export function orderMessages(parts: PromptParts, encode: (text: string) => Int3
       role: 'user',
       parts: [
         ...changeParts(parts.changes, encode),
+        ...pathParts(parts.paths),
         ...parts.ranked.map((block) => file('rankedFile', block)),
         ...parts.attachments.flatMap((words) => text({ kind: 'attachment' }, words)),
         ...text({ kind: 'question' }, REMINDER_TEXT + QUESTION_LABEL),
@@ -72,6 +76,9 @@ export function orderMessages(parts: PromptParts, encode: (text: string) => Int3
     },
   ];
 }
+
+const pathParts = ({ ids }: PathList): PromptPart[] =>
+  ids.length === 0 ? [] : [{ label: { kind: 'attachment' }, ids }];
 
 function changeParts({ newer, removed }: Changes, encode: (text: string) => Int32Array): PromptPart[] {
   if (newer.length + removed.length === 0) return [];

@@ -1,13 +1,15 @@
 import type { ExcludedFile, IncludedFile, InclusionReport } from '../../protocol';
 import { LongviewError, throwIfCancelled } from '../errors';
 import { type Base, type BaseInput, chooseBase } from './base';
-import type { FileBlock } from './file-block';
+import type { Detail, FileBlock } from './file-block';
+import { type Candidate, fillByValue } from './fill';
 import type { KeptHistory } from './history';
 import { reportInclusion } from './inclusion';
 import { Layout, type LayoutInput, selectionText } from './layout';
 import { type Changes, NO_CHANGES } from './order';
 import type { PackedText } from './packed-text';
 import { countTokens, idsOf, type PromptSpan, spansOf } from './parts';
+import { NO_PATHS, type PathList, pathsWithin } from './path-list';
 import { heldTokensOf, supersede } from './superseding';
 
 export interface PackInput extends BaseInput, LayoutInput {
@@ -15,7 +17,9 @@ export interface PackInput extends BaseInput, LayoutInput {
   totalFiles: number;
   unusable: readonly ExcludedFile[];
   /** Usable paths, best for the question first; asked for only when not everything fits. */
-  rank: () => readonly string[];
+  rank: () => readonly Candidate[];
+  /** @param forQuestion signatures are those that fit the question best */
+  loadFile: (path: string, detail?: Detail, forQuestion?: boolean) => Promise<FileBlock | ExcludedFile>;
   /** Bases of earlier prompts. */
   earlierBases: readonly Base[];
   /** Tokens of the prompts whose KV the device holds. */
@@ -45,7 +49,7 @@ const SPARED_TOKENS = 256;
 /**
  * Chooses what goes into the prompt and makes its token ids: the base, which is the same for every question, then
  * earlier turns and, when the base is not the whole repository, the files that rank best for the question, each
- * whole: one that does not fit is passed over for the next. Where files were edited since an earlier base was
+ * with its signatures or whole, by what that is worth for its tokens, and the paths of others. Where files were edited since an earlier base was
  * computed, and that base with their newer versions behind it is much less to compute, it is used instead. The
  * result never exceeds the budget, because every count is of the ids sent.
  *
@@ -77,6 +81,7 @@ interface Complete extends Stem {
   spans: PromptSpan[];
   /** Attached files and those that rank best, the best one last. */
   questionFiles: FileBlock[];
+  paths: PathList;
   history: KeptHistory;
 }
 
@@ -92,7 +97,7 @@ async function complete(
   if (forFiles < 0) return undefined;
   const reserved = base.all ? forFiles : forFiles * HISTORY_SHARE;
   const ranked = base.all
-    ? { files: [], tokens: 0 }
+    ? { files: [], paths: NO_PATHS, tokens: 0 }
     : await takeRanked(input, stem, forFiles - layout.historyWithin(reserved).tokens);
   const history = layout.historyWithin(forFiles - ranked.tokens);
   const questionFiles = [...ranked.files.reverse(), ...[...attached].reverse()];
@@ -102,8 +107,16 @@ async function complete(
     changes,
     history: history.messages,
     ranked: questionFiles,
+    paths: ranked.paths,
   });
-  return { ...stem, tokenIds: idsOf(parts), spans: spansOf(parts), questionFiles, history };
+  return {
+    ...stem,
+    tokenIds: idsOf(parts),
+    spans: spansOf(parts),
+    questionFiles,
+    paths: ranked.paths,
+    history,
+  };
 }
 
 /** The prompt on an earlier base that is there, where that spares much; the least to compute of all. */
@@ -150,7 +163,7 @@ function resultOf(input: PackInput, base: Base, prompt: Complete): PackedResult 
 async function baseWithAttached(input: PackInput, layout: Layout, room: number) {
   const { fixedTokens } = layout;
   const base = await chooseBase(input, fixedTokens, room);
-  const inBase = new Set(base.files.map(({ path }) => path));
+  const inBase = new Set(wholeFiles(base.files));
   const attached = await load(
     input,
     input.attachedPaths.filter((path) => !inBase.has(path)),
@@ -166,26 +179,32 @@ async function baseWithAttached(input: PackInput, layout: Layout, room: number) 
 }
 
 async function load(input: PackInput, paths: readonly string[]): Promise<FileBlock[]> {
-  const blocks = await Promise.all(paths.map(input.loadFile));
+  const blocks = await Promise.all(paths.map((path) => input.loadFile(path)));
   return blocks.filter((block): block is FileBlock => !('reason' in block));
 }
 
 /** The files that rank best among those that are not there yet. */
 async function takeRanked(input: PackInput, { base, attached }: Stem, room: number) {
-  const taken = new Set([...base.files, ...attached].map(({ path }) => path));
-  const files: FileBlock[] = [];
-  let tokens = 0;
-  for (const path of input.rank()) {
-    if (room - tokens < input.budgetTokens * NEGLIGIBLE_SHARE) break;
-    if (taken.has(path)) continue;
-    throwIfCancelled(input.signal);
-    const block = await input.loadFile(path);
-    if ('reason' in block || tokens + block.ids.length > room) continue;
-    files.push(block);
-    tokens += block.ids.length;
-  }
-  return { files, tokens };
+  const whole = new Set(wholeFiles([...base.files, ...attached]));
+  const shown = new Set(base.files.map(({ path }) => path));
+  const ranked = input.rank().filter(({ path }) => !whole.has(path));
+  const filled = await fillByValue({
+    candidates: ranked.map((each) => ({ ...each, hasSignatures: shown.has(each.path) })),
+    roomTokens: room,
+    leastTokens: input.budgetTokens * NEGLIGIBLE_SHARE,
+    load: (path, detail) => {
+      throwIfCancelled(input.signal);
+      return input.loadFile(path, detail, true);
+    },
+  });
+  const there = new Set([...shown, ...filled.files.map(({ path }) => path)]);
+  const others = ranked.map(({ path }) => path).filter((path) => !there.has(path));
+  const paths = pathsWithin(others, room - filled.tokens, input.encode);
+  return { files: filled.files, paths, tokens: filled.tokens + paths.ids.length };
 }
+
+const wholeFiles = (files: readonly FileBlock[]): string[] =>
+  files.filter(({ detail }) => detail === 'full').map(({ path }) => path);
 
 function inclusionOf(input: PackInput, prompt: Complete): InclusionReport {
   const { base, changes, questionFiles, history, tokenIds } = prompt;
@@ -196,6 +215,7 @@ function inclusionOf(input: PackInput, prompt: Complete): InclusionReport {
     included: [
       ...base.files.filter(({ path }) => !changes.removed.includes(path)).map(entry(ofBase)),
       ...changes.newer.map(entry(ofBase)),
+      ...pathEntries(prompt.paths),
       ...questionFiles.map(entry(base.all ? 'all' : 'ranked')),
       ...selectionEntries(input),
     ],
@@ -210,15 +230,28 @@ function inclusionOf(input: PackInput, prompt: Complete): InclusionReport {
   });
 }
 
+function pathEntries({ entries }: PathList): IncludedFile[] {
+  return entries.map((entry) => ({ ...entry, reason: 'ranked', detail: 'path' }));
+}
+
 function packedTexts(input: PackInput, files: readonly FileBlock[]): PackedText[] {
   return [
-    ...files.map(({ path, text }) => ({ path, text, firstLine: 1 })),
+    ...files.flatMap(({ path, passages }) => passages.map((passage) => ({ path, ...passage }))),
     ...input.selections.map(({ path, text, startLine }) => ({ path, text, firstLine: startLine })),
   ];
 }
 
-function entryOf({ path, ids }: FileBlock, input: PackInput, reason: IncludedFile['reason']): IncludedFile {
-  return { path, tokens: ids.length, reason: input.attachedPaths.includes(path) ? 'attached' : reason };
+function entryOf(
+  { path, ids, detail }: FileBlock,
+  input: PackInput,
+  reason: IncludedFile['reason'],
+): IncludedFile {
+  return {
+    path,
+    tokens: ids.length,
+    reason: input.attachedPaths.includes(path) ? 'attached' : reason,
+    ...(detail === 'signatures' && { detail }),
+  };
 }
 
 function selectionEntries(input: PackInput): IncludedFile[] {

@@ -1,6 +1,6 @@
 import type { ExcludedFile } from '../../protocol';
 import type { Base } from './base';
-import type { FileBlock } from './file-block';
+import type { Detail, FileBlock } from './file-block';
 import type { Changes } from './order';
 
 /** An earlier base that is computed already, and what makes a prompt on top of it say what is true now. */
@@ -13,7 +13,7 @@ export interface Superseding {
 
 export interface SupersedingInput {
   usablePaths: readonly string[];
-  loadFile: (path: string) => Promise<FileBlock | ExcludedFile>;
+  loadFile: (path: string, detail?: Detail) => Promise<FileBlock | ExcludedFile>;
 }
 
 /** What of `base`, which is how things are now, an earlier base does not say, or says otherwise. */
@@ -23,7 +23,13 @@ export async function supersede(earlier: Base, base: Base, input: SupersedingInp
   const usable = new Set(input.usablePaths);
   const changes = { newer: [] as FileBlock[], removed: [] as string[] };
   for (const [path, file] of before) {
-    const current = now.get(path) ?? (usable.has(path) ? await input.loadFile(path) : undefined);
+    const inBase = now.get(path);
+    const current =
+      inBase?.detail === file.detail
+        ? inBase
+        : usable.has(path)
+          ? await input.loadFile(path, file.detail)
+          : undefined;
     if (!current || 'reason' in current) changes.removed.push(path);
     else if (current.hash !== file.hash) changes.newer.push(current);
   }

@@ -47,7 +47,12 @@ const citation = z.object({
 const inclusion = z.object({
   totalFiles: z.number(),
   included: z.array(
-    z.object({ path: z.string(), tokens: z.number(), reason: z.enum(['all', 'base', 'ranked', 'attached']) }),
+    z.object({
+      path: z.string(),
+      tokens: z.number(),
+      reason: z.enum(['all', 'base', 'ranked', 'attached']),
+      detail: z.exactOptional(z.enum(['signatures', 'path'])),
+    }),
   ),
   excluded: z.array(z.object({ path: z.string(), reason: exclusionReason })),
   excludedByReason: z.partialRecord(exclusionReason, z.number()),

@@ -3,6 +3,7 @@ import path from 'node:path';
 import ignore from 'ignore';
 import type { ManifestEntry, WorkspaceRoot } from '../../protocol';
 import { listFiles } from './list-files';
+import { LongviewIgnore } from './longview-ignore';
 import { messageOf, type ReportProblem } from './problem';
 import { ripgrepPath } from './ripgrep';
 import { type FileLocation, nestedRoots } from './roots';
@@ -47,10 +48,16 @@ export async function* listPlaces(
   for (const [index, root] of scope.roots.entries()) {
     if (!(await isFolder(root.path, report))) continue;
     const inner = nestedRoots(scope.roots, index).map((dir) => `${dir}/`);
+    const found: string[][] = [];
     for await (const paths of listFiles(binary, root.path, report, signal)) {
-      yield paths
-        .filter((file) => !inner.some((dir) => file.startsWith(dir)) && !excluded.ignores(file))
-        .map((file) => ({ root: index, path: file }));
+      found.push(
+        paths.filter((file) => !inner.some((dir) => file.startsWith(dir)) && !excluded.ignores(file)),
+      );
+    }
+    // Any of them may come last, and what it leaves out first.
+    const ignored = await LongviewIgnore.read(root.path, found.flat(), report);
+    for (const paths of found) {
+      yield paths.filter((file) => !ignored.ignores(file)).map((file) => ({ root: index, path: file }));
     }
   }
 }

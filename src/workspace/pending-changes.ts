@@ -1,9 +1,10 @@
 import type { FileTable } from './file-table';
+import { LONGVIEW_IGNORE } from './longview-ignore';
 import type { FileLocation } from './roots';
 
 export type ChangeKind = 'created' | 'changed' | 'deleted';
 
-const IGNORE_FILES = new Set(['.gitignore', '.ignore', '.rgignore']);
+const IGNORE_FILES = new Set(['.gitignore', '.ignore', '.rgignore', LONGVIEW_IGNORE]);
 
 /**
  * Watcher events gathered until they are acted on. Whether a new file is ignored depends on every ignore

@@ -183,26 +183,32 @@ class SparseKernels(AttentionKernels):
         )
         return output
 
-    def average_blocks(self, query, key, value, lists, block_table=None, /, **overrides):
-        """Averages, and the tensors that hold them: key, value [blocks, KV heads, dim], and the bits of
-        dropped blocks [heads, tiles, words]."""
+    def average_buffers(self, key, lists):
+        """Tensors for averages of key and value [blocks, KV heads, dim], and for the bits of dropped
+        blocks [heads, tiles, words]; poisoned."""
         blocks = lists.mask.shape[2]
         means = [
             torch.full((blocks, *key.shape[1:]), math.nan, device="cuda").bfloat16() for _ in "kv"
         ]
         pitch = math.ceil(blocks / 384) * 12
-        dropped = torch.full((*lists.counts.shape, pitch), -1, device="cuda", dtype=torch.int32)
+        return *means, torch.full((*lists.counts.shape, pitch), -1, device="cuda").int()
+
+    def average_blocks(
+        self, query, key, value, lists, block_table=None, buffers=None, /, **overrides
+    ):
+        """Averages, and the tensors that hold them: `buffers`, or new ones."""
+        buffers = buffers or self.average_buffers(key, lists)
         averages = Averages()
         params = _prefill_params(query, key, value, query, block_table, **overrides)
         self._call(
             "longview_average_blocks",
             ctypes.byref(params),
             ctypes.byref(lists.params()),
-            ctypes.byref(Averages(*(x.data_ptr() for x in (*means, dropped)))),
+            ctypes.byref(Averages(*(x.data_ptr() for x in buffers))),
             ctypes.byref(averages),
             _stream(),
         )
-        return averages, (*means, dropped)
+        return averages, buffers
 
     def sparse_reference(self, query, key, value, lists, average_dropped=False):
         """The oracle: fp32 tensors and Lists on the CPU."""

@@ -68,11 +68,13 @@ std::vector<uint16_t> random_bf16(size_t count, uint32_t seed) {
   return bits;
 }
 
+/// A copy from pageable memory may return before it has arrived, and our streams do not wait for it.
 template <class Element>
 DeviceBuffer<Element> on_device(const std::vector<Element>& host) {
   DeviceBuffer<Element> buffer(host.size());
   LONGVIEW_CUDA(
       cudaMemcpy(buffer.data(), host.data(), buffer.size_bytes(), cudaMemcpyHostToDevice));
+  LONGVIEW_CUDA(cudaDeviceSynchronize());
   return buffer;
 }
 

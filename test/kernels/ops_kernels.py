@@ -118,6 +118,7 @@ SamplerState = structure(
     top_p=double,
     top_k=ctypes.c_int32,
     random=ctypes.c_uint32 * 4,
+    random_before=ctypes.c_uint32 * 4,
 )
 SampleParams = structure(
     "SampleParams",
@@ -127,6 +128,7 @@ SampleParams = structure(
     result=pointer,
     next_token=pointer,
     next_position=pointer,
+    next_kv_len=pointer,
     workspace=pointer,
 )
 PlainRopeSpec = structure(

@@ -82,9 +82,10 @@ class GpuSampler:
     def __init__(self, kernels, temperature, top_k, top_p, seed, candidates=FIRST_UNUSED):
         self.kernels, self.candidates = kernels, candidates
         self.state = kernels.seeded_sampler(temperature, top_k, top_p, seed)
-        self.result = torch.full((2,), -77, dtype=torch.int32, device="cuda")
+        self.results = torch.full((2, 2), -77, dtype=torch.int32, device="cuda")
         self.next = torch.full((4,), -77, dtype=torch.int32, device="cuda")
         self.next[2] = 100
+        self.next[3] = 500
         size = kernels.sample_workspace_bytes(candidates)
         self.workspace = torch.full((size + 64,), 0xA5, dtype=torch.uint8, device="cuda")
 
@@ -93,9 +94,10 @@ class GpuSampler:
             address(logits),
             self.candidates,
             address(self.state),
-            address(self.result),
+            address(self.results),
             self.next.data_ptr(),
             self.next.data_ptr() + 8,
+            self.next.data_ptr() + 12,
             address(self.workspace),
         )
         for name, value in overrides.items():
@@ -107,8 +109,11 @@ class GpuSampler:
         self.enqueue(logits)
         torch.cuda.synchronize()
         assert (self.workspace[-64:] == 0xA5).all(), "wrote behind the workspace"
-        token, status = self.result.tolist()
-        return token, status
+        return self.last_result()
+
+    def last_result(self):
+        """Token and status. Results take turns: the parity of the position before the choice."""
+        return tuple(self.results[(self.next[2].item() - 1) % 2].tolist())
 
 
 def model_logits(seed, count=VOCABULARY, spread=3.0):
@@ -147,7 +152,7 @@ def compare(kernels, what, logits, settings, seed, steps, candidates=FIRST_UNUSE
         named = f"{what} {settings}, seed {seed}, step {step}"
         assert status == SAMPLED, f"{named}: status {status}"
         assert token == expected, f"{named}: {token}, not {expected}; margin {theirs.margin:.1e}"
-        assert ours.next.tolist() == [token, -77, 101 + step, -77], f"{named}: {ours.next}"
+        assert ours.next.tolist() == [token, -77, 101 + step, 501 + step], f"{named}: {ours.next}"
 
 
 def test_same_tokens_as_the_cpu_backend(kernels):
@@ -201,7 +206,8 @@ def test_unusable_logits_are_reported(kernels):
             for temperature in (0.0, 0.7):
                 sampler = GpuSampler(kernels, temperature, 20, 0.8, 1)
                 assert sampler.sample(logits.cuda()) == (at, UNUSABLE)
-                assert sampler.next.tolist() == [-77, -77, 100, -77], "went on all the same"
+                # The next step may have begun already: it takes the next place, with the token before.
+                assert sampler.next.tolist() == [-77, -77, 101, 501]
     sampler = GpuSampler(kernels, 0.7, 20, 0.8, 1)
     nothing = torch.full((VOCABULARY,), -math.inf, device="cuda")
     assert sampler.sample(nothing) == (-1, NONE_FINITE)
@@ -229,17 +235,33 @@ def test_replays_of_one_graph_go_on(kernels):
             graph.replay()
             torch.cuda.synchronize()
             expected = theirs.sample(logits[:FIRST_UNUSED].numpy())
-            assert ours.result.tolist() == [expected, SAMPLED], f"step {step}"
+            assert ours.last_result() == (expected, SAMPLED), f"step {step}"
+            assert ours.next.tolist() == [expected, -77, 101 + step, 501 + step]
+
+
+def test_a_choice_taken_back_is_made_again(kernels):
+    settings = (0.9, 50, 0.95)
+    logits = model_logits(11).cuda()
+    sampler = GpuSampler(kernels, *settings, 12)
+    sampler.sample(logits)
+    chosen = [sampler.sample(logits) for _ in range(3)]
+    for _ in range(2):
+        offset = SamplerState.random_before.offset
+        size = SamplerState.random_before.size
+        before = sampler.state.view(torch.uint8)[offset : offset + size].clone()
+        sampler.state.view(torch.uint8)[SamplerState.random.offset :][:size] = before
+        assert sampler.sample(logits) == chosen[-1]
 
 
 def test_result_in_pinned_memory(kernels):
     sampler = GpuSampler(kernels, 0.0, 0, 1.0, 1)
     pinned = torch.full((2,), -77, dtype=torch.int32).pin_memory()
     logits = model_logits(3)
-    sampler.enqueue(logits.cuda(), result=pinned.data_ptr(), next_token=None, next_position=None)
+    alone = {"next_token": None, "next_position": None, "next_kv_len": None}
+    sampler.enqueue(logits.cuda(), result=pinned.data_ptr(), **alone)
     torch.cuda.synchronize()
     assert pinned.tolist() == [int(logits[:FIRST_UNUSED].argmax()), SAMPLED]
-    assert sampler.next.tolist() == [-77, -77, 100, -77]
+    assert sampler.next.tolist() == [-77, -77, 100, 500]
 
 
 def test_the_state_is_as_long_as_here(kernels):
@@ -259,7 +281,7 @@ def test_bad_input_is_refused(kernels):
         "524289 candidates": {"candidates": 524289},
         "logits is null": {"logits": None},
         "state is null": {"state": None},
-        "result is not aligned": {"result": sampler.result.data_ptr() + 2},
+        "result is not aligned": {"result": sampler.results.data_ptr() + 2},
         "workspace is not aligned": {"workspace": sampler.workspace.data_ptr() + 8},
     }
     for expected, overrides in cases.items():

@@ -49,7 +49,15 @@ SHAPES = [
     (3, 18944),
     (5, 24576),
 ]
-QUANTISED_SHAPES = [(1, 256), (131, 768), (2113, 1536), (1536, 8960), (3, 18944)]
+QUANTISED_SHAPES = [
+    (1, 256),
+    (16, 256),
+    (131, 768),
+    (2113, 1536),
+    (4256, 1536),
+    (1536, 8960),
+    (3, 18944),
+]
 # query heads, KV heads, head dim
 MODELS = [(12, 2, 128), (14, 2, 64), (9, 3, 64), (16, 8, 128), (4, 4, 64)]
 
@@ -350,6 +358,7 @@ def test_gemv_of_floats_and_halves(kernels):
 
 def test_lm_head(kernels):
     check_gemv(kernels, Format.BF16, 151936, 1536)
+    check_gemv(kernels, Format.Q6_K, 151936, 1536)
 
 
 def test_residual_in_place(kernels):

@@ -22,6 +22,7 @@ import attention_test
 from attention_kernels import AttentionKernels
 from attention_testing import in_pool, make
 from record import checksum_of, write_record
+from timing import copy_bytes_per_second
 
 CASES = [
     # id, tokens, heads, KV heads, head dim, layers
@@ -33,7 +34,6 @@ CASES = [
 ]
 WARM_UPS = 5
 REPEATS = 30
-COPY_BYTES = 2**30
 
 
 def elapsed_ms(action):
@@ -48,12 +48,6 @@ def elapsed_ms(action):
         if i >= WARM_UPS:
             times.append(start.elapsed_time(end))
     return times
-
-
-def copy_bytes_per_ms():
-    source = torch.empty(COPY_BYTES, dtype=torch.uint8, device="cuda").zero_()
-    target = torch.empty_like(source)
-    return 2 * COPY_BYTES / statistics.median(elapsed_ms(lambda: target.copy_(source)))
 
 
 def layer_times(kernels, case):
@@ -109,7 +103,7 @@ def main():
     if attention_test.run_all(options.library, only="decode"):
         sys.exit("The kernel fails its tests: no figures.")
     kernels = AttentionKernels(options.library)
-    bandwidth = copy_bytes_per_ms()
+    bandwidth = copy_bytes_per_second() / 1e3
     rows = []
     for case in CASES:
         if options.only not in case[0]:

@@ -4,7 +4,7 @@
 
 The tests of sparse prefill run first; no figure is written when one fails. Lists are random: a number
 stands for the chance of a block to be listed, in percent; `skew` is 2 for most heads and 40 for a
-sixth of them. The peer is one dense call over the same prompt, whether ours is one call or chunks of
+sixth of them. With `+averages`, all other blocks are averaged, and that is in the time. The peer is one dense call over the same prompt, whether ours is one call or chunks of
 16K over what is cached. `efficiency` is our rate of work on the pairs that are computed, as a share of
 the peer's on all pairs. --only takes the cases whose id contains the text; their rows replace those of
 the same id in FILE.
@@ -27,18 +27,25 @@ from record import checksum_of, write_record
 from timing import REPEATS, measure
 
 CHUNK = 16384
-ALL_LISTS = ["100", "32", "16", "8", "4", "2", "skew"]
 CASES = [
     # id, tokens, tokens of a call, heads, KV heads, head dim, lists
-    ("attention.sparse.12h.d128.32k", 32768, CHUNK, 12, 2, 128, ["100", "16", "8", "4", "skew"]),
-    ("attention.sparse.12h.d128.128k", 131072, CHUNK, 12, 2, 128, ALL_LISTS),
+    ("attention.sparse.12h.d128.32k", 32768, CHUNK, 12, 2, 128, ["16", "8", "skew"]),
+    (
+        "attention.sparse.12h.d128.128k",
+        131072,
+        CHUNK,
+        12,
+        2,
+        128,
+        ["100", "16", "8", "8+averages", "4", "skew"],
+    ),
     ("attention.sparse.12h.d128.128k.one-call", 131072, 131072, 12, 2, 128, ["8"]),
-    ("attention.sparse.28h.d128.128k", 131072, CHUNK, 28, 4, 128, ["8", "skew"]),
-    ("attention.sparse.32h.d128.128k", 131072, CHUNK, 32, 8, 128, ["8", "skew"]),
-    ("attention.sparse.14h.d64.32k", 32768, CHUNK, 14, 2, 64, ["16", "4"]),
-    ("attention.sparse.14h.d64.128k", 131072, CHUNK, 14, 2, 64, ["16", "8", "4", "skew"]),
+    ("attention.sparse.28h.d128.128k", 131072, CHUNK, 28, 4, 128, ["8"]),
+    ("attention.sparse.32h.d128.128k", 131072, CHUNK, 32, 8, 128, ["8"]),
+    ("attention.sparse.14h.d64.128k", 131072, CHUNK, 14, 2, 64, ["8", "skew"]),
 ]
 SKEWED_HEADS = 1 / 6
+AVERAGES = "+averages"
 
 
 def chances(name, heads):
@@ -81,15 +88,22 @@ def prompt_of(kernels, name, case, inputs):
     calls, pairs = [], 0
     for begin in range(0, tokens, call_tokens):
         end = begin + call_tokens
-        lists = lists_of(name, heads, call_tokens, end)
+        lists = lists_of(name.removesuffix(AVERAGES), heads, call_tokens, end)
         pairs += pairs_of(lists, call_tokens, end)
         calls.append((query[begin:end], key[:end], value[:end], output[begin:end], lists))
+    buffers = kernels.average_buffers(key, calls[-1][-1])  # of the last call: the largest
 
     def run(*_):
         for call in calls:
             kernels.sparse_prefill(*call)
 
-    return run, output, pairs
+    def run_averages(*_):
+        for call in calls:
+            query, key, value, _, lists = call
+            averages, _ = kernels.average_blocks(query, key, value, lists, None, buffers)
+            kernels.sparse_prefill_averages(*call, averages)
+
+    return run_averages if name.endswith(AVERAGES) else run, output, pairs
 
 
 def row(case, name, times, pairs, checksum):
@@ -121,8 +135,9 @@ def main():
     parser.add_argument("--only", default="")
     options = parser.parse_args()
 
-    if attention_test.run_all(options.library, only="sparse"):
-        sys.exit("The kernel fails its tests: no figures.")
+    for tests in ("sparse", "averages"):
+        if attention_test.run_all(options.library, only=tests):
+            sys.exit("The kernel fails its tests: no figures.")
     kernels = SparseKernels(options.library)
     rows = []
     for case in CASES:

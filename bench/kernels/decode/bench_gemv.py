@@ -20,6 +20,7 @@ from pathlib import Path
 import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "test" / "kernels"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import ops_test
 from ops_kernels import (
@@ -36,6 +37,7 @@ from ops_kernels import (
     gemv_input,
     matrix,
 )
+from timing import copy_bytes_per_second
 
 # Qwen2.5-Coder-1.5B
 HIDDEN, FEED_FORWARD, VOCABULARY, LAYERS = 1536, 8960, 151936, 28
@@ -43,7 +45,6 @@ HEADS, KV_HEADS, HEAD_DIM = 12, 2, 128
 QKV_ROWS = (HEADS + 2 * KV_HEADS) * HEAD_DIM
 POSITION = 32768
 
-COPY_BYTES = 4 << 30
 ROTATED_BYTES = 2 << 30  # of weights that one sample goes through
 WARM_UPS = 3
 REPEATS = 15
@@ -186,13 +187,6 @@ def time_graph(enqueue):
     return [sample_ms(graph) for _ in range(REPEATS)]
 
 
-def copy_gigabytes_per_second():
-    source = torch.randint(0, 256, (COPY_BYTES,), dtype=torch.uint8, device="cuda")
-    target = torch.empty_like(source)
-    times = time_graph(lambda: target.copy_(source))
-    return 2 * COPY_BYTES / statistics.median(times) / 1e6
-
-
 def row(name, weight_bytes, times, limit, note):
     rates = [weight_bytes / ms / 1e6 for ms in times]
     median = statistics.median(rates)
@@ -266,7 +260,7 @@ def main():
         sys.exit("The products fail their tests: no figures.")
     torch.manual_seed(0)
     step = Step(kernels)
-    limit = copy_gigabytes_per_second()
+    limit = copy_bytes_per_second() / 1e9
     print(f"copy: {limit:.0f} GB/s", flush=True)
     cases = {
         name: lambda name=name: bench_product(step, name, Format.BF16, limit) for name in PRODUCTS

@@ -24,6 +24,19 @@ struct Mbarrier {
     asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(shared_address(this)) : "memory");
   }
 
+  /// Arrives `count` times.
+  __device__ __forceinline__ void arrive(uint32_t count) {
+    asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0], %1;" ::"r"(shared_address(this)),
+                 "r"(count)
+                 : "memory");
+  }
+
+  /// Arrives once the thread's asynchronous copies so far (common/sm80/async_copy.cuh) are done.
+  __device__ __forceinline__ void arrive_after_copies() {
+    asm volatile("cp.async.mbarrier.arrive.noinc.shared::cta.b64 [%0];" ::"r"(shared_address(this))
+                 : "memory");
+  }
+
   /// Arrives and announces `bytes` that the copy engine will deliver in this phase.
   __device__ __forceinline__ void arrive_and_expect(uint32_t bytes) {
     asm volatile(

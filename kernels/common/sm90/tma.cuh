@@ -18,6 +18,17 @@ __device__ __forceinline__ void prefetch_tensor_map(const CUtensorMap* map) {
   asm volatile("prefetch.tensormap [%0];" ::"l"(map) : "memory");
 }
 
+/// Copies `bytes` that lie behind one another; both addresses and the count are multiples of 16.
+/// They count towards `barrier`.
+__device__ __forceinline__ void bulk_load(void* shared, const void* global, uint32_t bytes,
+                                          Mbarrier* barrier, CachePolicy policy) {
+  asm volatile(
+      "cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes.L2::cache_hint "
+      "[%0], [%1], %2, [%3], %4;" ::"r"(shared_address(shared)),
+      "l"(global), "r"(bytes), "r"(shared_address(barrier)), "l"(static_cast<uint64_t>(policy))
+      : "memory");
+}
+
 /// Copies one box of a 2-d tensor; its bytes count towards `barrier`.
 __device__ __forceinline__ void tma_load_2d(void* shared, const CUtensorMap* map, Mbarrier* barrier,
                                             CachePolicy policy, int c0, int c1) {
@@ -28,8 +39,8 @@ __device__ __forceinline__ void tma_load_2d(void* shared, const CUtensorMap* map
       : "memory");
 }
 
-/// The same into the shared memory of every block of the cluster that `blocks` has a bit for, at the
-/// same place in each, and towards the barrier at the same place.
+/// The same into the shared memory of every block of the cluster that `blocks` has a bit for, at
+/// the same place in each, and towards the barrier at the same place.
 __device__ __forceinline__ void tma_multicast_2d(void* shared, const CUtensorMap* map,
                                                  Mbarrier* barrier, uint16_t blocks,
                                                  CachePolicy policy, int c0, int c1) {
@@ -47,8 +58,8 @@ __device__ __forceinline__ void tma_multicast_2d(void* shared, const CUtensorMap
 __device__ __forceinline__ void bulk_load(void* shared, const void* global, Mbarrier* barrier,
                                           uint32_t bytes) {
   asm volatile(
-      "cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1], %2, [%3];" ::"r"(
-          shared_address(shared)),
+      "cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1], %2, [%3];" ::
+          "r"(shared_address(shared)),
       "l"(global), "r"(bytes), "r"(shared_address(barrier))
       : "memory");
 }
@@ -57,10 +68,10 @@ __device__ __forceinline__ void bulk_load(void* shared, const void* global, Mbar
 /// Belongs to the calling thread's open group of stores.
 __device__ __forceinline__ void tma_store_2d(const CUtensorMap* map, const void* shared, int c0,
                                              int c1) {
-  asm volatile("cp.async.bulk.tensor.2d.global.shared::cta.bulk_group [%0, {%2, %3}], [%1];" ::"l"(
-                   map),
-               "r"(shared_address(shared)), "r"(c0), "r"(c1)
-               : "memory");
+  asm volatile(
+      "cp.async.bulk.tensor.2d.global.shared::cta.bulk_group [%0, {%2, %3}], [%1];" ::"l"(map),
+      "r"(shared_address(shared)), "r"(c0), "r"(c1)
+      : "memory");
 }
 
 /// Closes the calling thread's group of stores.

@@ -1,9 +1,10 @@
-// Warpgroup matrix products (wgmma) of sm_90a: bf16 or e4m3 operands, fp32 accumulators in registers.
+// Warpgroup matrix products (wgmma) of sm_90a: bf16 or e4m3 operands, fp32 accumulators in
+// registers.
 //
-// A warpgroup multiplies a 64 x 16 slice of A by a 16 x N slice of B per instruction, with e4m3 64 x 32
-// by 32 x N, the same bytes. Accumulator
-// layout, with lane = 4 * g + t of warp w: element 4 * j + {0, 1} lies at row 16 * w + g, columns
-// 8 * j + 2 * t + {0, 1}; element 4 * j + {2, 3} at row 16 * w + g + 8, the same columns.
+// A warpgroup multiplies a 64 x 16 slice of A by a 16 x N slice of B per instruction, with e4m3 64
+// x 32 by 32 x N, the same bytes. Accumulator layout, with lane = 4 * g + t of warp w: element 4 *
+// j + {0, 1} lies at row 16 * w + g, columns 8 * j + 2 * t + {0, 1}; element 4 * j + {2, 3} at row
+// 16 * w + g + 8, the same columns.
 #pragma once
 
 #include <cstdint>

@@ -101,7 +101,8 @@ export interface CudaEngine {
     /** Absent: dense. */
     sparse?: SparsePrefill,
   ): Promise<CudaStep>;
-  decode(sequence: number, token: number): Promise<CudaStep>;
+  /** With `continues`, the step behind this one begins before it is asked for. */
+  decode(sequence: number, token: number, continues: boolean): Promise<CudaStep>;
   rewind(sequence: number, lengthTokens: number, sampling: CudaSampling): Promise<void>;
   closeSequence(sequence: number): Promise<void>;
   /** A new sequence that starts with the first tokens of another and shares their blocks. */

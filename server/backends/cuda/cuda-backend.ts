@@ -130,8 +130,8 @@ export class CudaBackend implements DeviceBackend {
     return Promise.resolve();
   }
 
-  decodeStep({ sequence, token }: DecodeStepRequest): Promise<StepResult> {
-    return this.run(() => this.engine.decode(sequence, token));
+  decodeStep({ sequence, token, continues = false }: DecodeStepRequest): Promise<StepResult> {
+    return this.run(() => this.engine.decode(sequence, token, continues));
   }
 
   rewindSequence(request: RewindRequest): Promise<void> {

@@ -4,21 +4,21 @@ const ENTRY = /^(?:main|index|app|lib|mod|server|extension|__init__|__main__)\.[
 const TEST_PATH =
   /(?:^|\/)(?:tests?|specs?|__tests__|fixtures?)\/|[._-](?:test|spec)s?\.[^/]*$|(?:^|\/)test_[^/]*$/i;
 
-/**
- * Paths by how much they tell about a repository whatever is asked, the most telling first: what it says of itself,
- * entry points, then code near the top of the tree; tests last. Depends on the paths alone, so that editing a file
- * changes nothing.
- */
-export function rankBase(paths: readonly string[]): string[] {
-  return [...paths]
-    .map((path) => ({ path, rank: rankOf(path), depth: path.split('/').length }))
-    .sort((a, b) => a.rank - b.rank || a.depth - b.depth || (a.path < b.path ? -1 : 1))
-    .map(({ path }) => path);
-}
+export const isTestPath = (path: string): boolean => TEST_PATH.test(path);
 
-function rankOf(path: string): number {
+/** Of a path at the top of the tree, against one that says nothing of itself. */
+const OVERVIEW_WEIGHT = 40;
+const ENTRY_WEIGHT = 3;
+const TEST_WEIGHT = 0.05;
+
+/**
+ * How likely somebody who knows nothing but the paths would start to read there: with what a repository says of
+ * itself, at its entry points, near the top of the tree; hardly with a test.
+ */
+export function baseWeight(path: string): number {
   const name = path.slice(path.lastIndexOf('/') + 1);
-  if (TEST_PATH.test(path)) return 3;
-  if (OVERVIEW.test(name)) return 0;
-  return ENTRY.test(name) ? 1 : 2;
+  const depth = path.split('/').length;
+  if (TEST_PATH.test(path)) return TEST_WEIGHT / depth;
+  if (OVERVIEW.test(name)) return OVERVIEW_WEIGHT / depth ** 2;
+  return (ENTRY.test(name) ? ENTRY_WEIGHT : 1) / depth;
 }

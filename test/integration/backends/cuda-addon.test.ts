@@ -25,7 +25,7 @@ suite('CUDA addon', () => {
 
   test('refuses calls without a model, and frees nothing twice', async () => {
     const engine = new addon.Engine(0);
-    await assert.rejects(engine.decode(1, 1), /no model is loaded/);
+    await assert.rejects(engine.decode(1, 1, false), /no model is loaded/);
     await engine.dispose();
     await engine.dispose();
     assert.throws(() => new addon.Engine('0' as unknown as number), TypeError);

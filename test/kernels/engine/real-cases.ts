@@ -43,7 +43,7 @@ async function greedy(engine: CudaEngine, { prompt, greedy: expected, gaps }: Re
       assert.ok(gap < CLOSE, `token ${i} is ${next} instead of ${token}, which is ${gap} ahead`);
       return `the same ${i} tokens, then a choice between two that are ${gap} apart`;
     }
-    ({ next } = await engine.decode(sequence, token));
+    ({ next } = await engine.decode(sequence, token, true));
   }
   return `the same ${expected.length} tokens`;
 }

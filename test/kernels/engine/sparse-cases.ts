@@ -155,7 +155,7 @@ async function sparse(engine: CudaEngine, tokens: number[], bf16RmsError: number
   // Another selection, a dense chunk and decoded tokens came between: the averages are made anew.
   const sequence = await engine.openSequence(GREEDY);
   await append(engine, sequence, tokens.slice(0, 700), { pooledKeys: 16 }, []);
-  await engine.decode(sequence, 5);
+  await engine.decode(sequence, 5, false);
   await engine.rewind(sequence, 256, GREEDY);
   await append(engine, sequence, tokens.slice(256, 300), undefined, []);
   await engine.rewind(sequence, 0, GREEDY);

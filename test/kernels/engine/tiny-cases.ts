@@ -68,6 +68,7 @@ export function tinyCases(addon: CudaAddon, fixtures: string): Case[] {
     ['golden safetensors in BF16', async () => safetensors(addon, fixtures)],
     ['two sequences', async () => twoSequences(addon, await open(first))],
     ['sampling', async () => sampling(addon, await open(first))],
+    ['steps ahead', async () => stepsAhead(addon, await open('qwen2-tied-mixed'))],
     ['memory', async () => memory(addon, await open('qwen3-untied-f16'))],
     ['bad input', async () => badInput(addon, await open(first))],
     ['damaged weights', async () => damagedWeights(addon, await open('qwen2-tied-mixed'))],
@@ -83,7 +84,7 @@ async function againstGolden(engine: CudaEngine, golden: TinyGolden): Promise<st
   let length = 0;
   for (const [row, position] of golden.positions.entries()) {
     const tokens = golden.tokens.slice(length, position + 1);
-    if (tokens.length === 1 && length > 0) await engine.decode(sequence, tokens[0] ?? -1);
+    if (tokens.length === 1 && length > 0) await engine.decode(sequence, tokens[0] ?? -1, false);
     else {
       const { deviceMs, attentionMs = 0 } = await engine.prefill(sequence, Int32Array.from(tokens), true);
       assert.ok(attentionMs > 0 && attentionMs < deviceMs, `attention ${attentionMs} of ${deviceMs} ms`);
@@ -110,7 +111,7 @@ async function sameBits(engine: CudaEngine, tokens: number[]): Promise<string> {
     return engine.logits();
   };
   const decoded = async (sequence: number): Promise<Float32Array> => {
-    await engine.decode(sequence, 5);
+    await engine.decode(sequence, 5, false);
     return engine.logits();
   };
   // One after the other: the pool holds one whole context.
@@ -150,7 +151,7 @@ async function sharedBlocks(addon: CudaAddon, { file, golden }: Opened): Promise
       return engine.logits();
     };
     const next = async (sequence: number): Promise<Float32Array> => {
-      await engine.decode(sequence, 5);
+      await engine.decode(sequence, 5, false);
       return engine.logits();
     };
     const alone = await engine.openSequence(GREEDY);
@@ -237,7 +238,7 @@ async function twoSequences(addon: CudaAddon, { file, golden }: Opened): Promise
       let { next } = await engine.prefill(sequence, Int32Array.from(prompt), true);
       for (let i = 0; i < 8; i++) {
         out.push(next ?? -1);
-        ({ next } = await engine.decode(sequence, next ?? -1));
+        ({ next } = await engine.decode(sequence, next ?? -1, false));
       }
       return out;
     };
@@ -266,7 +267,7 @@ async function sampling(addon: CudaAddon, { file, golden }: Opened): Promise<str
       let { next } = await engine.prefill(sequence, Int32Array.from(golden.tokens.slice(0, 40)), true);
       for (let i = 0; i < 20; i++) {
         drawn.push(next ?? -1);
-        ({ next } = await engine.decode(sequence, next ?? -1));
+        ({ next } = await engine.decode(sequence, next ?? -1, false));
       }
       await engine.closeSequence(sequence);
       return drawn;
@@ -275,6 +276,48 @@ async function sampling(addon: CudaAddon, { file, golden }: Opened): Promise<str
     assert.deepEqual(await draw(), drawn, 'the same seed');
     assert.ok(drawn.every((token) => token >= 0 && token < hot.candidates));
     return drawn.join(' ');
+  });
+}
+
+/**
+ * Steps that begin before they are asked for change no token: to the end of the context, over a border of blocks, and
+ * where another token, another sequence or a rewind follows instead.
+ */
+async function stepsAhead(addon: CudaAddon, { file, golden }: Opened): Promise<string> {
+  const hot = { temperature: 1.5, topP: 0.95, topK: 40, seed: 7, candidates: 50 };
+  const prompt = Int32Array.from(golden.tokens.slice(0, 600));
+  const contextTokens = 664;
+  return withModel(addon, file, { contextTokens }, async (engine) => {
+    const answer = async (sequence: number, first: number, count: number, continues: boolean) => {
+      const out = [first];
+      for (let i = 0; i < count; i++) {
+        const { next } = await engine.decode(sequence, out.at(-1) ?? -1, continues);
+        out.push(next ?? -1);
+      }
+      return out;
+    };
+    const run = async (continues: boolean): Promise<number[][]> => {
+      const sequence = await engine.openSequence(hot);
+      const { next: first = -1 } = await engine.prefill(sequence, prompt, true);
+      const whole = await answer(sequence, first, contextTokens - prompt.length, continues);
+      await failureOf(engine.decode(sequence, 1, continues), 'contextTooLarge');
+      await engine.rewind(sequence, 590, hot);
+      const { next: again = -1 } = await engine.prefill(sequence, prompt.slice(590), true);
+      const start = await answer(sequence, again, 9, continues);
+      // Not the token that was chosen: the random numbers go on as if no step had begun.
+      const other = await answer(sequence, 3, 9, continues);
+      const { next: prefilled = -1 } = await engine.prefill(sequence, prompt.slice(0, 5), true);
+      const end = await answer(sequence, prefilled, 5, continues);
+      const neighbour = await engine.openSequence(hot);
+      await engine.closeSequence(sequence);
+      const { next: its = -1 } = await engine.prefill(neighbour, prompt.slice(0, 30), true);
+      const besides = await answer(neighbour, its, 5, continues);
+      await engine.closeSequence(neighbour);
+      return [whole, start, other, end, besides];
+    };
+    const expected = await run(false);
+    assert.deepEqual(await run(true), expected);
+    return expected.map((tokens) => tokens.length).join(' + ');
   });
 }
 
@@ -331,8 +374,8 @@ async function badInput(addon: CudaAddon, { file }: Opened): Promise<string> {
   await failureOf(engine.prefill(sequence, new Int32Array(0), true), 'badArgument');
   await failureOf(engine.prefill(sequence, new Int32Array(33), true), 'badArgument');
   await failureOf(engine.prefill(sequence, Int32Array.of(96), true), 'badArgument');
-  await failureOf(engine.decode(sequence, -1), 'badArgument');
-  await failureOf(engine.decode(99, 1), 'badArgument');
+  await failureOf(engine.decode(sequence, -1, false), 'badArgument');
+  await failureOf(engine.decode(99, 1, true), 'badArgument');
   await failureOf(engine.rewind(sequence, 1, GREEDY), 'badArgument');
   const { next } = await engine.prefill(sequence, Int32Array.of(1, 2, 3), true);
   assert.ok(next !== undefined, 'usable after failures');

@@ -46,6 +46,17 @@ suite('figures in words', () => {
     [countedText(3912, 'file'), '3,912 files'],
     [filesText(INCLUSION), '38 of 412 files'],
     [
+      filesText({
+        ...INCLUSION,
+        included: [
+          { path: 'a.ts', tokens: 9, reason: 'base' },
+          { path: 'b.ts', tokens: 5, reason: 'base', detail: 'signatures' },
+          { path: 'c.ts', tokens: 2, reason: 'ranked', detail: 'path' },
+        ],
+      }),
+      '1 of 412 files whole, 1 by signatures, 1 by path',
+    ],
+    [
       leftOutText({ ...INCLUSION, excludedByReason: { binary: 74, noRoom: 300, empty: 0 } }),
       '374 left out: 300 no room, 74 binary',
     ],

@@ -4,6 +4,7 @@
 #include "decoder/ops/gemv/api.h"
 #include "decoder/ops/gemv/kernel.cuh"
 #include "decoder/ops/gemv/outputs.cuh"
+#include "decoder/ops/gemv/tile_kernel.cuh"
 #include "decoder/ops/rope/validate.h"
 #include "quant/api.h"
 #include "quant/dispatch.cuh"
@@ -61,7 +62,13 @@ void gemv(const GemvParams& params, cudaStream_t stream) {
                            params.output,
                            params.output_type};
   quant::with_format(params.weight.format, [&](auto format) {
-    launch_gemv<decltype(format)::value>(params.input, output, shape, stream);
+    constexpr BlockFormat kFormat = decltype(format)::value;
+    if constexpr (TileFormat<kFormat>::kIsSupported) {
+      if (fits_tiles<kFormat>(shape)) {
+        return launch_tile_gemv<kFormat>(params.input, output, shape, stream);
+      }
+    }
+    launch_gemv<kFormat>(params.input, output, shape, stream);
   });
 }
 

@@ -131,11 +131,13 @@ __device__ int draw(const SampleParams& params, const Survey& survey, double ran
   return selection.first_to_reach(Measure::kMass, min(target, mass)).token;
 }
 
+/// The next step begins where this one ends, whatever came of it: who waits for the result decides.
 __device__ void report(const SampleParams& params, const SampleResult& result) {
-  *params.result = result;
-  if (result.status != kSampled) return;
-  if (params.next_token != nullptr) *params.next_token = result.token;
+  const int slot = params.next_position == nullptr ? 0 : *params.next_position % 2;
+  params.result[slot] = result;
+  if (params.next_token != nullptr && result.status == kSampled) *params.next_token = result.token;
   if (params.next_position != nullptr) ++*params.next_position;
+  if (params.next_kv_len != nullptr) ++*params.next_kv_len;
 }
 
 __global__ __launch_bounds__(kChoiceThreads) void choice_kernel(
@@ -144,6 +146,8 @@ __global__ __launch_bounds__(kChoiceThreads) void choice_kernel(
   __shared__ double random;
   let_next_kernel_start();
   wait_for_previous_kernel();
+  if (threadIdx.x < 4) params.state->random_before[threadIdx.x] = params.state->random[threadIdx.x];
+  __syncthreads();
   const Survey survey = survey_result(*static_cast<SampleWorkspace*>(params.workspace));
   SampleResult result{survey.likeliest, kSampled};
   if (survey.first_unusable < kMaxCandidates) {
@@ -161,7 +165,7 @@ __global__ __launch_bounds__(kChoiceThreads) void choice_kernel(
 }  // namespace
 
 SamplerState seeded_sampler(double temperature, int top_k, double top_p, double seed) {
-  SamplerState state{temperature, top_p, top_k, {}};
+  SamplerState state{temperature, top_p, top_k, {}, {}};
   seed_random(seed, state.random);
   return state;
 }

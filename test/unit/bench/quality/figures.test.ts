@@ -10,6 +10,7 @@ const outcome = (configuration: string, prefillMs: number, rights: boolean[]): O
   configuration,
   attention: configuration,
   prefillMs,
+  attentionMs: prefillMs / 2,
   density: 0.1,
   answers: rights.map((right, i) => ({ task: 'needle', depth: i / rights.length, right })),
 });

@@ -6,6 +6,8 @@ import { CancelledError, LongviewError } from '../../../../server/errors';
 import { charModel } from '../prompt/fakes';
 import { FakeSource } from './fake-source';
 
+const folders = { grammars: 'node_modules/@vscode/tree-sitter-wasm/wasm' };
+
 suite('context-service-impl', () => {
   let source: FakeSource;
   let service: ContextServiceImpl;
@@ -15,7 +17,7 @@ suite('context-service-impl', () => {
     source = new FakeSource();
     model = charModel();
     revision = 0;
-    service = new ContextServiceImpl(source, () => Promise.resolve(model));
+    service = new ContextServiceImpl(source, () => Promise.resolve(model), folders);
   });
 
   /** Writes the files and sends the list of all that there are. */
@@ -265,9 +267,8 @@ suite('context-service-impl', () => {
   });
 
   test('errors of the model pass through', async () => {
-    const broken = new ContextServiceImpl(source, () =>
-      Promise.reject(new LongviewError('modelCorrupt', 'cut', 'Download it again.')),
-    );
+    const corrupt = new LongviewError('modelCorrupt', 'cut', 'Download it again.');
+    const broken = new ContextServiceImpl(source, () => Promise.reject(corrupt), folders);
     await broken.sync({
       mode: 'full',
       revision: 1,

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { queryOf } from '../../../../server/context/ranking/question-terms';
 import { RankingIndex } from '../../../../server/context/ranking/ranking-index';
 import { questionTerms, termsOf } from '../../../../server/context/ranking/terms';
 
@@ -44,7 +45,7 @@ suite('ranking', () => {
       'src/client.ts': 'import { RETRY_LIMIT } from "./config";\nuse(RETRY_LIMIT);',
       'src/config.ts': 'export const RETRY_LIMIT = 5;\nexport const OTHER = 6;\nexport const MORE = 7;',
     });
-    assert.equal(index.rank('What is the value of RETRY_LIMIT?')[0], 'src/config.ts');
+    assert.equal(index.rank(queryOf('What is the value of RETRY_LIMIT?'))[0], 'src/config.ts');
   });
 
   test('the path counts', () => {
@@ -52,49 +53,49 @@ suite('ranking', () => {
       'src/worker/pool.ts': 'export const a = 1;',
       'src/main.ts': 'start the pool of workers, the worker pool',
     });
-    assert.equal(index.rank('How does the worker pool start?')[0], 'src/worker/pool.ts');
+    assert.equal(index.rank(queryOf('How does the worker pool start?'))[0], 'src/worker/pool.ts');
   });
 
   test('camelCase in the question finds snake_case in the code', () => {
     const index = indexOf({ 'a.py': 'def load_user(): pass', 'b.py': 'def save(): pass' });
-    assert.equal(index.rank('where is loadUser?')[0], 'a.py');
+    assert.equal(index.rank(queryOf('where is loadUser?'))[0], 'a.py');
   });
 
   test('every file is ranked, ties and files without a hit in path order', () => {
     const index = indexOf({ 'c.ts': 'same', 'a.ts': 'same', 'z.ts': 'other', 'b.ts': 'nothing' });
-    assert.deepEqual(index.rank('same?'), ['a.ts', 'c.ts', 'b.ts', 'z.ts']);
-    assert.deepEqual(index.rank('?!'), ['a.ts', 'b.ts', 'c.ts', 'z.ts']);
-    assert.deepEqual(new RankingIndex().rank('same'), []);
+    assert.deepEqual(index.rank(queryOf('same?')), ['a.ts', 'c.ts', 'b.ts', 'z.ts']);
+    assert.deepEqual(index.rank(queryOf('?!')), ['a.ts', 'b.ts', 'c.ts', 'z.ts']);
+    assert.deepEqual(new RankingIndex().rank(queryOf('same')), []);
   });
 
-  test('changed and removed files', async () => {
+  test('changed and removed files', () => {
     const index = indexOf({ 'a.ts': 'walrus', 'b.ts': 'walrus walrus' });
     index.put('a.ts', 'v2', 'penguin');
     assert.equal(index.has('a.ts', 'v2'), true);
     assert.equal(index.has('a.ts', 'walrus'), false);
-    assert.deepEqual(index.rank('penguin'), ['a.ts', 'b.ts']);
-    assert.deepEqual(index.rank('walrus'), ['b.ts', 'a.ts']);
-    await index.prune(new Set(['a.ts']));
-    assert.deepEqual(index.rank('walrus'), ['a.ts']);
+    assert.deepEqual(index.rank(queryOf('penguin')), ['a.ts', 'b.ts']);
+    assert.deepEqual(index.rank(queryOf('walrus')), ['b.ts', 'a.ts']);
+    index.prune(new Set(['a.ts']));
+    assert.deepEqual(index.rank(queryOf('walrus')), ['a.ts']);
     index.put('b.ts', 'v3', 'walrus');
-    assert.deepEqual(index.rank('walrus'), ['b.ts', 'a.ts']);
+    assert.deepEqual(index.rank(queryOf('walrus')), ['b.ts', 'a.ts']);
   });
 
   test('earlier questions weigh less than the present one', () => {
     const index = indexOf({ 'walrus.ts': 'walrus', 'penguin.ts': 'penguin' });
-    assert.equal(index.rank('and where is it used?', ['What is a walrus?'])[0], 'walrus.ts');
-    assert.equal(index.rank('and the penguin?', ['What is a walrus?'])[0], 'penguin.ts');
+    assert.equal(index.rank(queryOf('and where is it used?', ['What is a walrus?']))[0], 'walrus.ts');
+    assert.equal(index.rank(queryOf('and the penguin?', ['What is a walrus?']))[0], 'penguin.ts');
   });
 
   test('the source comes before its tests, unless the question is about tests', () => {
     const text = 'the parser reads tokens';
     const index = indexOf({ 'src/parser.test.ts': text, 'src/parser.ts': text, 'test/parser.ts': text });
-    assert.equal(index.rank('How does the parser read tokens?')[0], 'src/parser.ts');
-    assert.equal(index.rank('Which tests cover the parser?').at(-1), 'src/parser.ts');
+    assert.equal(index.rank(queryOf('How does the parser read tokens?'))[0], 'src/parser.ts');
+    assert.equal(index.rank(queryOf('Which tests cover the parser?')).at(-1), 'src/parser.ts');
   });
 
   test('words that are properties of every object do no harm', () => {
     const index = indexOf({ 'a.ts': 'class A { constructor() {} toString() {} __proto__ }' });
-    assert.deepEqual(index.rank('constructor __proto__ toString hasOwnProperty'), ['a.ts']);
+    assert.deepEqual(index.rank(queryOf('constructor __proto__ toString hasOwnProperty')), ['a.ts']);
   });
 });

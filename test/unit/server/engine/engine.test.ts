@@ -278,6 +278,13 @@ suite('Engine', () => {
     assert.equal((await engine.generate(request('0123456789ab'), quiet, never)).answer, 'ok');
   });
 
+  test('tells the device which step may begin before it is asked for', async () => {
+    const { engine, backend } = setup({ answer: 'a long answer' });
+    const result = await engine.generate(request('abc', { maxAnswerTokens: 4 }), quiet, never);
+    assert.equal(result.answer, 'a lo');
+    assert.deepEqual(backend.continued, [true, true, false]);
+  });
+
   test('cancel in decode keeps the text so far', async () => {
     const stop = new AbortController();
     const { engine } = setup({

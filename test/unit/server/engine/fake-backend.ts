@@ -56,6 +56,8 @@ export class FakeBackend implements DeviceBackend, StoringBackend {
   readonly chunkSizes: number[] = [];
   /** What each chunk was told of sparse prefill. */
   readonly sparse: (SparsePrefill | undefined)[] = [];
+  /** Of each decode step: whether the device was told that another follows. */
+  readonly continued: boolean[] = [];
   readonly script: FakeScript;
   /** KV beside the device. Outlives a load, as it does on disk. */
   readonly stored: Map<string, number[]>;
@@ -137,7 +139,8 @@ export class FakeBackend implements DeviceBackend, StoringBackend {
     });
   }
 
-  async decodeStep({ sequence, token }: DecodeStepRequest): Promise<StepResult> {
+  async decodeStep({ sequence, token, continues = false }: DecodeStepRequest): Promise<StepResult> {
+    this.continued.push(continues);
     return this.call('decode', () => ({
       next: this.nextToken(this.grow(sequence, [token])),
       deviceMs: 1,

@@ -1,4 +1,5 @@
 import { ChatFrame, type ChatRenderer } from '../../../../server/prompt/chat-frame';
+import type { Candidate } from '../../../../server/prompt/fill';
 import type { Tokenizer } from '../../../../server/tokenizer/tokenizer';
 
 const SPECIAL = /<\|[a-z_]+\|>/g;
@@ -61,3 +62,7 @@ export function charModel() {
   const tokenizer = new CharTokenizer();
   return { identity: 'chars', tokenizer, frame: new ChatFrame(chatml, tokenizer) };
 }
+
+/** Paths as a ranking gives them, best first. */
+export const ranked = (paths: readonly string[]): Candidate[] =>
+  paths.map((path, at) => ({ path, likelihood: 1 / (at + 1.5) }));

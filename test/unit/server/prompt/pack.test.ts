@@ -4,7 +4,7 @@ import { CancelledError, LongviewError } from '../../../../server/errors';
 import { fileBlock } from '../../../../server/prompt/file-block';
 import { type PackInput, packPrompt } from '../../../../server/prompt/pack';
 import { labelAt } from '../../../../server/prompt/parts';
-import { charModel } from './fakes';
+import { charModel, ranked } from './fakes';
 
 type Files = Record<string, string>;
 
@@ -33,11 +33,11 @@ suite('pack', () => {
       totalFiles: Object.keys(files).length,
       usablePaths: Object.keys(files).sort(),
       unusable: [],
-      rankBase: () => Object.keys(files).sort(),
-      earlierBase: new Set(),
+      rankBase: () => ranked(Object.keys(files).sort()),
+      earlierBase: new Map(),
       earlierBases: [],
       held: [],
-      rank: () => Object.keys(files),
+      rank: () => ranked(Object.keys(files)),
       loadFile: (path) => {
         const text = files[path]!;
         const file = { path, text, hash: text, editedAtMs: editedAtMs[path] ?? 0 };
@@ -135,23 +135,20 @@ suite('pack', () => {
 
   test('too much: a base, then the best files whole, others passed over, never over the budget', async () => {
     const files = { 'big.ts': 'b'.repeat(5000), ...sized(20, 300), 'small.ts': 's\n' };
-    const rank = () => [
-      'f7.ts',
-      'big.ts',
-      'f3.ts',
-      ...Object.keys(files).filter((p) => !/f7|f3|big/.test(p)),
-    ];
+    const others = Object.keys(files).filter((path) => !/f7|f3|big/.test(path));
+    const rank = () => ranked(['f7.ts', 'big.ts', 'f3.ts', ...others]);
     for (let budgetTokens = await fixedTokens(); budgetTokens < 5000; budgetTokens += 37) {
       const { tokenIds, inclusion } = await packPrompt(inputOf(files, { budgetTokens, rank }));
       assert.ok(tokenIds.length <= budgetTokens);
       assert.equal(tokenIds.length, inclusion.promptTokens);
-      const paths = inclusion.included.map((file) => file.path);
-      assert.equal(new Set(paths).size, paths.length);
-      const ranked = inclusion.included.filter(({ reason }) => reason === 'ranked');
-      if (ranked.some(({ path }) => path === 'f3.ts')) assert.ok(paths.includes('f7.ts'));
+      const all = inclusion.included.map((file) => file.path);
+      assert.equal(new Set(all).size, all.length);
+      const paths = inclusion.included.filter(({ detail }) => !detail).map(({ path }) => path);
+      const chosen = inclusion.included.filter(({ reason, detail }) => reason === 'ranked' && !detail);
+      if (chosen.some(({ path }) => path === 'f3.ts')) assert.ok(paths.includes('f7.ts'));
       assert.ok(!paths.includes('big.ts'));
-      assert.equal(paths.length + inclusion.excluded.length, 22);
-      assert.equal(inclusion.excludedByReason.noRoom, inclusion.excluded.length);
+      assert.equal(all.length + inclusion.excluded.length, 22);
+      assert.equal(inclusion.excludedByReason.noRoom ?? 0, inclusion.excluded.length);
       const room = budgetTokens - tokenIds.length;
       assert.ok(room < 400, `${room} tokens left unused of ${budgetTokens}`);
     }
@@ -161,7 +158,7 @@ suite('pack', () => {
     const files = sized(100, 250);
     const budgetTokens = 8000;
     const ask = async (question: string, best: string, more: Partial<PackInput> = {}) => {
-      const rank = () => [best, ...Object.keys(files)];
+      const rank = () => ranked([best, ...Object.keys(files).filter((path) => path !== best)]);
       const { tokenIds, base } = await packPrompt(inputOf(files, { budgetTokens, question, rank, ...more }));
       return { text: tokenizer.decode(tokenIds), paths: new Set(base.files.map(({ path }) => path)) };
     };
@@ -175,14 +172,16 @@ suite('pack', () => {
     const last = [...one.paths].at(-1)!;
     editedAtMs = { [last]: 1000 };
     files[last] = `${'y'.repeat(400)}\n`;
-    const edited = await ask('What is A?', 'f90.ts', { earlierBase: one.paths });
+    const edited = await ask('What is A?', 'f90.ts', {
+      earlierBase: new Map([...one.paths].map((path) => [path, 'full'] as const)),
+    });
     assert.deepEqual(edited.paths, one.paths, 'a file that grows pushes none out');
     assert.ok(commonPrefix(one.text, edited.text) >= 0.65 * budgetTokens);
   });
 
   test('the best file stands next to the question', async () => {
     const files = sized(20, 300);
-    const text = await textOf(files, { budgetTokens: 2500, rank: () => ['f9.ts', ...Object.keys(files)] });
+    const text = await textOf(files, { budgetTokens: 2500, rank: () => ranked(['f9.ts']) });
     assert.match(text.slice(text.lastIndexOf('<file ')), /^<file path="f9.ts">/);
   });
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { fileBlock } from '../../../../server/prompt/file-block';
 import { type PackedResult, type PackInput, packPrompt } from '../../../../server/prompt/pack';
 import { heldTokensOf } from '../../../../server/prompt/superseding';
-import { charModel } from './fakes';
+import { charModel, ranked } from './fakes';
 
 interface Source {
   text: string;
@@ -32,11 +32,11 @@ suite('an edit early in a prompt that is computed', () => {
       totalFiles: paths.length,
       usablePaths: paths,
       unusable: [],
-      rankBase: () => paths,
-      earlierBase: new Set(),
+      rankBase: () => ranked(paths),
+      earlierBase: new Map(),
       earlierBases: [],
       held: [],
-      rank: () => paths,
+      rank: () => ranked(paths),
       loadFile: (path) => {
         const { text, editedAtMs } = files[path]!;
         return Promise.resolve(

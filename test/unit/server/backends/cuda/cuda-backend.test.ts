@@ -89,6 +89,7 @@ suite('CUDA backend', () => {
       deviceMs: 2,
     });
     assert.deepEqual(await backend.decodeStep({ sequence, token: 7 }), { next: 8, deviceMs: 1 });
+    await backend.decodeStep({ sequence, token: 8, continues: true });
     const sampling = { ...GREEDY, temperature: 0.5, seed: 3 };
     await backend.rewindSequence({ sequence, lengthTokens: 2, sampling, firstUnusedToken: 80 });
     await backend.closeSequence(sequence);
@@ -97,6 +98,7 @@ suite('CUDA backend', () => {
       'prefill 1 [5 6]',
       'prefill 1 [5 6]',
       'decode 1 7',
+      'decode 1 8 and on',
       'rewind 1 2',
       'close 1',
     ]);

@@ -64,8 +64,8 @@ export class FakeEngine implements CudaEngine {
     });
   }
 
-  async decode(sequence: number, token: number): Promise<CudaStep> {
-    this.note(`decode ${sequence} ${token}`);
+  async decode(sequence: number, token: number, continues: boolean): Promise<CudaStep> {
+    this.note(`decode ${sequence} ${token}${continues ? ' and on' : ''}`);
     return Promise.resolve({ next: token + 1, deviceMs: 1 });
   }
 

@@ -1,0 +1,88 @@
+// The input vector of a product, from other multiprocessors to shared memory as bf16, normed on the
+// way.
+#pragma once
+
+#include "decoder/ops/gemv/input.cuh"
+#include "decoder/persistent/step_context.cuh"
+
+namespace longview::decoder {
+
+/// The sum over the block's threads, in a fixed order, in every thread.
+__device__ inline float sum_of_block(float value) {
+  __shared__ float warp_sums[PersistentConfig::kWarps];
+  const float of_warp = warp_sum(value);
+  if (threadIdx.x % kWarpThreads == 0) warp_sums[threadIdx.x / kWarpThreads] = of_warp;
+  sync_warps();
+  float sum = 0.f;
+#pragma unroll
+  for (const float part : warp_sums) sum += part;
+  return sum;
+}
+
+/// A thread's share of an input vector, and of the weights of its norm, which are loaded before the
+/// input is there.
+class InputStage {
+ public:
+  static constexpr int kThreads = PersistentConfig::kThreads;
+  /// Elements that a normed input may have.
+  static constexpr int kMaxNormed = kThreads * kInputVector * 4;
+
+  /// `norm_weight` is null where there is no norm.
+  __device__ InputStage(const float* norm_weight, float epsilon, int columns)
+      : columns_(columns), epsilon_(epsilon), norm_weight_(norm_weight) {
+    if (norm_weight == nullptr || vector() >= columns / kInputVector) return;
+    low_ = reinterpret_cast<const float4*>(norm_weight)[2 * vector()];
+    high_ = reinterpret_cast<const float4*>(norm_weight)[2 * vector() + 1];
+  }
+
+  /// Fills `staged` [columns]; all warps that compute take part, and may read all of it afterwards.
+  __device__ void run(const void* values, uint4* staged) const {
+    const auto* source = static_cast<const uint4*>(values);
+    const int vectors = columns_ / kInputVector;
+    float sum = 0.f;
+#pragma unroll 4
+    for (int i = vector(); i < vectors; i += kThreads) {
+      const uint4 eight = __ldcg(source + i);
+      staged[i] = eight;
+      sum += squares(eight);
+    }
+    if (norm_weight_ != nullptr) norm(sum_of_block(sum), vectors, staged);
+    sync_warps();
+  }
+
+ private:
+  static __device__ int vector() { return static_cast<int>(threadIdx.x); }
+
+  __device__ void norm(float sum, int vectors, uint4* staged) const {
+    const float scale = rsqrtf(sum / columns_ + epsilon_);
+    float4 low = low_;
+    float4 high = high_;
+    for (int i = vector(); i < vectors;) {
+      const uint4 eight = staged[i];
+      staged[i] = {normed(eight.x, scale, low.x, low.y), normed(eight.y, scale, low.z, low.w),
+                   normed(eight.z, scale, high.x, high.y), normed(eight.w, scale, high.z, high.w)};
+      i += kThreads;
+      if (i >= vectors) break;
+      low = reinterpret_cast<const float4*>(norm_weight_)[2 * i];
+      high = reinterpret_cast<const float4*>(norm_weight_)[2 * i + 1];
+    }
+  }
+
+  int columns_;
+  float epsilon_;
+  const float* norm_weight_;
+  float4 low_{};
+  float4 high_{};
+};
+
+/// Asks for the block's part of `count` floats, which all blocks need soon, in the second-level
+/// cache.
+__device__ inline void prefetch_part(const float* values, int count) {
+  constexpr int kSectorFloats = 8;
+  if (values == nullptr) return;
+  const int first = static_cast<int>(threadIdx.x * gridDim.x + blockIdx.x) * kSectorFloats;
+  const int step = static_cast<int>(PersistentConfig::kThreads * gridDim.x) * kSectorFloats;
+  for (int i = first; i < count; i += step) prefetch_to_l2(values + i);
+}
+
+}  // namespace longview::decoder

@@ -1,0 +1,57 @@
+// What the persistent kernel needs to know: all layers of one decode step.
+#pragma once
+
+#include <cstdint>
+
+#include "decoder/ops/rope/params.h"
+
+namespace longview::decoder {
+
+constexpr int kMaxPersistentLayers = 96;
+
+/// The stages of a layer that read much memory, in order.
+enum class Phase : int { kQkv, kAttention, kOutput, kGateUp, kDown };
+constexpr int kPhases = 5;
+
+/// Device memory of one layer; matrices are bf16, fused as LayerShape says.
+struct PersistentLayer {
+  const uint8_t* matrices[kPhases];  // none for kAttention
+  const float* attention_norm;
+  const float* feed_forward_norm;
+  const float* qkv_bias;  // or null
+  void* key_pool;
+  void* value_pool;
+};
+
+/// How one product is walked along: items of `item_rows` rows, each row in `parts` of `part_bytes`,
+/// the last of which may be shorter.
+struct ProductShape {
+  int items;
+  int item_rows;
+  int columns;
+  int row_bytes;
+  int parts;
+  int part_bytes;     // a multiple of what the lanes of a warp read at once
+  int parts_inverse;  // ceil(2^16 / parts)
+};
+
+struct PersistentParams {
+  PersistentLayer layers[kMaxPersistentLayers];
+  ProductShape shapes[kPhases];  // that of kAttention is not used
+  int layer_count;
+  int hidden_size;
+  int feed_forward_size;
+  float norm_epsilon;
+  float softmax_scale;
+  /// As in QkvGemvParams, but for the pools, which differ from layer to layer.
+  RopeKvParams rope;
+  void* hidden;      // bf16 [hidden_size]: the residual stream, read and written
+  void* attended;    // bf16 [query_size]
+  void* activation;  // bf16 [feed_forward_size]
+  void* workspace;   // persistent_workspace_bytes()
+  /// [2]: the one of the position's parity is zero when the kernel starts; the kernel makes the
+  /// other zero, for the step at the next position.
+  uint32_t* arrivals;
+};
+
+}  // namespace longview::decoder

@@ -1,0 +1,105 @@
+// What every part of the persistent kernel asks again and again, kept in shared memory: a load that
+// misses the caches waits behind all the weights that are under way.
+#pragma once
+
+#include <cstdint>
+
+#include "common/kv_block.h"
+#include "common/sm90/barrier.cuh"
+#include "decoder/ops/rope/rotation.cuh"
+#include "decoder/ops/warp.cuh"
+#include "decoder/persistent/config.h"
+#include "decoder/persistent/params.h"
+
+namespace longview::decoder {
+
+/// Waits for all warps that compute.
+__device__ inline void sync_warps() { sm90::named_barrier_sync(1, PersistentConfig::kThreads); }
+
+/// The keys that one block attends to: slices `begin` to `end` of one KV head; none where `split`
+/// is not below `splits`.
+template <int kHeadDim>
+struct KeyShare {
+  static constexpr int kSliceKeys = PersistentConfig::kSlotBytes / (2 * kHeadDim);
+  static constexpr int kMinSlices = 4;  // of a split: below, more splits bring nothing
+
+  /// `cached` keys lie in the pool: those of all tokens but the step's own.
+  __device__ KeyShare(int cached, int num_kv_heads) : cached(cached) {
+    const int slices = (cached + kSliceKeys - 1) / kSliceKeys;
+    const int limit = static_cast<int>(gridDim.x) / num_kv_heads;
+    splits = min((slices + kMinSlices - 1) / kMinSlices, limit);
+    kv_head = static_cast<int>(blockIdx.x) % num_kv_heads;
+    split = static_cast<int>(blockIdx.x) / num_kv_heads;
+    const bool is_idle = split >= splits;
+    begin = is_idle ? 0 : static_cast<int>(int64_t{slices} * split / splits);
+    end = is_idle ? 0 : static_cast<int>(int64_t{slices} * (split + 1) / splits);
+  }
+
+  __device__ int slices() const { return end - begin; }
+  __device__ int first_block() const { return begin * kSliceKeys / KV_BLOCK_TOKENS; }
+
+  int cached;
+  int splits;
+  int split;
+  int kv_head;
+  int begin;
+  int end;
+};
+
+/// In shared memory; the layers follow.
+template <int kHeadDim>
+struct StepContext {
+  float cosines[kHeadDim / 2];  // of the step's position
+  float sines[kHeadDim / 2];
+  int64_t own_row;                                    // of the step's K and V in the pools
+  int32_t blocks[PersistentConfig::kMaxSplitBlocks];  // of the block's share of the keys
+  float4 part_sums[PersistentConfig::kMaxParts * 2];  // of the product under way: eight a part
+
+  __device__ PersistentLayer* layers() { return reinterpret_cast<PersistentLayer*>(this + 1); }
+  __device__ const PersistentLayer& layer(int i) const {
+    return reinterpret_cast<const PersistentLayer*>(this + 1)[i];
+  }
+
+  /// Filled by all threads of the block.
+  __device__ void fill(const PersistentParams& params, const KeyShare<kHeadDim>& share) {
+    constexpr int kThreads = PersistentConfig::kBlockThreads;
+    const RopeKvParams& rope = params.rope;
+    const int thread = static_cast<int>(threadIdx.x);
+    const int64_t angle = int64_t{share.cached} * (kHeadDim / 2);
+    for (int i = thread; i < kHeadDim / 2; i += kThreads) {
+      cosines[i] = rope.cos[angle + i];
+      sines[i] = rope.sin[angle + i];
+    }
+    const int last_key = min(share.end * share.kSliceKeys, share.cached) - 1;
+    for (int i = thread; share.first_block() + i <= last_key / KV_BLOCK_TOKENS && last_key >= 0;
+         i += kThreads) {
+      blocks[i] = rope.block_table[share.first_block() + i];
+    }
+    for (int i = thread; i < params.layer_count; i += kThreads) layers()[i] = params.layers[i];
+    if (thread == 0) own_row = pool_row(rope.block_table, share.cached);
+    __syncthreads();
+  }
+
+  /// The pool row of a token of the block's share.
+  __device__ int64_t row_of(const KeyShare<kHeadDim>& share, int token) const {
+    const int block = blocks[token / KV_BLOCK_TOKENS - share.first_block()];
+    return int64_t{block} * KV_BLOCK_TOKENS + token % KV_BLOCK_TOKENS;
+  }
+};
+
+/// A block's share of a product: items blockIdx.x, + gridDim.x, ..., so that each multiprocessor
+/// has as many; their rows are cut into parts, which go to the warps in turns.
+struct ProductShare {
+  __device__ explicit ProductShare(const ProductShape& shape)
+      : items((shape.items - static_cast<int>(blockIdx.x) + static_cast<int>(gridDim.x) - 1) /
+              static_cast<int>(gridDim.x)),
+        parts(items * shape.item_rows * shape.parts) {}
+
+  /// The product's number of the block's item `i`.
+  static __device__ int item(int i) { return static_cast<int>(blockIdx.x + i * gridDim.x); }
+
+  int items;
+  int parts;
+};
+
+}  // namespace longview::decoder

@@ -1,0 +1,58 @@
+import { messageOf } from '../../errors';
+import type { IndexEntry, IndexFile } from './index-file';
+
+/** So many changes, as a share of all files, are worth saving at once; fewer wait for more. */
+const WORTH_SAVING_SHARE = 0.02;
+const SETTLE_MS = 30_000;
+
+/** Decides when the index is saved, one save at a time, and never in the way of a question. */
+export class SavedIndex {
+  private unsaved = 0;
+  private saving = false;
+  private timer: NodeJS.Timeout | undefined;
+
+  /** @param entries what is known now */
+  constructor(
+    private readonly file: IndexFile,
+    private readonly entries: () => IndexEntry[],
+  ) {}
+
+  async load(): Promise<IndexEntry[]> {
+    return (await this.file.load()) ?? [];
+  }
+
+  /** Takes note that so many of `files` were read anew. */
+  noteChanges(changed: number, files: number): void {
+    this.unsaved += changed;
+    if (this.unsaved === 0) return;
+    if (this.unsaved > files * WORTH_SAVING_SHARE) this.saveIn(0);
+    else if (!this.timer) this.saveIn(SETTLE_MS);
+  }
+
+  dispose(): void {
+    clearTimeout(this.timer);
+    this.timer = undefined;
+  }
+
+  private saveIn(delayMs: number): void {
+    this.dispose();
+    this.timer = setTimeout(() => void this.save(), delayMs);
+    this.timer.unref();
+  }
+
+  private async save(): Promise<void> {
+    this.timer = undefined;
+    if (this.saving) return;
+    this.saving = true;
+    const saved = this.unsaved;
+    try {
+      await this.file.save(this.entries());
+      this.unsaved -= saved;
+    } catch (error) {
+      // Nothing is lost but time at the next start; the next change tries again.
+      process.emitWarning(`The index of the repository was not saved: ${messageOf(error)}`);
+    } finally {
+      this.saving = false;
+    }
+  }
+}
