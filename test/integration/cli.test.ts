@@ -54,7 +54,7 @@ suite('the longview command', () => {
   test('text ends with the files and the TTFT', async () => {
     const { code, stdout } = await ask('--max-tokens', '12', 'What is the launch word?').ended;
     assert.equal(code, 0);
-    assert.match(stdout, /\d of 2 files, [\d,]+ tokens/);
+    assert.match(stdout, /\d of 2 files( whole, \d by signatures)?, [\d,]+ tokens/);
     assert.match(stdout, /TTFT [\d.]+m?s/);
   });
 

@@ -24,8 +24,9 @@ const echoingHost = (from: number): string => `
   const calls = {
     deviceFor: () => 'cpu',
     load: ({ contextTokens }) => ({
-      backend: 'onnx', device: 'an echo', attention: 'dense', contextTokens,
-      vocabSize: 151936, maxSequences: 1, prefillChunkTokens: 256, notices: [],
+      backend: 'onnx', device: 'an echo', sampleUnavailable: 'it echoes', contextTokens,
+      vocabSize: 151936, maxSequences: 1, prefillChunkTokens: 256, backgroundChunkTokens: 256,
+      kvPoolTokens: contextTokens, kvBlockTokens: 256, notices: [],
     }),
     openSequence: () => 1,
     prefillChunk: ({ tokens, sample }) => {
@@ -37,6 +38,8 @@ const echoingHost = (from: number): string => `
     decodeStep: say,
     rewindSequence: () => undefined,
     closeSequence: () => undefined,
+    countStoredKv: () => 0,
+    storeKv: () => ({}),
   };
   process.on('disconnect', () => process.exit(0));
   process.on('message', ({ id, method, argument }) =>
@@ -54,7 +57,7 @@ suite('the check of the end-to-end test, on an engine that is an echo', () => {
     await mkdir(path.join(product, 'out'));
     for (const name of ['cli.js', 'server.js', 'context-worker.js'])
       await copyFile(builtFile(name), path.join(product, 'out', name));
-    for (const name of ['package.json', 'node_modules'])
+    for (const name of ['package.json', 'node_modules', 'out/grammars'])
       await symlink(path.resolve(name), path.join(product, name));
   });
   suiteTeardown(() => rm(product, { recursive: true }));
