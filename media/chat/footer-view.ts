@@ -98,7 +98,7 @@ function inclusionView(inclusion: InclusionReport, host: Host): HTMLElement {
     element(
       'details',
       {},
-      element('summary', {}, `${filesText(inclusion)} read, ${countText(inclusion.fileTokens)} tokens`),
+      element('summary', {}, `Read: ${filesText(inclusion)}, ${countText(inclusion.fileTokens)} tokens`),
       element('ul', { class: 'files' }, ...included),
     ),
     leftOut !== '' && leftOutView(inclusion, leftOut, host),
