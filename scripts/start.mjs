@@ -11,7 +11,8 @@ import { ensureInstalled } from './ensure-installed.mjs';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
 /** Names one class, so that even the smallest model finds its file, reads it and says something true. */
-const BUILT_IN_QUESTION = 'What does StopMatcher do, and in which file is it defined?';
+const BUILT_IN_QUESTION =
+  'How does StopMatcher recognise a stop sequence in an answer, and in which file is it defined?';
 
 /** What the bundles are made from, and what tells that they were made. */
 const SOURCES = ['protocol', 'src', 'server', 'media', 'scripts/build.mjs', 'package-lock.json'];
