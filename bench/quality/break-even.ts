@@ -1,10 +1,10 @@
 import path from 'node:path';
+import { joinTokens } from '../../server/prompt/parts';
+import { driverVersion } from '../driver';
 import { type BenchRow, commitUnderTest, spreadOf, writeRecord } from '../record';
 import { CLASSES, DENSE } from './configurations';
 import { openDevice } from './device';
-import { driverVersion } from './driver';
 import { readCorpus } from './fetch';
-import { join } from './prompts';
 import { plantingsOf } from './sets';
 
 export interface BreakEvenOptions {
@@ -27,7 +27,7 @@ export async function measureBreakEven(options: BreakEvenOptions): Promise<void>
   const { reader, writer } = device;
   const [planting] = plantingsOf('tuning', 1);
   if (!planting) throw new Error('the tuning set is empty');
-  const tokens = join(readCorpus(options.corpus, planting).map((file) => writer.file(file)));
+  const tokens = joinTokens(readCorpus(options.corpus, planting).map((file) => writer.file(file)));
   const rows: BenchRow[] = [];
   const times = new Map<string, number[]>();
   for (const length of LENGTHS) {

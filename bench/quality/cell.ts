@@ -1,6 +1,7 @@
+import { joinTokens } from '../../server/prompt/parts';
 import type { SourceFile } from './fetch';
 import { plant, type Question, type QuestionCounts } from './planting';
-import { join, type PromptWriter } from './prompts';
+import type { PromptWriter } from './prompts';
 import type { Planting } from './sets';
 
 /** A prefix of a certain length with everything that is asked about it, as token ids. */
@@ -91,7 +92,7 @@ function continuationOf(writer: PromptWriter, left: readonly SourceFile[]): Int3
     tokens += piece.length;
   }
   if (tokens < FORCED_TOKENS) throw new Error('the corpus ends too soon behind the prefix');
-  return join(pieces).slice(0, FORCED_TOKENS);
+  return joinTokens(pieces).slice(0, FORCED_TOKENS);
 }
 
 /** About a file in the middle, which no dense tail covers. */

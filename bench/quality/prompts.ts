@@ -1,5 +1,6 @@
 import type { GgufFile } from '../../server/models/gguf/gguf-file';
 import { fileFence } from '../../server/prompt/format';
+import { joinTokens } from '../../server/prompt/parts';
 import { QUESTION_LABEL, REMINDER_TEXT, SYSTEM_TEXT } from '../../server/prompt/prompt-text';
 import { ChatTemplate } from '../../server/tokenizer/chat-template';
 import { tokenizerFromMetadata } from '../../server/tokenizer/from-gguf';
@@ -20,7 +21,7 @@ export class PromptWriter {
   /** The part that every question about `files` shares: up to the end of the last file. */
   prefix(files: readonly SourceFile[]): Int32Array {
     const [opening = new Int32Array()] = this.around();
-    return join([opening, this.tokenizer.encode(SYSTEM_TEXT), ...files.map((file) => this.file(file))]);
+    return joinTokens([opening, this.tokenizer.encode(SYSTEM_TEXT), ...files.map((file) => this.file(file))]);
   }
 
   file({ path, text }: SourceFile): Int32Array {
@@ -33,7 +34,7 @@ export class PromptWriter {
     const [, between = new Int32Array(), closing = new Int32Array()] = this.around();
     const { tokenizer } = this;
     const question = tokenizer.encode(REMINDER_TEXT + QUESTION_LABEL + text);
-    return join([between, question, closing, tokenizer.encode(lead)]);
+    return joinTokens([between, question, closing, tokenizer.encode(lead)]);
   }
 
   /** The template's own text before, between and after the two messages. */
@@ -47,14 +48,4 @@ export class PromptWriter {
       .filter(({ kind }) => kind === 'template')
       .map(({ text }) => this.tokenizer.encode(text, { parseSpecial: true }));
   }
-}
-
-export function join(pieces: readonly Int32Array[]): Int32Array {
-  const joined = new Int32Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    joined.set(piece, at);
-    at += piece.length;
-  }
-  return joined;
 }

@@ -1,10 +1,10 @@
 import fs from 'node:fs';
 import path from 'node:path';
+import { driverVersion } from '../driver';
 import { commitUnderTest } from '../record';
 import { buildCell } from './cell';
 import type { Configuration } from './configurations';
 import { type Device, openDevice } from './device';
-import { driverVersion } from './driver';
 import { readCorpus } from './fetch';
 import { type CellOutcome, measureCell } from './measure';
 import type { QuestionCounts } from './planting';

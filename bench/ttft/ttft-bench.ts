@@ -12,6 +12,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { type AskOptions, engineText } from '../../protocol';
+import { driverVersion } from '../driver';
 import { type BenchRecord, type BenchRow, commitUnderTest, spreadOf, writeRecord } from '../record';
 import { ANSWER_TOKENS, type Answered, BenchServer, type Question } from './bench-server';
 import { DEFAULT_CORPUS, writeCorpus } from './corpus';
@@ -255,11 +256,6 @@ function earlierRows(where: string, commit: string): BenchRow[] {
   if (!fs.existsSync(file)) return [];
   const record = JSON.parse(fs.readFileSync(file, 'utf8')) as BenchRecord;
   return record.commit === commit ? record.rows : [];
-}
-
-function driverVersion(): string {
-  const query = ['--query-gpu=driver_version', '--format=csv,noheader'];
-  return execFileSync('nvidia-smi', query, { encoding: 'utf8' }).split('\n')[0]?.trim() ?? '';
 }
 
 main().catch((error: unknown) => {

@@ -2,11 +2,11 @@
 //   npm run bench -- warm [cpu|cuda]      default: cpu
 //   LONGVIEW_SERVER   the server to measure; default: out/server.js
 //   LONGVIEW_MODEL    the GGUF file; default: that of the device in the cache folder
-import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import type { AskOptions, TtftRecord } from '../../protocol';
+import { driverVersion } from '../driver';
 import { type BenchRow, commitUnderTest, cpuDevice, spreadOf, writeRecord } from '../record';
 import { Session, type SessionSetting } from './session';
 import { writeRepository } from './workload';
@@ -222,11 +222,6 @@ function rowsOf(scenario: Scenario, measured: Measured): BenchRow[] {
       note: 'from the file list to warm, with the load of the model',
     },
   ];
-}
-
-function driverVersion(): string {
-  const query = ['--query-gpu=driver_version', '--format=csv,noheader'];
-  return execFileSync('nvidia-smi', query, { encoding: 'utf8' }).split('\n')[0]?.trim() ?? '';
 }
 
 main().catch((error: unknown) => {
