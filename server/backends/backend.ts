@@ -16,8 +16,13 @@ export interface Backend {
   /** Starts a sequence with no tokens. At most `LoadedModel.maxSequences` exist at a time. */
   openSequence(request: OpenSequenceRequest): Promise<SequenceId>;
 
-  /** Appends one chunk of prompt tokens to the KV of the sequence; samples when asked to. */
-  prefillChunk(request: PrefillChunkRequest): Promise<StepResult>;
+  /**
+   * Appends one chunk of prompt tokens to the KV of the sequence; samples when asked to.
+   *
+   * @param onShare told now and then how much of the chunk is done, between 0 and 1 and never less than before, where
+   * the device knows: layer by layer
+   */
+  prefillChunk(request: PrefillChunkRequest, onShare?: (share: number) => void): Promise<StepResult>;
 
   /**
    * Ends the prefill chunk under way within milliseconds: it rejects with `CancelledError`, and the sequence is

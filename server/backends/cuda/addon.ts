@@ -97,7 +97,8 @@ export interface CudaEngine {
     sequence: number,
     tokens: Int32Array,
     choose: boolean,
-    onLayer?: (done: number) => void,
+    /** Told of each layer that was enqueued: `begun` counts them, and all but the last two are done. */
+    onLayer?: (begun: number) => void,
     /** Absent: dense. */
     sparse?: SparsePrefill,
   ): Promise<CudaStep>;

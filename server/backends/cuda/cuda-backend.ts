@@ -32,6 +32,9 @@ const CHUNK_TOKENS = 8192;
 const LONG_CHUNK_TOKENS = 16_384;
 const LONG_CONTEXT_TOKENS = 65_536;
 
+/** The host enqueues a layer when the one two before it is done, and tells of it then. */
+const LAYERS_AHEAD = 2;
+
 /** What the quality classes of the engine's policy average, at the least. */
 const POOLED_KEYS = 8;
 
@@ -121,8 +124,13 @@ export class CudaBackend implements DeviceBackend {
     return this.run(() => this.engine.importKv(sequence, tokens, kv));
   }
 
-  prefillChunk({ sequence, tokens, sparse, sample }: PrefillChunkRequest): Promise<StepResult> {
-    return this.run(() => this.engine.prefill(sequence, tokens, sample, undefined, sparse));
+  prefillChunk(
+    { sequence, tokens, sparse, sample }: PrefillChunkRequest,
+    onShare?: (share: number) => void,
+  ): Promise<StepResult> {
+    const layerCount = this.model?.spec.layerCount ?? 1;
+    const onLayer = onShare && ((begun: number) => onShare(Math.max(0, begun - LAYERS_AHEAD) / layerCount));
+    return this.run(() => this.engine.prefill(sequence, tokens, sample, onLayer, sparse));
   }
 
   interrupt(): Promise<void> {

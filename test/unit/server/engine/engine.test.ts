@@ -76,6 +76,21 @@ suite('Engine', () => {
     assert.equal(text.join(''), 'hello');
   });
 
+  test('within a chunk, too, it tells how far it is, from layer to layer and never back', async () => {
+    const { engine } = setup({ shares: [0, 0.3, 0.5, 1] });
+    const events: GenerationEvent[] = [];
+    await engine.generate(request('0123456789'), (event) => events.push(event), never);
+    const prefill = events.filter((event) => event.kind === 'prefill');
+    assert.deepEqual(
+      prefill.map(({ processed }) => processed),
+      // Nothing is said before there is a pace: the first part of the first chunk gives one.
+      [1, 2, 4, 4, 4, 5, 6, 8, 8, 8, 8, 9, 10, 10],
+    );
+    assert.ok(prefill.every(({ total, etaMs }) => total === 10 && Number.isFinite(etaMs)));
+    assert.ok(prefill[0]!.etaMs > 0);
+    assert.equal(prefill.at(-1)?.etaMs, 0);
+  });
+
   test('reuses the exact token prefix of the last prompt and answer', async () => {
     const { engine, backend } = setup({ answer: 'xyz' });
     await engine.generate(request('abcdefgh'), quiet, never);

@@ -41,6 +41,8 @@ export interface FakeScript {
   diskFailure?: string;
   /** Why there is no SampleAttention; undefined: there is. */
   sampleUnavailable: string | undefined;
+  /** What each chunk tells of itself before it is done. */
+  shares: number[];
   /** Of each chunk's one millisecond; undefined: it does not tell. */
   attentionMs?: number | undefined;
   /** Called before each call on the device; may wait, abort a signal or throw. */
@@ -75,6 +77,7 @@ export class FakeBackend implements DeviceBackend, StoringBackend {
       maxSequences: 1,
       kvPoolTokens: 1000,
       sampleUnavailable: 'it is a fake',
+      shares: [],
       before: () => undefined,
       ...script,
     };
@@ -121,8 +124,12 @@ export class FakeBackend implements DeviceBackend, StoringBackend {
     });
   }
 
-  async prefillChunk({ sequence, tokens, sparse, sample }: PrefillChunkRequest): Promise<StepResult> {
+  async prefillChunk(
+    { sequence, tokens, sparse, sample }: PrefillChunkRequest,
+    onShare?: (share: number) => void,
+  ): Promise<StepResult> {
     return this.call('prefill', () => {
+      for (const share of this.script.shares) onShare?.(share);
       assert.ok(tokens.length > 0 && tokens.length <= this.script.chunkTokens, 'chunk size');
       this.chunkSizes.push(tokens.length);
       this.sparse.push(sparse);

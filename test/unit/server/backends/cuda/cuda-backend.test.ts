@@ -79,6 +79,18 @@ suite('CUDA backend', () => {
     assert.deepEqual(named('blk.0.attn_q.bias'), { format: 0, rows: 1, columns: 128 });
   });
 
+  test('tells of a chunk layer by layer, and never of more than is done', async () => {
+    await load();
+    engine.layersTold = [1, 2, 3, 4];
+    const sequence = await backend.openSequence(OPEN);
+    const shares: number[] = [];
+    await backend.prefillChunk({ sequence, tokens: Int32Array.of(5), sample: false }, (share) =>
+      shares.push(share),
+    );
+    assert.equal(engine.loaded?.spec.layerCount, 2);
+    assert.deepEqual(shares, [0, 0, 0.5, 1], 'the last two layers are only begun');
+  });
+
   test('runs a sequence, with a fresh seed where none is given', async () => {
     await load();
     const sequence = await backend.openSequence(OPEN);
