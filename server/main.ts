@@ -82,6 +82,7 @@ function compose(connection: Connection, options: InitializationOptions, version
       ...(gpu !== undefined && { gpu }),
     },
     log,
+    now: steadyClock,
     idleUnloadMs: idleUnloadMinutes * 60_000,
     onStatus: (status) => {
       connection

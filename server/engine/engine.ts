@@ -27,6 +27,8 @@ export interface EngineDependencies {
   defaults: LoadDefaults;
   onStatus: (status: EngineStatus) => void;
   log?: (line: string) => void;
+  /** Milliseconds of a steady clock. */
+  now?: () => number;
   /** The device is let go, with the model on it, when nothing was asked for so long; absent or 0: never. */
   idleUnloadMs?: number;
 }
@@ -46,8 +48,9 @@ export class Engine {
 
   constructor(dependencies: EngineDependencies) {
     const { backends, defaults, onStatus, log = () => undefined, idleUnloadMs = 0 } = dependencies;
+    const { now = () => performance.now() } = dependencies;
     this.backends = backends;
-    this.resident = new ResidentModel(backends, defaults, log);
+    this.resident = new ResidentModel(backends, defaults, log, now);
     this.board = new EngineStatusBoard(onStatus);
     this.device = new EngineDevice(this.resident, this.board);
     this.warming = new Warming(this.scheduler, this.device);
@@ -170,7 +173,7 @@ export class Engine {
     try {
       const totalTokens = prompt.length + maxAnswerTokens;
       const wanted = { id, tokens: prompt, attention, totalTokens };
-      const { backend, model, pace, cache, ...opened } = await this.resident.sequenceFor(
+      const { backend, model, pace, cost, cache, ...opened } = await this.resident.sequenceFor(
         wanted,
         sampling,
         text,
@@ -187,6 +190,7 @@ export class Engine {
         stop: sampling.stop,
         maxAnswerTokens,
         pace,
+        cost,
         clock,
         onEvent,
         signal,

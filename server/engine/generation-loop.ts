@@ -2,10 +2,11 @@ import type { KernelsMs, StopReason } from '../../protocol';
 import type { Backend, BlockCounts, StepResult } from '../backends/backend';
 import { CancelledError, LongviewError } from '../errors';
 import type { TokenId } from '../tokenizer/tokenizer';
-import { type AttentionPlan, sparsePrefill } from './attention-plan';
+import { type AttentionPlan, attentionKey, sparsePrefill } from './attention-plan';
 import type { GenerationEvent, TokenText } from './generation';
 import { interruptible } from './interruptible';
 import { type PrefillPace, planPrefill } from './prefill-schedule';
+import type { ComputeCost } from './prefix-cache/compute-cost';
 import type { Sequence } from './sequence';
 import { StopMatcher } from './stop-matcher';
 import type { TtftClock } from './ttft-clock';
@@ -21,6 +22,7 @@ export interface LoopInput {
   stop: readonly string[];
   maxAnswerTokens: number;
   pace: PrefillPace;
+  cost: ComputeCost;
   clock: TtftClock;
   onEvent: (event: GenerationEvent) => void;
   signal: AbortSignal;
@@ -81,6 +83,7 @@ async function prefill(
     blocks = sum(blocks, last.blocks);
     kernelsMs = withStep(kernelsMs, last);
     sequence.append(tokens);
+    input.cost.observe(attentionKey(input.attention), start, tokens.length, last.deviceMs);
     pace.observe(tokens.length, clock.elapsedMs - chunkStartedMs);
     report();
   }

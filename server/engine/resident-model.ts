@@ -11,6 +11,7 @@ import { LongviewError, messageOf } from '../errors';
 import type { BackendProvider } from './backend-provider';
 import type { EngineSettings, TokenText } from './generation';
 import { PrefillPace } from './prefill-schedule';
+import { ComputeCost } from './prefix-cache/compute-cost';
 import type { PlannedPrompt } from './prefix-cache/held-prompts';
 import { type OpenedSequence, PrefixCache, type WantedPrompt } from './prefix-cache/prefix-cache';
 import { StoredPrefixes } from './prefix-cache/stored-prefix';
@@ -30,6 +31,7 @@ interface Loaded {
   key: string;
   model: LoadedModel;
   pace: PrefillPace;
+  cost: ComputeCost;
   cache: PrefixCache;
 }
 
@@ -45,6 +47,8 @@ export class ResidentModel {
     private readonly backends: BackendProvider,
     private readonly defaults: LoadDefaults,
     private readonly log: (line: string) => void,
+    /** Milliseconds of a steady clock. */
+    private readonly now: () => number,
   ) {}
 
   /** True when `settings` are loaded and the device lives. */
@@ -62,8 +66,9 @@ export class ResidentModel {
     if (this.loaded?.backend === backend && this.loaded.key === key) return this.loaded.model;
     this.loaded = undefined;
     const model = await backend.load(request, onProgress);
-    const cache = new PrefixCache(backend, model, this.storedFor(backend, request, model));
-    this.loaded = { backend, key, model, pace: new PrefillPace(), cache };
+    const cost = new ComputeCost();
+    const cache = new PrefixCache(backend, model, this.storedFor(backend, request, model, cost));
+    this.loaded = { backend, key, model, pace: new PrefillPace(), cost, cache };
     return model;
   }
 
@@ -93,9 +98,9 @@ export class ResidentModel {
     signal: AbortSignal,
   ): Promise<Residence> {
     if (!this.loaded) throw new Error('a sequence was asked for before a model was loaded');
-    const { backend, model, pace, cache } = this.loaded;
+    const { backend, model, pace, cost, cache } = this.loaded;
     const start: OpenSequenceRequest = { sampling, firstUnusedToken: text.firstUnusedToken };
-    return { backend, model, pace, ...(await cache.open(prompt, start, signal)) };
+    return { backend, model, pace, cost, ...(await cache.open(prompt, start, signal)) };
   }
 
   /** Keeps a prompt that is held beside the device. @throws CancelledError between two blocks */
@@ -139,9 +144,11 @@ export class ResidentModel {
     await this.backends.release();
   }
 
-  private storedFor(backend: StoringBackend, request: LoadRequest, model: LoadedModel) {
+  private storedFor(backend: StoringBackend, request: LoadRequest, model: LoadedModel, cost: ComputeCost) {
     if (!request.kvStore) return undefined;
-    return new StoredPrefixes(backend, storeKey(request, model), model.kvBlockTokens, this.log);
+    const { now, log } = this;
+    const { kvBlockTokens: blockTokens } = model;
+    return new StoredPrefixes(backend, { loadKey: storeKey(request, model), blockTokens, cost, now, log });
   }
 
   private requestFor(settings: EngineSettings): LoadRequest {
@@ -156,6 +163,8 @@ export interface Residence extends OpenedSequence {
   backend: StoringBackend;
   model: LoadedModel;
   pace: PrefillPace;
+  /** Told of what is computed. */
+  cost: ComputeCost;
 }
 
 /** Everything that a load decides: the weights by their hash, not by their path. Attention is of each prompt. */

@@ -1,11 +1,12 @@
 import type { Backend, LoadedModel } from '../backends/backend';
 import { CancelledError, throwIfCancelled } from '../errors';
-import { type AttentionPlan, beginningOf, sparsePrefill } from './attention-plan';
+import { type AttentionPlan, attentionKey, beginningOf, sparsePrefill } from './attention-plan';
 import { planAttention } from './attention-policy';
 import type { EngineDevice } from './engine-device';
 import type { WarmRequest } from './generation';
 import { interruptible } from './interruptible';
 import { planPrefill } from './prefill-schedule';
+import type { ComputeCost } from './prefix-cache/compute-cost';
 import type { Scheduler } from './scheduler';
 import type { Sequence } from './sequence';
 import { untilAborted } from './until-aborted';
@@ -55,14 +56,9 @@ export class Warming {
       // The question that follows goes on in the same place.
       const wanted = { id: prompt.id, tokens, attention, totalTokens: settings.contextTokens };
       if (!resident.covers(wanted)) {
-        const { backend, model, ...opened } = await resident.sequenceFor(
-          wanted,
-          NO_SAMPLING,
-          NO_TEXT,
-          signal,
-        );
-        sequence = opened.sequence;
-        await warmUp({ backend, model, sequence, prompt: tokens, attention, onProgress, breathe, signal });
+        const residence = await resident.sequenceFor(wanted, NO_SAMPLING, NO_TEXT, signal);
+        sequence = residence.sequence;
+        await warmUp({ ...residence, prompt: tokens, attention, onProgress, breathe, signal });
       }
       await resident.store(wanted, signal);
     } catch (error) {
@@ -83,6 +79,7 @@ interface WarmingInput {
   sequence: Sequence;
   prompt: Int32Array;
   attention: AttentionPlan;
+  cost: ComputeCost;
   onProgress: (progress: WarmProgress) => void;
   /** Resolves when the machine has time for the next chunk. */
   breathe: (signal: AbortSignal) => Promise<void>;
@@ -110,8 +107,9 @@ async function warmUp(input: WarmingInput): Promise<void> {
       sample: false,
       ...(sparse && { sparse }),
     };
-    await interruptible(backend, signal, () => backend.prefillChunk(chunk));
+    const { deviceMs } = await interruptible(backend, signal, () => backend.prefillChunk(chunk));
     sequence.append(chunk.tokens);
+    input.cost.observe(attentionKey(input.attention), start, chunk.tokens.length, deviceMs);
     report();
   }
 }

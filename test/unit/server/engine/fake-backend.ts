@@ -43,7 +43,9 @@ export interface FakeScript {
   sampleUnavailable: string | undefined;
   /** What each chunk tells of itself before it is done. */
   shares: number[];
-  /** Of each chunk's one millisecond; undefined: it does not tell. */
+  /** Of each chunk. */
+  deviceMs: number;
+  /** Of each chunk's time; undefined: it does not tell. */
   attentionMs?: number | undefined;
   /** Called before each call on the device; may wait, abort a signal or throw. */
   before: (call: string, count: number) => Promise<void> | void;
@@ -78,6 +80,7 @@ export class FakeBackend implements DeviceBackend, StoringBackend {
       kvPoolTokens: 1000,
       sampleUnavailable: 'it is a fake',
       shares: [],
+      deviceMs: 1,
       before: () => undefined,
       ...script,
     };
@@ -140,7 +143,7 @@ export class FakeBackend implements DeviceBackend, StoringBackend {
       return {
         ...(sample && { next: this.nextToken(state) }),
         ...(sparse && { blocks: { kept: 1, visible: 4 } }),
-        deviceMs: 1,
+        deviceMs: this.script.deviceMs,
         ...(this.script.attentionMs !== undefined && { attentionMs: this.script.attentionMs }),
       };
     });
