@@ -10,7 +10,7 @@ import { HostSupervisor } from './engine-host/host-supervisor';
 import { RestartPolicy } from './engine-host/restart-policy';
 import { messageOf } from './errors';
 import { checkInitializationOptions, initializeResult } from './handlers/initialize';
-import { machinePressure } from './handlers/machine-pressure';
+import { MachinePressure } from './handlers/machine-pressure';
 import { PromptMemory } from './handlers/prompt-memory';
 import { createRoutes } from './handlers/routes';
 import { TokenTexts } from './handlers/token-texts';
@@ -96,7 +96,7 @@ function compose(connection: Connection, options: InitializationOptions, version
     context,
     engine,
     prompts,
-    pressure: machinePressure,
+    pressure: new MachinePressure(gpu === undefined ? {} : { gpu }),
     onStatus: (status) => engine.reportWarm(status),
     log,
   });

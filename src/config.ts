@@ -7,6 +7,7 @@ import {
   type InitializationOptions,
   LEAST_CONTEXT_TOKENS,
   PROTOCOL_VERSION,
+  type WarmPrefixParams,
 } from '../protocol';
 
 /** Where one setting comes from: `vscode.WorkspaceConfiguration`, or a test. */
@@ -41,8 +42,8 @@ export interface Settings {
   cacheDir?: string;
   /** What computed prompts may take on disk, in GB; 0: nothing is written. */
   prefixCacheGb: number;
-  /** Compute the repository before anybody asks. */
-  warmPrefix: boolean;
+  /** When the repository is computed before anybody asks. */
+  warmPrefix: 'whenIdle' | 'always' | 'off';
   statusBarVisible: boolean;
 }
 
@@ -127,7 +128,11 @@ export const SETTINGS = {
     expected: 'a number from 0 to 1000',
     fallback: 4,
   },
-  warmPrefix: { schema: z.boolean(), expected: 'true or false', fallback: true },
+  warmPrefix: {
+    schema: z.enum(['whenIdle', 'always', 'off']),
+    expected: 'whenIdle, always or off',
+    fallback: 'whenIdle',
+  },
   'statusBar.visible': { schema: z.boolean(), expected: 'true or false', fallback: true },
 } as const satisfies Record<string, Entry>;
 
@@ -203,6 +208,11 @@ export function initializationOf(settings: Settings): InitializationOptions {
     ...(gpu !== undefined && { gpu }),
     idleUnloadMinutes,
   };
+}
+
+/** When the server computes the repository ahead of questions. */
+export function warmthOf({ warmPrefix }: Settings): Omit<WarmPrefixParams, 'options'> {
+  return { enabled: warmPrefix !== 'off', evenWhenBusy: warmPrefix === 'always' };
 }
 
 /** Where models and indexes lie: the setting, else the user's cache folder. */

@@ -9,7 +9,7 @@ import { DiagnoseCommand } from './commands/diagnose';
 import { downloadModel } from './commands/download-model';
 import { purgePrefixCache } from './commands/purge-prefix-cache';
 import { registerCommands } from './commands/register-commands';
-import { askOptionsOf, LiveSettings } from './config';
+import { askOptionsOf, LiveSettings, warmthOf } from './config';
 import { ServerSession } from './session/server-session';
 import { WarmStart } from './session/warm-start';
 import { showSettingProblems } from './status/setting-problems';
@@ -34,7 +34,7 @@ export function activate(context: vscode.ExtensionContext): void {
     },
     () => askOptionsOf(settings.value),
     warn,
-    () => settings.value.warmPrefix,
+    () => warmthOf(settings.value),
     openEditorPath,
   );
   const session = new ChatSession(server, new ConversationStore(context.workspaceState, warn), warn);
@@ -72,7 +72,7 @@ export function activate(context: vscode.ExtensionContext): void {
     diagnose,
     new StatusPresenter(new StatusItem('longview.showTtftDetails'), { session, server, welcome, settings }),
     settings.onDidChange('longview', () => welcome.refresh()),
-    new WarmStart(server, () => settings.value.warmPrefix && hasFolders(), warn),
+    new WarmStart(server, () => warmthOf(settings.value).enabled && hasFolders(), warn),
     settings.onDidChange('longview', () => void server.settingsChanged()),
     vscode.workspace.onDidChangeWorkspaceFolders(() => welcome.refresh()),
     vscode.window.registerWebviewViewProvider(CHAT_VIEW, view),

@@ -13,10 +13,14 @@ import {
   type ModelInfo,
   PurgePrefixCache,
   WarmPrefix,
+  type WarmPrefixParams,
 } from '../../protocol';
 import type { ServerConnection, ServerState } from '../client/server-connection';
 import type { AnswerService, Question } from './answer-service';
 import { type Disposable, Signal } from './signal';
+
+/** Whether the repository is computed ahead of questions, and whether also while the machine is busy. */
+export type Warmth = Omit<WarmPrefixParams, 'options'>;
 
 /** The files of the window, kept in step with one server. */
 export interface SyncedFiles extends Disposable {
@@ -47,13 +51,13 @@ export class ServerSession implements AnswerService {
    * @param connect starts a server; called again after `restart`
    * @param options the options of the settings, read for each question
    * @param openEditor the file in front of the user, as the server names it
-   * @param warmsPrefix whether the server computes the repository ahead of questions
+   * @param warmth whether, and when, the server computes the repository ahead of questions
    */
   constructor(
     private readonly connect: () => Promise<ConnectedServer>,
     private readonly options: () => AskOptions,
     private readonly warn: (message: string) => void,
-    private readonly warmsPrefix: () => boolean = () => false,
+    private readonly warmth: () => Warmth = () => ({ enabled: false }),
     private readonly openEditor: () => string | undefined = () => undefined,
   ) {}
 
@@ -176,7 +180,7 @@ export class ServerSession implements AnswerService {
   }
 
   private tellWarmth(connection: ServerConnection): Promise<void> {
-    return connection.notify(WarmPrefix, { enabled: this.warmsPrefix(), options: this.options() });
+    return connection.notify(WarmPrefix, { ...this.warmth(), options: this.options() });
   }
 
   private setStatus(status: EngineStatus): void {

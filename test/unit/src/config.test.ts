@@ -2,7 +2,14 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import { PROTOCOL_VERSION } from '../../../protocol';
-import { askOptionsOf, initializationOf, LiveSettings, readSettings, SETTINGS } from '../../../src/config';
+import {
+  askOptionsOf,
+  initializationOf,
+  LiveSettings,
+  readSettings,
+  SETTINGS,
+  warmthOf,
+} from '../../../src/config';
 
 const read = (values: Record<string, unknown>) => readSettings({ get: (key) => values[key] });
 
@@ -23,7 +30,7 @@ suite('settings', () => {
       cpuThreads: 0,
       prefixCacheGb: 4,
       idleUnloadMinutes: 15,
-      warmPrefix: true,
+      warmPrefix: 'whenIdle',
       statusBarVisible: true,
     });
   });
@@ -62,6 +69,13 @@ suite('settings', () => {
     assert.equal('gpu' in initializationOf(read({}).settings), false);
   });
 
+  test('say when the repository is computed ahead of questions', () => {
+    const warmth = (warmPrefix?: string) => warmthOf(read({ warmPrefix }).settings);
+    assert.deepEqual(warmth(), { enabled: true, evenWhenBusy: false });
+    assert.deepEqual(warmth('always'), { enabled: true, evenWhenBusy: true });
+    assert.equal(warmth('off').enabled, false);
+  });
+
   const bad: Record<string, unknown[]> = {
     model: [3, 'models/own.gguf'],
     device: ['gpu', ''],
@@ -79,7 +93,7 @@ suite('settings', () => {
     idleUnloadMinutes: [-1, 2000, 'never'],
     cacheDir: ['relative/dir', 7],
     prefixCacheGb: [-1, '4', 1001],
-    warmPrefix: ['yes', 1],
+    warmPrefix: ['yes', true],
     'statusBar.visible': ['yes'],
   };
   for (const [key, values] of Object.entries(bad)) {

@@ -128,7 +128,7 @@ suite('ServerSession', () => {
       () => Promise.resolve(fake.server),
       () => OPTIONS,
       ignore,
-      () => isWanted,
+      () => ({ enabled: isWanted }),
       () => 'src/a.ts',
     );
     await session.settingsChanged();
