@@ -62,6 +62,8 @@ function buttonsFor(code: ErrorCode, details: Record<string, unknown>): ChatActi
     return ['useSmallerContext', 'useCpu', 'openSettings'];
   if (code === 'outOfMemory' && details['device'] !== undefined) return ['retry', 'useCpu', 'openSettings'];
   if (code === 'engineCrashed' && details['device'] === 'cuda') return ['retry', 'useCpu', 'showLog'];
+  // Named by the GPU's backend alone.
+  if (code === 'engineFailed' && details['device'] !== undefined) return ['retry', 'useCpu', 'showLog'];
   return BUTTONS[code];
 }
 

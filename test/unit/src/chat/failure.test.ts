@@ -33,6 +33,9 @@ suite('failures in the view', () => {
     assert.deepEqual([full.buttons, full.contextTokens], [['retry', 'useCpu', 'openSettings'], undefined]);
     const fault = failureOf(serverError('engineCrashed', { how: 'exit code 70', device: 'cuda' }));
     assert.deepEqual(fault.buttons, ['retry', 'useCpu', 'showLog']);
+    const refused = failureOf(serverError('engineFailed', { device: 'NVIDIA' }));
+    assert.deepEqual(refused.buttons, ['retry', 'useCpu', 'showLog']);
+    assert.ok(!failureOf(serverError('engineFailed')).buttons.includes('useCpu'));
   });
 
   test('a context below what the setting takes is not offered', () => {
