@@ -5,16 +5,21 @@
 //   npm run bench -- quality sweep  --model GGUF --addon FILE [--lengths 32,128] [--out DIR] [--limit SECONDS]
 //   npm run bench -- quality break-even --model GGUF --addon FILE [--where h200]
 //   npm run bench -- quality report [--out DIR] [--where h200]
-// The bundle alone runs where there is a GPU and no checkout: `fetch` and `report` work anywhere. What was measured is
+//   npm run bench -- quality densities [--out DIR] [--kind cell|sweep]
+//   npm run bench -- quality prompts --model GGUF [--set reporting|tuning] [--lengths 32,128] [--out DIR]
+// The bundle alone runs where there is a GPU and no checkout: `fetch`, `report`, `densities` (of every head) and `prompts`
+// (with their questions, for other programs) work anywhere. What was measured is
 // kept in --out cell by cell, so that a run that was cut off goes on.
 import fs from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { measureBreakEven } from './break-even';
 import { BASELINES, CLASSES, type Configuration, sweep } from './configurations';
+import { dumpDensities } from './densities';
 import { fetchCorpus } from './fetch';
 import { printFront } from './front';
 import { ALL_QUESTIONS } from './planting';
+import { publishPrompts } from './published-prompts';
 import { writeReport } from './report';
 import { type CellPlan, runCells } from './run';
 import { plantingsOf, SET_NAMES, type SetName } from './sets';
@@ -31,6 +36,7 @@ const { values, positionals } = parseArgs({
     rounds: { type: 'string', default: '1' },
     limit: { type: 'string', default: '600' },
     where: { type: 'string', default: 'h200' },
+    kind: { type: 'string', default: 'cell' },
     baselines: { type: 'boolean', default: false },
   },
 });
@@ -70,8 +76,23 @@ async function main(command: string | undefined): Promise<void> {
     }
     case 'report':
       return writeReport(values.out, values.where);
+    case 'densities':
+      dumpDensities(values.out, values.kind);
+      return;
+    case 'prompts': {
+      const { corpus, out } = values;
+      const { modelPath } = model();
+      await publishPrompts(
+        { corpus, out, modelPath, lengths: lengthsIn(values.lengths || '32,128') },
+        plantingsOf(setNamed(values.set), rounds),
+        ALL_QUESTIONS,
+      );
+      return;
+    }
     default:
-      throw new Error('usage: npm run bench -- quality fetch|run|sweep|break-even|report [OPTIONS]');
+      throw new Error(
+        'usage: npm run bench -- quality fetch|run|sweep|break-even|report|densities|prompts [OPTIONS]',
+      );
   }
 }
 
@@ -85,7 +106,7 @@ function options(
     set,
     configurations,
     withAgreement,
-    lengths: (values.lengths || lengths).split(',').map((length) => Number(length) * 1000),
+    lengths: lengthsIn(values.lengths || lengths),
     corpus: values.corpus,
     out: values.out,
     ...files(),
@@ -93,9 +114,17 @@ function options(
   };
 }
 
-function files(): { modelPath: string; addonFile: string } {
+function lengthsIn(thousands: string): number[] {
+  return thousands.split(',').map((length) => Number(length) * 1000);
+}
+
+function model(): { modelPath: string } {
   if (!fs.existsSync(values.model)) throw new Error('name the model with --model GGUF');
-  return { modelPath: path.resolve(values.model), addonFile: path.resolve(values.addon) };
+  return { modelPath: path.resolve(values.model) };
+}
+
+function files(): { modelPath: string; addonFile: string } {
+  return { ...model(), addonFile: path.resolve(values.addon) };
 }
 
 function setNamed(name: string): SetName {

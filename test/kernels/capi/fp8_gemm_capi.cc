@@ -3,7 +3,7 @@
 #include <memory>
 
 #include "gemm/fp8/api.h"
-#include "guarded.h"
+#include "capi/guarded.h"
 #include "reference/fp8.h"
 
 using longview::capi::guarded;

@@ -2,7 +2,7 @@
 #include <memory>
 
 #include "gemm/api.h"
-#include "guarded.h"
+#include "capi/guarded.h"
 #include "reference/gemm.h"
 
 using longview::capi::guarded;
