@@ -1,11 +1,19 @@
 import { type Agreement, compare, type DensePosition, densePosition } from './agreement';
 import type { Cell } from './cell';
-import { type Configuration, DENSE } from './configurations';
+import { type CellFacts, type Configuration, DENSE } from './configurations';
 import type { Task } from './planting';
 import type { PrefixReader } from './reader';
 import { mean } from './statistics';
 
 const FREE_ANSWER_TOKENS = 64;
+
+export interface Answer {
+  task: Task;
+  depth: number;
+  right: boolean;
+  /** In a sweep: natural logarithm of the probability of what is expected. */
+  logP?: number;
+}
 
 /** What one configuration came to on one cell. */
 export interface Outcome {
@@ -20,7 +28,7 @@ export interface Outcome {
   /** Of each head, layer by layer. */
   densities?: number[];
   /** By question; only those that dense gets right are asked of others. */
-  answers: { task: Task; depth: number; right: boolean }[];
+  answers: Answer[];
   agreement?: Agreement;
   /** Tokens of the free answer that are the same as dense's, from the first on, and how many dense has. */
   sameAnswerTokens?: { same: number; of: number };
@@ -37,10 +45,9 @@ export interface CellOutcome {
 }
 
 export interface MeasureOptions {
-  /** Query heads of a layer. */
-  heads: number;
+  model: CellFacts['model'];
   lengthTokens: number;
-  /** Next-token agreement and free answers, beside retrieval. */
+  /** Next-token agreement and free answers beside retrieval; else answers are forced, and their likelihood is kept. */
   withAgreement: boolean;
   /** Of the vocabulary without unused rows. */
   vocabularySize: number;
@@ -59,13 +66,12 @@ export async function measureCell(
   let asked = cell.questions;
   const outcomes: Outcome[] = [];
   for (const configuration of [DENSE, ...configurations]) {
-    const selection = configuration.selection(cell.prefix.length, balancedDensity);
+    const { model } = options;
+    const selection = configuration.selection({ prefixTokens: cell.prefix.length, balancedDensity, model });
     const { deviceMs, attentionMs, densities } = await reader.read(cell.prefix, selection);
     const density = densities ? mean(densities) : 1;
-    const answers: Outcome['answers'] = [];
-    for (const { task, depth, rest, expected } of asked) {
-      answers.push({ task, depth, right: await reader.isAnswered(rest, expected) });
-    }
+    const answers: Answer[] = [];
+    for (const question of asked) answers.push(await answerOf(reader, question, options));
     const outcome: Outcome = {
       configuration: configuration.name,
       attention: selection ? JSON.stringify(selection) : 'dense',
@@ -97,8 +103,18 @@ export async function measureCell(
   }
   await reader.close();
   const { name, language, prefix } = cell;
-  const { lengthTokens, heads } = options;
-  return { cell: name, language, lengthTokens, prefixTokens: prefix.length, heads, outcomes };
+  const { lengthTokens, model } = options;
+  return { cell: name, language, lengthTokens, prefixTokens: prefix.length, heads: model.heads, outcomes };
+}
+
+async function answerOf(
+  reader: PrefixReader,
+  { task, depth, rest, expected }: Cell['questions'][number],
+  { withAgreement }: MeasureOptions,
+): Promise<Answer> {
+  if (withAgreement) return { task, depth, right: await reader.isAnswered(rest, expected) };
+  const { logP, isGreedy } = await reader.likelihood(rest, expected);
+  return { task, depth, right: isGreedy, logP };
 }
 
 function commonPrefix(a: readonly number[], b: readonly number[]): number {
@@ -112,9 +128,11 @@ function lineOf({ name, prefix }: Cell, outcome: Outcome): string {
   const { configuration, prefillMs, density, answers, agreement } = outcome;
   const right = answers.filter((answer) => answer.right).length;
   const top = agreement ? `  top-1 ${(agreement.sameTop / agreement.positions).toFixed(3)}` : '';
+  const logPs = answers.flatMap(({ logP }) => logP ?? []);
+  const logP = logPs.length > 0 ? `  log P ${mean(logPs).toFixed(3)}` : '';
   const kl = agreement ? `  KL ${(agreement.klSum / agreement.positions).toFixed(4)}` : '';
   return (
     `${name} ${prefix.length}  ${configuration.padEnd(16)} ${prefillMs.toFixed(0).padStart(5)} ms  ` +
-    `density ${(density * 100).toFixed(1).padStart(5)}%  ${right}/${answers.length}${top}${kl}`
+    `density ${(density * 100).toFixed(1).padStart(5)}%  ${right}/${answers.length}${top}${kl}${logP}`
   );
 }

@@ -15,22 +15,47 @@ export interface NeedleQuestion {
   expected: string;
 }
 
-const FIRST = 'EMBER LATTICE ORBIT QUARRY SABLE TIMBER VELVET COBALT DRIFT FALCON GLACIER HARBOR'.split(' ');
-const SECOND = 'KETTLE LANTERN MARBLE NEEDLE OTTER PRISM QUIVER RIDGE SADDLE THISTLE UMBRA WILLOW'.split(' ');
+const FIRST = `
+  AMBER ANCHOR APRICOT ARCADE ARROW ASPEN AUTUMN BADGER BAMBOO BARLEY BASIN BEACON BIRCH BISON BLOSSOM
+  BRAMBLE BRONZE BUFFALO CACTUS CANYON CARAVAN CASCADE CEDAR CHERRY CINDER CITRUS CLOVER COBALT COMET
+  COPPER CORAL COYOTE CRATER CRIMSON CYPRESS DAHLIA DELTA DESERT DOLPHIN DRAGON EAGLE EBONY EMBER FALCON
+  FERN FIDDLE FJORD FLAMINGO FOREST GALAXY GARLIC GECKO GINGER GLACIER GRANITE GROVE HARBOR HAZEL HERON
+  HICKORY INDIGO IVORY JAGUAR JASMINE JUNIPER KELP LAGOON LANTERN LATTICE LAVENDER LEMON LILAC LOBSTER
+  LOTUS MAGNET MAMMOTH MANGO MAPLE MARBLE
+`
+  .trim()
+  .split(/\s+/);
+const SECOND = `
+  MEADOW MERCURY METEOR MONSOON MOSAIC NEBULA NECTAR NUTMEG OASIS OLIVE ONYX ORBIT ORCHID OSPREY OTTER
+  OYSTER PANTHER PAPAYA PEBBLE PELICAN PEPPER PIGEON PILGRIM PLANET PLATEAU POLAR POPPY PRAIRIE PRISM
+  PUFFIN QUARRY QUARTZ QUIVER RABBIT RAVEN REEF RIDGE RIVER ROCKET SABLE SADDLE SAFFRON SALMON SAPPHIRE
+  SATIN SCARLET SEQUOIA SHADOW SILVER SPARROW SPRUCE STARLING SUMMIT SUNSET TEMPLE THISTLE THUNDER TIGER
+  TIMBER TOPAZ TRUMPET TULIP TUNDRA TURTLE UMBRA VALLEY VANILLA VELVET VIOLET VOLCANO WALNUT WALRUS WILLOW
+  WINTER WIZARD WOLF YARROW ZEBRA ZEPHYR
+`
+  .trim()
+  .split(/\s+/);
 const THIRD = 'BUDGET CEILING DELAY FACTOR LIMIT MARGIN OFFSET QUOTA SPAN THRESHOLD WEIGHT WINDOW'.split(' ');
 const KEYS = ['NORTH', 'SOUTH', 'EAST', 'WEST'];
 const WORDS = 'amber basalt cedar dune elm fjord garnet hazel iris jasper kelp lotus maple onyx pine'.split(
   ' ',
 );
 
-/** Makes needles whose names never meet twice. */
+/**
+ * Makes needles whose names share no word but the last, so that a small model can tell eighty of them apart: names that
+ * differed in one word alone left dense attention itself right in one question of five at 128K.
+ */
 export class NeedleMaker {
-  private readonly taken = new Set<string>();
+  private readonly first: string[];
+  private readonly second: string[];
 
   constructor(
     private readonly random: Random,
     private readonly language: Language,
-  ) {}
+  ) {
+    this.first = random.shuffled(FIRST);
+    this.second = random.shuffled(SECOND);
+  }
 
   /** One constant: a number, or now and then a text. */
   constant(): NeedleQuestion {
@@ -60,12 +85,9 @@ export class NeedleMaker {
   }
 
   private name(): string {
-    for (;;) {
-      const name = [FIRST, SECOND, THIRD].map((words) => this.random.pick(words)).join('_');
-      if (this.taken.has(name)) continue;
-      this.taken.add(name);
-      return name;
-    }
+    const [first, second] = [this.first.pop(), this.second.pop()];
+    if (first === undefined || second === undefined) throw new Error('there are no words left to name needles');
+    return `${first}_${second}_${this.random.pick(THIRD)}`;
   }
 
   private digits(count: number): string {

@@ -2,7 +2,8 @@
 //   npm run bench -- quality fetch  [--corpus DIR] [--rounds N]
 //   npm run bench -- quality run    --model GGUF --addon FILE [--set reporting|tuning] [--lengths 16,32,64,128]
 //                                   [--rounds N] [--baselines] [--out DIR] [--limit SECONDS]
-//   npm run bench -- quality sweep  --model GGUF --addon FILE [--lengths 32,128] [--out DIR] [--limit SECONDS]
+//   npm run bench -- quality sweep  --model GGUF --addon FILE --grid NAME [--lengths 32,128] [--rounds N] [--only REPOSITORY]
+//                                   [--out DIR] [--limit SECONDS]
 //   npm run bench -- quality break-even --model GGUF --addon FILE [--where h200]
 //   npm run bench -- quality report [--out DIR] [--where h200]
 // The bundle alone runs where there is a GPU and no checkout: `fetch` and `report` work anywhere. What was measured is
@@ -11,9 +12,10 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { measureBreakEven } from './break-even';
-import { BASELINES, CLASSES, type Configuration, sweep } from './configurations';
+import { BASELINES, CLASSES, type Configuration } from './configurations';
 import { fetchCorpus } from './fetch';
 import { printFront } from './front';
+import { GRIDS } from './grids';
 import { ALL_QUESTIONS } from './planting';
 import { writeReport } from './report';
 import { type CellPlan, runCells } from './run';
@@ -31,12 +33,14 @@ const { values, positionals } = parseArgs({
     rounds: { type: 'string', default: '1' },
     limit: { type: 'string', default: '600' },
     where: { type: 'string', default: 'h200' },
+    grid: { type: 'string', default: '' },
+    only: { type: 'string', default: '' },
     baselines: { type: 'boolean', default: false },
   },
 });
 
-/** Questions that a tuning run asks of a cell: about 40 that dense gets right. */
-const SWEEP_QUESTIONS = { needle: 24, multiKey: 2, tracking: 4, function: 6 };
+/** Questions that a tuning run asks of a cell. */
+const SWEEP_QUESTIONS = { needle: 44, multiKey: 4, tracking: 4, function: 6 };
 
 async function main(command: string | undefined): Promise<void> {
   const rounds = Number(values.rounds);
@@ -55,12 +59,17 @@ async function main(command: string | undefined): Promise<void> {
       return;
     }
     case 'sweep': {
+      const grid = GRIDS[values.grid];
+      if (!grid) throw new Error(`--grid is one of ${Object.keys(GRIDS).join(', ')}`);
+      const plantings = plantingsOf('tuning', rounds).filter(
+        ({ repository }) => !values.only || repository.id === values.only,
+      );
       const outcomes = await runCells(
-        options('tuning', sweep(), '32,128', false),
-        plantingsOf('tuning', 1),
+        { ...options('tuning', grid, '32,128', false), kind: values.grid },
+        plantings,
         SWEEP_QUESTIONS,
       );
-      printFront(outcomes, path.join(values.out, 'front.json'));
+      printFront(outcomes, path.join(values.out, `front-${values.grid}.json`));
       return;
     }
     case 'break-even': {
@@ -85,6 +94,7 @@ function options(
     set,
     configurations,
     withAgreement,
+    kind: 'cell',
     lengths: (values.lengths || lengths).split(',').map((length) => Number(length) * 1000),
     corpus: values.corpus,
     out: values.out,

@@ -3,6 +3,7 @@ import type { CudaEngine } from '../../server/backends/cuda/addon';
 import { SELECTION_GRID_TOKENS } from '../../server/engine/attention-plan';
 import { planPrefill } from '../../server/engine/prefill-schedule';
 import type { Tokenizer } from '../../server/tokenizer/tokenizer';
+import { densePosition } from './agreement';
 import { judge, judgeEnded } from './answer-check';
 import { FORCED_TOKENS, QUESTION_TOKENS } from './cell';
 import { prefillOf } from './configurations';
@@ -73,6 +74,24 @@ export class PrefixReader {
       token = await this.next(token);
     }
     return judgeEnded(answer, expected) === 'right';
+  }
+
+  /**
+   * How likely the answer is that is expected behind `rest`, forced on the model: the sum of its tokens' natural
+   * logarithms, and whether each is the likeliest. Finer than right or wrong: sweeps are judged by it.
+   */
+  async likelihood(rest: Int32Array, expected: string): Promise<{ logP: number; isGreedy: boolean }> {
+    const tokens = this.tokenizer.encode(expected);
+    await this.rewind();
+    await this.prefillTail(rest);
+    let [logP, isGreedy] = [0, true];
+    for (const [i, token] of tokens.entries()) {
+      const { logits, top, logSum } = densePosition(await this.engine.logits(), this.tokenizer.firstUnusedToken);
+      logP += (logits[token] ?? 0) - logSum;
+      isGreedy &&= token === top;
+      if (i + 1 < tokens.length) await this.next(token);
+    }
+    return { logP, isGreedy };
   }
 
   /** The first tokens of a greedy answer. */

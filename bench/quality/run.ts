@@ -16,6 +16,8 @@ export interface CellPlan {
   withAgreement: boolean;
   /** In tokens. */
   lengths: number[];
+  /** Names the files of the cells. */
+  kind: string;
   corpus: string;
   out: string;
   modelPath: string;
@@ -74,7 +76,7 @@ export async function runCells(
       );
       const outcome = await measureCell(device.reader, cell, plan.configurations, {
         lengthTokens,
-        heads: device.heads,
+        model: device.model,
         withAgreement: plan.withAgreement,
         vocabularySize: device.writer.tokenizer.firstUnusedToken,
       });
@@ -100,11 +102,10 @@ function writeFacts({ out, modelPath }: CellPlan, device: string): void {
 }
 
 function fileName(
-  { set, withAgreement }: CellPlan,
+  { set, kind }: CellPlan,
   { repository, seed }: Planting,
   lengthTokens: number,
 ): string {
-  const kind = withAgreement ? 'cell' : 'sweep';
   return `${kind}-${set}-${lengthTokens / 1000}k-${repository.id}-${seed}.json`;
 }
 
