@@ -14,7 +14,7 @@ export interface CellFacts {
   prefixTokens: number;
   /** Of `balanced` on the same cell; 1 where it did not run. */
   balancedDensity: number;
-  model: { layers: number; heads: number };
+  model: { layers: number; heads: number; kvHeads: number };
 }
 
 export const DENSE: Configuration = { name: 'dense', selection: () => undefined };
@@ -36,8 +36,10 @@ export const BASELINES: Configuration[] = [
   },
   {
     name: 'topBlocks',
-    selection: (cell) =>
-      balancedBut({ alpha: 1, pooledKeys: 16, maxBlocks: Math.ceil(widthAt(cell) / 64) }),
+    selection: (cell) => {
+      const blocks = Math.ceil(widthAt(cell) / 64);
+      return balancedBut({ alpha: 0, pooledKeys: 16, minBlocks: blocks, maxBlocks: blocks });
+    },
   },
   {
     name: 'paperV3',

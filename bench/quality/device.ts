@@ -4,6 +4,7 @@ import { CudaBackend } from '../../server/backends/cuda/cuda-backend';
 import { findCudaDevice } from '../../server/backends/cuda/find-device';
 import { openGguf } from '../../server/models/gguf/open-gguf';
 import { readModelSpec } from '../../server/models/read-model-spec';
+import type { CellFacts } from './configurations';
 import { PromptWriter } from './prompts';
 import { PrefixReader } from './reader';
 
@@ -13,7 +14,7 @@ export interface Device {
   reader: PrefixReader;
   writer: PromptWriter;
   backend: Backend;
-  model: { layers: number; heads: number };
+  model: CellFacts['model'];
 }
 
 export interface DeviceOptions {
@@ -34,7 +35,7 @@ export async function openDevice({ addonFile, modelPath, contextTokens }: Device
   if (found.kind !== 'usable') throw new Error(found.reason);
   const gguf = await openGguf(modelPath);
   const writer = new PromptWriter(gguf);
-  const { headCount: heads, layerCount: layers } = readModelSpec(gguf);
+  const { headCount: heads, kvHeadCount: kvHeads, layerCount: layers } = readModelSpec(gguf);
   await gguf.close();
   const { addon, engine } = capturing(found.addon);
   const backend = new CudaBackend({
@@ -61,7 +62,7 @@ export async function openDevice({ addonFile, modelPath, contextTokens }: Device
   );
   if (loaded.sampleUnavailable !== undefined) throw new Error(loaded.sampleUnavailable);
   const reader = new PrefixReader(backend, engine(), loaded, writer.tokenizer);
-  return { name: found.device.name, reader, writer, backend, model: { layers, heads } };
+  return { name: found.device.name, reader, writer, backend, model: { layers, heads, kvHeads } };
 }
 
 /** The addon, and the engine that the backend makes of it: `Backend` has no logits, which only benches read. */

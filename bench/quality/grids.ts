@@ -3,53 +3,47 @@ import { balancedBut, type CellFacts, type Configuration } from './configuration
 
 type Changes = Partial<TileSelection>;
 
-/** What tuning runs try, by name. */
-export const GRIDS: Record<string, Configuration[]> = {
-  /** How fine keys are scored, at several shares and sampled rows. */
-  scoring: [
-    { pooledKeys: 8, alpha: 0.8 },
-    { pooledKeys: 4, alpha: 0.8 },
-    { pooledKeys: 1, alpha: 0.8 },
-    { pooledKeys: 8, alpha: 0.9 },
-    { pooledKeys: 4, alpha: 0.9 },
-    { pooledKeys: 1, alpha: 0.9 },
-    { pooledKeys: 1, alpha: 0.95 },
-    { pooledKeys: 8, alpha: 0.7, score: 'maximum' },
-    { pooledKeys: 4, alpha: 0.7, score: 'maximum' },
-    { pooledKeys: 1, alpha: 0.7, score: 'maximum' },
-    { pooledKeys: 1, alpha: 0.85, score: 'maximum' },
-    { pooledKeys: 8, alpha: 0.98, countForcedMass: true },
-    { pooledKeys: 4, alpha: 0.98, countForcedMass: true },
-    { pooledKeys: 1, alpha: 0.98, countForcedMass: true },
-    { pooledKeys: 1, alpha: 0.95, countForcedMass: true },
-    { pooledKeys: 4, alpha: 0.95, countForcedMass: true, score: 'maximum' },
-    { pooledKeys: 4, alpha: 0.8, sampledRows: 32 },
-    { pooledKeys: 1, alpha: 0.8, sampledRows: 32 },
-    { pooledKeys: 4, alpha: 0.95, countForcedMass: true, sampledRows: 32 },
-    { pooledKeys: 4, alpha: 0.8, windowTokens: 2048 },
-  ].map((changes) => named({ countForcedMass: false, ...changes } as Changes)),
-  /** Where the loss comes from: every fourth of the layers in turn densely, or it alone sparsely. */
-  layers: [...layerGroups('dense'), ...layerGroups('sparse')],
+/** How fine keys are scored, at several shares and sampled rows. */
+const SCORING: Changes[] = [
+  { pooledKeys: 8, alpha: 0.98, countForcedMass: true },
+  { pooledKeys: 8, alpha: 0.95, countForcedMass: true },
+  { pooledKeys: 8, alpha: 0.7, score: 'maximum' },
+  { pooledKeys: 4, alpha: 0.7, score: 'maximum' },
+  { pooledKeys: 1, alpha: 0.7, score: 'maximum' },
+  { pooledKeys: 4, alpha: 0.5 },
+  { pooledKeys: 4, alpha: 0.8 },
+  { pooledKeys: 1, alpha: 0.8 },
+  { pooledKeys: 4, alpha: 0.8, windowTokens: 2048 },
+  { pooledKeys: 4, alpha: 0.7, windowTokens: 4096 },
+  { pooledKeys: 4, alpha: 0.8, windowTokens: 2048, score: 'maximum' },
+  { pooledKeys: 4, alpha: 0.9, countForcedMass: true },
+  { pooledKeys: 4, alpha: 0.9, countForcedMass: true, score: 'maximum' },
+  { pooledKeys: 4, alpha: 0.95, countForcedMass: true, score: 'maximum' },
+  { pooledKeys: 4, alpha: 0.9, countForcedMass: true, sampledRows: 32 },
+  { pooledKeys: 4, alpha: 0.95, countForcedMass: true, sampledRows: 32 },
+  { pooledKeys: 4, alpha: 0.9, countForcedMass: true, sampledRows: 32, score: 'maximum' },
+  { pooledKeys: 4, alpha: 0.9, countForcedMass: true, windowTokens: 2048, score: 'maximum' },
+];
+
+/** What tuning runs try: the grids' names, and what each makes of a model. */
+export const GRIDS: Record<string, (model: CellFacts['model']) => Configuration[]> = {
+  scoring: () => SCORING.map((changes) => named({ countForcedMass: false, ...changes })),
+  /** What each query head needs far away: one after the other reads its window and the sink alone. */
+  heads: ({ layers, heads }) => blinded(layers, heads, 1),
+  /** The same for the query heads of a KV head together. */
+  groups: ({ layers, heads, kvHeads }) => blinded(layers, heads, heads / kvHeads),
 };
 
-const LAYER_GROUPS = 7;
-
-function layerGroups(kind: 'dense' | 'sparse'): Configuration[] {
-  return Array.from({ length: LAYER_GROUPS }, (_, group) => ({
-    name: `${kind} ${group + 1}/${LAYER_GROUPS}`,
-    selection: ({ model: { layers, heads } }: CellFacts) =>
+/** Configurations that take everything but the window from `count` neighbouring heads of a layer, and nothing from the others. */
+function blinded(layers: number, heads: number, count: number): Configuration[] {
+  return Array.from({ length: (layers * heads) / count }, (_, group) => ({
+    name: `${Math.floor((group * count) / heads)}/${(group * count) % heads}`,
+    selection: () =>
       balancedBut({
-        ...LAYER_PROBE,
-        headAlpha: Array.from({ length: layers * heads }, (_entry, i) => {
-          const isInGroup = Math.floor((Math.floor(i / heads) * LAYER_GROUPS) / layers) === group;
-          return isInGroup === (kind === 'dense') ? 1 : LAYER_PROBE.alpha;
-        }),
+        headAlpha: Array.from({ length: layers * heads }, (_head, i) => (Math.floor(i / count) === group ? 0 : 1)),
       }),
   }));
 }
-
-/** A selection that loses enough to see what mends it. */
-const LAYER_PROBE = { pooledKeys: 8, alpha: 0.8, countForcedMass: false } as const;
 
 function named(changes: Changes): Configuration {
   return { name: nameOf(changes), selection: () => balancedBut(changes) };

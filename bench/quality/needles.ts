@@ -12,6 +12,8 @@ export interface NeedleQuestion {
   task: 'needle' | 'multiKey' | 'tracking';
   needles: Needle[];
   name: string;
+  /** The statement that defines `name`, up to what is expected. */
+  definition: string;
   expected: string;
 }
 
@@ -62,10 +64,10 @@ export class NeedleMaker {
     const name = this.name();
     if (this.random.next() < 0.25) {
       const text = `${this.random.pick(WORDS)}-${this.random.pick(WORDS)}-${this.digits(2)}`;
-      return { task: 'needle', needles: [this.define(name, quoted(text))], name, expected: text };
+      return this.question('needle', [this.define(name, quoted(text))], name, text);
     }
     const value = this.digits(5);
-    return { task: 'needle', needles: [this.define(name, value)], name, expected: value };
+    return this.question('needle', [this.define(name, value)], name, value);
   }
 
   /** Four constants whose names differ in the last word: a question about each. */
@@ -73,15 +75,25 @@ export class NeedleMaker {
     const stem = this.name();
     return KEYS.map((key) => {
       const [name, value] = [`${stem}_${key}`, this.digits(5)];
-      return { task: 'multiKey', needles: [this.define(name, value)], name, expected: value };
+      return this.question('multiKey', [this.define(name, value)], name, value);
     });
   }
 
-  /** A constant and another that takes its value: the question is about the second. */
+  /** A constant and another that takes its value: the question is where the second has it from. */
   chain(): NeedleQuestion {
     const [first, second, value] = [this.name(), this.name(), this.digits(5)];
-    const needles = [this.define(first, value), this.define(second, first)];
-    return { task: 'tracking', needles, name: second, expected: value };
+    return this.question('tracking', [this.define(first, value), this.define(second, first)], second, first);
+  }
+
+  /** The last of `needles` is the one that is asked about. */
+  private question(
+    task: NeedleQuestion['task'],
+    needles: Needle[],
+    name: string,
+    expected: string,
+  ): NeedleQuestion {
+    const { statement = '' } = needles.at(-1) ?? {};
+    return { task, needles, name, definition: statement.slice(0, statement.lastIndexOf(expected)), expected };
   }
 
   private name(): string {

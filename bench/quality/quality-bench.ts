@@ -3,7 +3,7 @@
 //   npm run bench -- quality run    --model GGUF --addon FILE [--set reporting|tuning] [--lengths 16,32,64,128]
 //                                   [--rounds N] [--baselines] [--out DIR] [--limit SECONDS]
 //   npm run bench -- quality sweep  --model GGUF --addon FILE --grid NAME [--lengths 32,128] [--rounds N] [--only REPOSITORY]
-//                                   [--out DIR] [--limit SECONDS]
+//                                   [--part 1/2] [--few] [--out DIR] [--limit SECONDS]
 //   npm run bench -- quality break-even --model GGUF --addon FILE [--where h200]
 //   npm run bench -- quality report [--out DIR] [--where h200]
 // The bundle alone runs where there is a GPU and no checkout: `fetch` and `report` work anywhere. What was measured is
@@ -12,7 +12,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { measureBreakEven } from './break-even';
-import { BASELINES, CLASSES, type Configuration } from './configurations';
+import { BASELINES, CLASSES } from './configurations';
 import { fetchCorpus } from './fetch';
 import { printFront } from './front';
 import { GRIDS } from './grids';
@@ -35,12 +35,15 @@ const { values, positionals } = parseArgs({
     where: { type: 'string', default: 'h200' },
     grid: { type: 'string', default: '' },
     only: { type: 'string', default: '' },
+    part: { type: 'string', default: '1/1' },
+    few: { type: 'boolean', default: false },
     baselines: { type: 'boolean', default: false },
   },
 });
 
-/** Questions that a tuning run asks of a cell. */
-const SWEEP_QUESTIONS = { needle: 44, multiKey: 4, tracking: 4, function: 6 };
+/** Questions that a tuning run asks of a cell; few where it tries hundreds of configurations. */
+const SWEEP_QUESTIONS = { needle: 32, multiKey: 3, tracking: 6, function: 6 };
+const FEW_QUESTIONS = { needle: 12, multiKey: 1, tracking: 2, function: 2 };
 
 async function main(command: string | undefined): Promise<void> {
   const rounds = Number(values.rounds);
@@ -52,7 +55,7 @@ async function main(command: string | undefined): Promise<void> {
       const set = setNamed(values.set);
       const configurations = [...CLASSES, ...(values.baselines ? BASELINES : [])];
       await runCells(
-        options(set, configurations, '16,32,64,128', true),
+        options(set, () => configurations, '16,32,64,128', true),
         plantingsOf(set, rounds),
         ALL_QUESTIONS,
       );
@@ -61,15 +64,19 @@ async function main(command: string | undefined): Promise<void> {
     case 'sweep': {
       const grid = GRIDS[values.grid];
       if (!grid) throw new Error(`--grid is one of ${Object.keys(GRIDS).join(', ')}`);
+      const [part = 1, parts = 1] = values.part.split('/').map(Number);
       const plantings = plantingsOf('tuning', rounds).filter(
         ({ repository }) => !values.only || repository.id === values.only,
       );
       const outcomes = await runCells(
-        { ...options('tuning', grid, '32,128', false), kind: values.grid },
+        {
+          ...options('tuning', (model) => grid(model).filter((_one, i) => i % parts === part - 1), '32,128', false),
+          kind: parts > 1 ? `${values.grid}-${part}` : values.grid,
+        },
         plantings,
-        SWEEP_QUESTIONS,
+        values.few ? FEW_QUESTIONS : SWEEP_QUESTIONS,
       );
-      printFront(outcomes, path.join(values.out, `front-${values.grid}.json`));
+      printFront(outcomes, path.join(values.out, `front-${values.grid}-${part}.json`));
       return;
     }
     case 'break-even': {
@@ -86,7 +93,7 @@ async function main(command: string | undefined): Promise<void> {
 
 function options(
   set: SetName,
-  configurations: Configuration[],
+  configurations: CellPlan['configurations'],
   lengths: string,
   withAgreement: boolean,
 ): CellPlan {

@@ -3,7 +3,7 @@ import type { CudaEngine } from '../../server/backends/cuda/addon';
 import { SELECTION_GRID_TOKENS } from '../../server/engine/attention-plan';
 import { planPrefill } from '../../server/engine/prefill-schedule';
 import type { Tokenizer } from '../../server/tokenizer/tokenizer';
-import { densePosition } from './agreement';
+import { type DensePosition, densePosition } from './agreement';
 import { judge, judgeEnded } from './answer-check';
 import { FORCED_TOKENS, QUESTION_TOKENS } from './cell';
 import { prefillOf } from './configurations';
@@ -15,6 +15,12 @@ export interface Reading {
   attentionMs: number;
   /** With a selection: share of the visible key blocks that was read, of each layer and head, layer by layer. */
   densities: number[] | undefined;
+}
+
+/** An expected answer and, for each of its tokens, the distribution that it would have been drawn from. */
+export interface ForcedAnswer {
+  tokens: Int32Array;
+  positions: DensePosition[];
 }
 
 const GREEDY = { temperature: 0, topP: 1, topK: 0, stop: [] };
@@ -76,22 +82,16 @@ export class PrefixReader {
     return judgeEnded(answer, expected) === 'right';
   }
 
-  /**
-   * How likely the answer is that is expected behind `rest`, forced on the model: the sum of its tokens' natural
-   * logarithms, and whether each is the likeliest. Finer than right or wrong: sweeps are judged by it.
-   */
-  async likelihood(rest: Int32Array, expected: string): Promise<{ logP: number; isGreedy: boolean }> {
+  /** The distributions from which the expected answer's tokens come, when they are forced behind `rest`. */
+  async forced(rest: Int32Array, expected: string): Promise<ForcedAnswer> {
     const tokens = this.tokenizer.encode(expected);
-    await this.rewind();
-    await this.prefillTail(rest);
-    let [logP, isGreedy] = [0, true];
+    const positions: DensePosition[] = [];
+    await this.ask(rest);
     for (const [i, token] of tokens.entries()) {
-      const { logits, top, logSum } = densePosition(await this.engine.logits(), this.tokenizer.firstUnusedToken);
-      logP += (logits[token] ?? 0) - logSum;
-      isGreedy &&= token === top;
-      if (i + 1 < tokens.length) await this.next(token);
+      if (i > 0) await this.next(tokens[i - 1] ?? token);
+      positions.push(densePosition(await this.engine.logits(), this.tokenizer.firstUnusedToken));
     }
-    return { logP, isGreedy };
+    return { tokens, positions };
   }
 
   /** The first tokens of a greedy answer. */

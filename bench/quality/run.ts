@@ -3,7 +3,7 @@ import path from 'node:path';
 import { driverVersion } from '../driver';
 import { commitUnderTest } from '../record';
 import { buildCell } from './cell';
-import type { Configuration } from './configurations';
+import type { CellFacts, Configuration } from './configurations';
 import { type Device, openDevice } from './device';
 import { readCorpus } from './fetch';
 import { type CellOutcome, measureCell } from './measure';
@@ -12,7 +12,7 @@ import type { Planting, SetName } from './sets';
 
 export interface CellPlan {
   set: SetName;
-  configurations: Configuration[];
+  configurations: (model: CellFacts['model']) => Configuration[];
   withAgreement: boolean;
   /** In tokens. */
   lengths: number[];
@@ -74,7 +74,7 @@ export async function runCells(
         lengthTokens,
         counts,
       );
-      const outcome = await measureCell(device.reader, cell, plan.configurations, {
+      const outcome = await measureCell(device.reader, cell, plan.configurations(device.model), {
         lengthTokens,
         model: device.model,
         withAgreement: plan.withAgreement,
