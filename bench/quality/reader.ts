@@ -3,6 +3,7 @@ import type { CudaEngine } from '../../server/backends/cuda/addon';
 import { SELECTION_GRID_TOKENS } from '../../server/engine/attention-plan';
 import { planPrefill } from '../../server/engine/prefill-schedule';
 import type { Tokenizer } from '../../server/tokenizer/tokenizer';
+import { type DensePosition, densePosition } from './agreement';
 import { judge, judgeEnded } from './answer-check';
 import { FORCED_TOKENS, QUESTION_TOKENS } from './cell';
 import { prefillOf } from './configurations';
@@ -14,6 +15,12 @@ export interface Reading {
   attentionMs: number;
   /** With a selection: share of the visible key blocks that was read, of each layer and head, layer by layer. */
   densities: number[] | undefined;
+}
+
+/** An expected answer and, for each of its tokens, the distribution that it would have been drawn from. */
+export interface ForcedAnswer {
+  tokens: Int32Array;
+  positions: DensePosition[];
 }
 
 const GREEDY = { temperature: 0, topP: 1, topK: 0, stop: [] };
@@ -73,6 +80,18 @@ export class PrefixReader {
       token = await this.next(token);
     }
     return judgeEnded(answer, expected) === 'right';
+  }
+
+  /** The distributions from which the expected answer's tokens come, when they are forced behind `rest`. */
+  async forced(rest: Int32Array, expected: string): Promise<ForcedAnswer> {
+    const tokens = this.tokenizer.encode(expected);
+    const positions: DensePosition[] = [];
+    await this.ask(rest);
+    for (const [i, token] of tokens.entries()) {
+      if (i > 0) await this.next(tokens[i - 1] ?? token);
+      positions.push(densePosition(await this.engine.logits(), this.tokenizer.firstUnusedToken));
+    }
+    return { tokens, positions };
   }
 
   /** The first tokens of a greedy answer. */

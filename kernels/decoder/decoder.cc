@@ -302,6 +302,11 @@ void Decoder::require_selectable(const Sequence& sequence, const SparseRequest& 
     throw std::invalid_argument("the model was loaded without room for averages of " +
                                 std::to_string(keys) + " keys");
   }
+  const size_t heads = size_t{1} * spec_.layers * spec_.num_heads;
+  if (!sparse.head_alpha.empty() && sparse.head_alpha.size() != heads) {
+    throw std::invalid_argument("headAlpha has " + std::to_string(sparse.head_alpha.size()) +
+                                " entries; the model has " + std::to_string(heads) + " query heads");
+  }
   if (sequence.length_tokens % attention::kSelectionTileRows == 0) return;
   throw std::invalid_argument("a sparse chunk begins at token " +
                               std::to_string(sequence.length_tokens) + ", which is no multiple of " +
@@ -371,7 +376,7 @@ void Decoder::warm_up() {
   prefill(id, tokens, false, std::nullopt, {});
   rewind(id, 0, {});
   if (pooled_keys_.serves(attention::SelectionSettings().pooled_keys)) {
-    prefill(id, tokens, false, SparseRequest{{}, static_cast<int>(tokens.size())}, {});
+    prefill(id, tokens, false, SparseRequest{{}, static_cast<int>(tokens.size()), {}}, {});
     rewind(id, 0, {});
   }
   Sequence& sequence = this->sequence(id);

@@ -111,7 +111,7 @@ attention::PrefillKernel attention_kernel(PrefillKernels kernels) {
 SelectionPlace selection_place(const Model& model, const Sequence& sequence, int layer, int tokens) {
   const Workspace& workspace = model.workspace;
   const size_t lists = size_t{1} * model.spec.num_heads * attention::selection_tiles(tokens);
-  return {model.pooled_keys.layer(layer), sequence.pooled_tokens, workspace.selection(),
+  return {layer, model.pooled_keys.layer(layer), sequence.pooled_tokens, workspace.selection(),
           workspace.block_lists(), workspace.block_counts() + layer * lists};
 }
 
@@ -136,6 +136,7 @@ void Prefill::enqueue(const Model& model, const Sequence& sequence, int tokens,
   LONGVIEW_CUDA(cudaMemcpyAsync(workspace.token_ids(), workspace.host_token_ids(),
                                 sizeof(int32_t) * tokens, cudaMemcpyHostToDevice, stream));
   embed({model.weights.embedding(), workspace.token_ids(), workspace.hidden(), tokens}, stream);
+  if (sparse) sparse_->prepare(*sparse, stream);
   for (int layer = 0; layer < model.spec.layers; ++layer) {
     pacer.before(layer);
     if (control.should_stop && control.should_stop()) throw CancelledError();

@@ -212,6 +212,8 @@ export interface TileSelection extends SelectionBasics {
   maxBlocks: number;
   /** A tile that would keep more than this share of its visible blocks keeps them all; 1: never. */
   denseAbove: number;
+  /** In place of `alpha`: one for each query head, layer by layer. */
+  headAlpha?: readonly number[];
 }
 
 /** Columns and diagonals of each chunk, as SampleAttention v3: for comparison. */
@@ -230,7 +232,8 @@ export interface ColumnSelection extends SelectionBasics {
   windowShare: number;
 }
 
-export type PooledKeys = 4 | 8 | 16;
+/** 1: every key is scored itself. */
+export type PooledKeys = 1 | 4 | 8 | 16;
 
 export interface PrefillChunkRequest {
   sequence: SequenceId;
