@@ -32,6 +32,7 @@ export const CHAT_ACTIONS = [
   'openFolder',
   'restartEngine',
   'showLog',
+  'allowSecrets',
   'compare',
 ] as const;
 export type ChatAction = (typeof CHAT_ACTIONS)[number];

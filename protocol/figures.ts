@@ -92,6 +92,8 @@ export function engineText({ device, backend, attention, sparse }: TtftRecord): 
 }
 
 const EXCLUSION_WORDS: Record<ExclusionReason, string> = {
+  secret: 'may hold a secret',
+  excludedByHand: 'by your choice',
   noRoom: 'no room',
   binary: 'binary',
   lockFile: 'lock files',

@@ -20,6 +20,7 @@ const BUTTONS: Record<ErrorCode, ChatAction[]> = {
   noWorkspace: ['openFolder'],
   emptyRepository: ['retry'],
   promptTooLong: ['openSettings', 'retry'],
+  secretFound: ['allowSecrets', 'retry'],
   badRequest: ['retry', 'showLog'],
   deviceUnavailable: ['openSettings', 'showLog'],
   attentionUnavailable: ['openSettings'],
