@@ -120,6 +120,9 @@ export interface InclusionReport {
   shortenedTurns: number;
 }
 
+/** The report without its lists. */
+export type InclusionSummary = Omit<InclusionReport, 'included' | 'excluded'>;
+
 export const EXCLUDED_LIST_LIMIT = 5000;
 
 /** A place in the repository that the answer speaks of. Lines count from 1; both ends are included. */

@@ -3,7 +3,7 @@ import type {
   Attachment,
   ExclusionReason,
   IncludedFile,
-  InclusionReport,
+  InclusionSummary,
   SecretFinding,
   Turn,
 } from './ask';
@@ -50,7 +50,7 @@ export interface ContextAccount {
   promptTokens: number;
   parts: { part: ContextPart; tokens: number }[];
   /** The lists of the report are behind `ListContextFolder`. */
-  inclusion: Omit<InclusionReport, 'included' | 'excluded'>;
+  inclusion: InclusionSummary;
   files: FileCounts;
   /** Held back until the user decides; by path. */
   heldBack: { path: string; secrets: SecretFinding[] }[];

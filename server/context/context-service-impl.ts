@@ -135,7 +135,8 @@ export class ContextServiceImpl implements ContextService {
     return Promise.resolve(this.accounts.accountOf('asked') ?? null);
   }
 
-  folder(id: number, folder: string): Promise<ContextFolderList> {
+  // Async, so that a failure is a rejection.
+  async folder(id: number, folder: string): Promise<ContextFolderList> {
     return Promise.resolve(this.accounts.folder(id, folder));
   }
 

@@ -4,6 +4,7 @@ import {
   type ExclusionReason,
   type IncludedFile,
   type InclusionReport,
+  type InclusionSummary,
   type SecretFinding,
 } from '../../protocol';
 
@@ -27,11 +28,13 @@ export interface InclusionFacts {
 /** What was found in the files that were looked at, let through or not, by path. */
 export type FoundSecrets = ReadonlyMap<string, SecretFinding[]>;
 
-/** Every file, each once: those that are in the prompt, and those that are not. */
-export function accountForFiles(facts: InclusionFacts): {
+export interface AccountedFiles {
   included: IncludedFile[];
   excluded: ExcludedFile[];
-} {
+}
+
+/** Every file, each once: those that are in the prompt, and those that are not. */
+export function accountForFiles(facts: InclusionFacts): AccountedFiles {
   const withSecrets = <File extends { path: string }>(file: File): File => {
     const secrets = facts.secrets.get(file.path);
     return secrets ? { ...file, secrets } : file;
@@ -58,15 +61,19 @@ export function accountForFiles(facts: InclusionFacts): {
 
 /** The exact report of what is in a prompt and what is not. Counts are complete, the list is bounded. */
 export function reportInclusion(facts: InclusionFacts): InclusionReport {
-  const { included, excluded } = accountForFiles(facts);
+  const files = accountForFiles(facts);
+  const { included, excluded } = files;
+  return { ...summarizeInclusion(facts, files), included, excluded: excluded.slice(0, EXCLUDED_LIST_LIMIT) };
+}
+
+/** The report without its lists. */
+export function summarizeInclusion(facts: InclusionFacts, files: AccountedFiles): InclusionSummary {
   const excludedByReason: Partial<Record<ExclusionReason, number>> = {};
-  for (const { reason } of excluded) excludedByReason[reason] = (excludedByReason[reason] ?? 0) + 1;
+  for (const { reason } of files.excluded) excludedByReason[reason] = (excludedByReason[reason] ?? 0) + 1;
   return {
     totalFiles: facts.totalFiles,
-    included,
-    excluded: excluded.slice(0, EXCLUDED_LIST_LIMIT),
     excludedByReason,
-    fileTokens: included.reduce((sum, file) => sum + file.tokens, 0),
+    fileTokens: files.included.reduce((sum, file) => sum + file.tokens, 0),
     budgetTokens: facts.budgetTokens,
     promptTokens: facts.promptTokens,
     newerVersions: [...facts.newerVersions],

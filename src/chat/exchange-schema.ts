@@ -109,6 +109,7 @@ const failure = z.object({
   buttons: z.array(z.enum(CHAT_ACTIONS)),
   modelId: z.exactOptional(z.string()),
   contextTokens: z.exactOptional(z.number()),
+  secrets: z.exactOptional(z.object({ path: z.string(), rules: z.array(z.string()) })),
 }) satisfies z.ZodMiniType<ChatFailure>;
 
 const activity = z.discriminatedUnion('kind', [

@@ -1,6 +1,6 @@
 import type { ContextAccount, ContextFolderList, PromptPartText } from '../../../protocol';
 import { LongviewError } from '../../errors';
-import { accountForFiles, type InclusionFacts, reportInclusion } from '../../prompt/inclusion';
+import { accountForFiles, type InclusionFacts, summarizeInclusion } from '../../prompt/inclusion';
 import type { PromptSpan } from '../../prompt/parts';
 import type { LoadPromptModel } from '../prompt-model';
 import { FileTree } from './file-tree';
@@ -19,7 +19,7 @@ export interface AccountedPrompt {
 interface Kept extends AccountedPrompt {
   of: ContextAccount['of'];
   /** Made when somebody looks. */
-  tree?: FileTree;
+  view?: { account: ContextAccount; tree: FileTree };
 }
 
 /** Prompts that can be looked into: the last one that was asked, and the last that was packed to be looked at. */
@@ -35,12 +35,12 @@ export class Accounts {
   /** Undefined before there is one. */
   accountOf(of: ContextAccount['of']): ContextAccount | undefined {
     const prompt = this.kept.get(of);
-    return prompt && accountFor(prompt);
+    return prompt && viewOf(prompt).account;
   }
 
   /** @throws LongviewError `badRequest` when another has taken its place */
   folder(id: number, folder: string): ContextFolderList {
-    return treeOf(this.find(id)).list(folder);
+    return viewOf(this.find(id)).tree.list(folder);
   }
 
   /** @throws LongviewError `badRequest` when another has taken its place */
@@ -62,28 +62,25 @@ export class Accounts {
   }
 }
 
-function treeOf(prompt: Kept): FileTree {
-  if (!prompt.tree) {
-    const { included, excluded } = accountForFiles(prompt.facts);
-    prompt.tree = new FileTree(included, excluded);
-  }
-  return prompt.tree;
+function viewOf(prompt: Kept): NonNullable<Kept['view']> {
+  prompt.view ??= view(prompt);
+  return prompt.view;
 }
 
-function accountFor(prompt: Kept): ContextAccount {
-  const { packId, of, contextTokens, tokenIds, spans, facts } = prompt;
-  const { included: _included, excluded, ...inclusion } = reportInclusion(facts);
-  return {
+function view({ packId, of, contextTokens, tokenIds, spans, facts }: Kept): NonNullable<Kept['view']> {
+  const files = accountForFiles(facts);
+  const tree = new FileTree(files.included, files.excluded);
+  const heldBack = files.excluded.filter(({ reason }) => reason === 'secret');
+  const account: ContextAccount = {
     id: packId,
     of,
     contextTokens,
     budgetTokens: facts.budgetTokens,
     promptTokens: tokenIds.length,
     parts: partTokens(spans, tokenIds.length),
-    inclusion,
-    files: treeOf(prompt).counts,
-    heldBack: excluded
-      .filter(({ reason }) => reason === 'secret')
-      .map(({ path, secrets = [] }) => ({ path, secrets })),
+    inclusion: summarizeInclusion(facts, files),
+    files: tree.counts,
+    heldBack: heldBack.map(({ path, secrets = [] }) => ({ path, secrets })),
   };
+  return { account, tree };
 }
