@@ -25,6 +25,8 @@ export interface Outcome {
   prefillMs: number;
   /** Of that: choosing key blocks, and attention. */
   attentionMs: number;
+  /** Of that: choosing key blocks. */
+  selectionMs: number;
   /** Share of the key blocks that were read; 1 under dense. */
   density: number;
   /** Of each head, layer by layer. */
@@ -41,6 +43,7 @@ export interface CellOutcome {
   language: string;
   lengthTokens: number;
   prefixTokens: number;
+  layers: number;
   /** Query heads of a layer. */
   heads: number;
   outcomes: Outcome[];
@@ -71,7 +74,7 @@ export async function measureCell(
   for (const configuration of [DENSE, ...configurations]) {
     const { model } = options;
     const selection = configuration.selection({ prefixTokens: cell.prefix.length, balancedDensity, model });
-    const { deviceMs, attentionMs, densities } = await reader.read(cell.prefix, selection);
+    const { deviceMs, attentionMs, selectionMs, densities } = await reader.read(cell.prefix, selection);
     const density = densities ? mean(densities) : 1;
     const answers: Answer[] = [];
     for (const [i, { task, depth, rest, expected }] of asked.entries()) {
@@ -88,6 +91,7 @@ export async function measureCell(
       attention: selection ? JSON.stringify(selection) : 'dense',
       prefillMs: deviceMs,
       attentionMs,
+      selectionMs,
       density,
       ...(densities && { densities: densities.map((share) => Math.round(share * 1e4) / 1e4) }),
       answers,
@@ -115,7 +119,8 @@ export async function measureCell(
   await reader.close();
   const { name, language, prefix } = cell;
   const { lengthTokens, model } = options;
-  return { cell: name, language, lengthTokens, prefixTokens: prefix.length, heads: model.heads, outcomes };
+  const { layers, heads } = model;
+  return { cell: name, language, lengthTokens, prefixTokens: prefix.length, layers, heads, outcomes };
 }
 
 /** Finer than right or wrong: sweeps are judged by it. Right: every token of what is expected is the likeliest. */

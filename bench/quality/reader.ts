@@ -13,6 +13,8 @@ export interface Reading {
   deviceMs: number;
   /** Of that: choosing key blocks, and attention; 0 where the device does not tell. */
   attentionMs: number;
+  /** Of that: choosing key blocks. */
+  selectionMs: number;
   /** With a selection: share of the visible key blocks that was read, of each layer and head, layer by layer. */
   densities: number[] | undefined;
 }
@@ -46,6 +48,7 @@ export class PrefixReader {
     const sparse = prefillOf(selection, prefix.length + QUESTION_TOKENS / 4);
     let deviceMs = 0;
     let attentionMs = 0;
+    let selectionMs = 0;
     let kept: number[] = [];
     let visible = 0;
     for (const { start, end } of planPrefill(prefix.length, 0, this.model.prefillChunkTokens)) {
@@ -58,13 +61,15 @@ export class PrefixReader {
       });
       deviceMs += step.deviceMs;
       attentionMs += step.attentionMs ?? 0;
+      selectionMs += step.selectionMs ?? 0;
       if (!step.blocks) continue;
       const sums = keptByHead(await this.engine.blockCounts(), tokens.length);
       kept = sums.map((sum, i) => sum + (kept[i] ?? 0));
       visible += step.blocks.visible / sums.length;
     }
     this.prefixTokens = prefix.length;
-    return { deviceMs, attentionMs, densities: sparse && kept.map((count) => count / visible) };
+    const densities = sparse && kept.map((count) => count / visible);
+    return { deviceMs, attentionMs, selectionMs, densities };
   }
 
   /** Asks behind the prefix, the question read densely, and stops as soon as the answer is decided. */

@@ -131,13 +131,14 @@ Step Decoder::prefill(SequenceId id, const std::vector<int32_t>& tokens, bool ch
   end_.record(stream_);
   pacer_.drain(stream_);
   Step step{std::nullopt, end_.elapsed_ms(begin_), prefill_.attention_ms(spec_.layers),
-            std::nullopt};
+            std::nullopt, std::nullopt};
   if (choose) step.next = chosen(workspace_.host_sample()[0]);
   sequence.length_tokens += count;
   if (sparse) {
     sequence.pooled_tokens = sequence.length_tokens;
     const int32_t* counts = workspace_.host_block_counts();
     block_counts_.assign(counts, counts + block_counts_.size());
+    step.selection_ms = prefill_.selection_ms(spec_.layers);
     step.blocks = total_blocks(block_counts_, spec_.layers * spec_.num_heads, count,
                                sequence.length_tokens);
   }
@@ -164,7 +165,7 @@ Step Decoder::decode(SequenceId id, int32_t token, bool continues) {
   }
   const StepEvents& events = step_events_[position % 2];
   events.end.synchronize();
-  Step step{std::nullopt, events.end.elapsed_ms(events.begin), std::nullopt, std::nullopt};
+  Step step{std::nullopt, events.end.elapsed_ms(events.begin), std::nullopt, std::nullopt, std::nullopt};
   try {
     step.next = chosen(workspace_.host_sample()[position % 2]);
   } catch (const NumericError&) {

@@ -143,7 +143,7 @@ void Prefill::enqueue(const Model& model, const Sequence& sequence, int tokens,
     const LayerChunk chunk(model, sequence, layer, tokens, gemm_);
     const auto attend = [&](const attention::DensePrefillParams& call) {
       if (!sparse) return dense_.run(call, stream);
-      sparse_->run(call, *sparse, selection_place(model, sequence, layer, tokens), stream);
+      sparse_->run(call, *sparse, selection_place(model, sequence, layer, tokens), model.stream);
     };
     chunk.attention(attend, clock_);
     chunk.feed_forward();

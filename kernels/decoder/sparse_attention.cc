@@ -63,7 +63,7 @@ void SparseAttention::prepare(const SparseRequest& request, cudaStream_t stream)
 }
 
 void SparseAttention::run(const attention::DensePrefillParams& dense, const SparseRequest& request,
-                          const SelectionPlace& place, cudaStream_t stream) {
+                          const SelectionPlace& place, const Stream& stream) {
   attention::SelectionParams params{};
   params.query = dense.query;
   params.key = dense.key;
@@ -83,8 +83,10 @@ void SparseAttention::run(const attention::DensePrefillParams& dense, const Spar
   params.blocks = place.blocks;
   params.counts = place.counts;
   params.max_blocks = attention::selection_pitch(dense.kv_len);
-  selector(request.settings).run(params, stream);
-  attention_.run(dense, attention::lists_of(params), stream);
+  clock_.begin(place.layer, stream);
+  selector(request.settings).run(params, stream.get());
+  clock_.end(place.layer, stream);
+  attention_.run(dense, attention::lists_of(params), stream.get());
 }
 
 const attention::BlockSelector& SparseAttention::selector(const SelectionSettings& settings) {

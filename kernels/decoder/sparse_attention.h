@@ -10,7 +10,9 @@
 #include "attention/selection/api.h"
 #include "attention/sparse/api.h"
 #include "common/device_buffer.h"
+#include "common/stream.h"
 #include "decoder/model_spec.h"
+#include "decoder/span_clock.h"
 
 namespace longview::decoder {
 
@@ -60,11 +62,15 @@ class SparseAttention {
 
   /// Enqueues one layer: `dense` is the same call without a selection.
   void run(const attention::DensePrefillParams& dense, const SparseRequest& request,
-           const SelectionPlace& place, cudaStream_t stream);
+           const SelectionPlace& place, const Stream& stream);
+
+  /// Milliseconds that choosing took in the last chunk, which is done, over `layers` layers.
+  double selection_ms(int layers) const { return clock_.total_ms(layers); }
 
  private:
   const attention::BlockSelector& selector(const attention::SelectionSettings& settings);
 
+  SpanClock clock_;  // of the selection
   attention::SparsePrefill attention_;
   attention::SelectionKernels selection_kernels_;
   std::optional<attention::BlockSelector> selector_;  // of the last settings

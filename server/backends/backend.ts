@@ -271,6 +271,8 @@ export interface StepResult {
   deviceMs: number;
   /** Part of `deviceMs` that went into attention, of a prefill chunk; absent where the device does not tell. */
   attentionMs?: number;
+  /** Part of `attentionMs` that went into choosing key blocks, of a sparse chunk. */
+  selectionMs?: number;
 }
 
 /** Key blocks summed over all layers, heads and query tiles of a chunk: what was attended to, and what dense would. */
