@@ -48,7 +48,11 @@ suite('Attention plan', () => {
     );
     assert.equal(new Set([...keys, attentionKey(SAMPLE), attentionKey(DENSE)]).size, changes.length + 2);
     assert.equal(attentionKey({ ...SAMPLE, quality: 'fast' }), attentionKey(SAMPLE));
-    assert.deepEqual(Object.keys(SAMPLE.selection).length, changes.length - 1, 'every parameter is tried; alphas of heads twice');
+    assert.deepEqual(
+      Object.keys(SAMPLE.selection).length,
+      changes.length - 1,
+      'every parameter is tried; alphas of heads twice',
+    );
   });
 
   test('whole tiles before the dense tail run sparse', () => {
