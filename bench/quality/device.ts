@@ -35,7 +35,7 @@ export async function openDevice({ addonFile, modelPath, contextTokens }: Device
   if (found.kind !== 'usable') throw new Error(found.reason);
   const gguf = await openGguf(modelPath);
   const writer = new PromptWriter(gguf);
-  const { headCount: heads, kvHeadCount: kvHeads, layerCount: layers } = readModelSpec(gguf);
+  const spec = readModelSpec(gguf);
   await gguf.close();
   const { addon, engine } = capturing(found.addon);
   const backend = new CudaBackend({
@@ -62,7 +62,7 @@ export async function openDevice({ addonFile, modelPath, contextTokens }: Device
   );
   if (loaded.sampleUnavailable !== undefined) throw new Error(loaded.sampleUnavailable);
   const reader = new PrefixReader(backend, engine(), loaded, writer.tokenizer);
-  return { name: found.device.name, reader, writer, backend, model: { layers, heads, kvHeads } };
+  return { name: found.device.name, reader, writer, backend, model: spec };
 }
 
 /** The addon, and the engine that the backend makes of it: `Backend` has no logits, which only benches read. */
