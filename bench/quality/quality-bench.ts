@@ -5,7 +5,7 @@
 //   npm run bench -- quality sweep  --model GGUF --addon FILE --grid NAME [--lengths 32,128] [--rounds N] [--only REPOSITORY]
 //                                   [--part 1/2] [--few] [--out DIR] [--limit SECONDS]
 //   npm run bench -- quality break-even --model GGUF --addon FILE [--where h200]
-//   npm run bench -- quality report [--out DIR] [--where h200]
+//   npm run bench -- quality report [--out DIR] [--where h200] [--as quality]
 //   npm run bench -- quality densities [--out DIR] [--kind cell|sweep]
 //   npm run bench -- quality prompts --model GGUF [--set reporting|tuning] [--lengths 32,128] [--out DIR]
 // The bundle alone runs where there is a GPU and no checkout: `fetch`, `report`, `densities` (of every head) and `prompts`
@@ -38,6 +38,7 @@ const { values, positionals } = parseArgs({
     rounds: { type: 'string', default: '1' },
     limit: { type: 'string', default: '600' },
     where: { type: 'string', default: 'h200' },
+    as: { type: 'string', default: 'quality' },
     kind: { type: 'string', default: 'cell' },
     grid: { type: 'string', default: '' },
     only: { type: 'string', default: '' },
@@ -47,7 +48,7 @@ const { values, positionals } = parseArgs({
   },
 });
 
-/** Questions that a tuning run asks of a cell; few where it tries hundreds of configurations. */
+/** Questions that a tuning run asks of a cell; few where it tries hundreds of configurations, or the cell is short. */
 const SWEEP_QUESTIONS = { needle: 32, multiKey: 3, tracking: 6, function: 6 };
 const FEW_QUESTIONS = { needle: 12, multiKey: 1, tracking: 2, function: 2 };
 
@@ -63,7 +64,7 @@ async function main(command: string | undefined): Promise<void> {
       await runCells(
         options(set, () => configurations, '16,32,64,128', true),
         plantingsOf(set, rounds),
-        ALL_QUESTIONS,
+        values.few ? FEW_QUESTIONS : ALL_QUESTIONS,
       );
       return;
     }
@@ -96,7 +97,7 @@ async function main(command: string | undefined): Promise<void> {
       return;
     }
     case 'report':
-      return writeReport(values.out, values.where);
+      return writeReport(values.out, values.where, values.as);
     case 'densities':
       dumpDensities(values.out, values.kind);
       return;
@@ -106,7 +107,7 @@ async function main(command: string | undefined): Promise<void> {
       await publishPrompts(
         { corpus, out, modelPath, lengths: lengthsIn(values.lengths || '32,128') },
         plantingsOf(setNamed(values.set), rounds),
-        ALL_QUESTIONS,
+        values.few ? FEW_QUESTIONS : ALL_QUESTIONS,
       );
       return;
     }
