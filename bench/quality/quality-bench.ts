@@ -6,6 +6,7 @@
 //                                   [--part 1/2] [--few] [--out DIR] [--limit SECONDS]
 //   npm run bench -- quality break-even --model GGUF --addon FILE [--where h200]
 //   npm run bench -- quality report [--out DIR] [--where h200] [--as quality]
+//   npm run bench -- quality peers-report [--where h200]
 //   npm run bench -- quality densities [--out DIR] [--kind cell|sweep]
 //   npm run bench -- quality prompts --model GGUF [--set reporting|tuning] [--lengths 32,128] [--out DIR]
 // The bundle alone runs where there is a GPU and no checkout: `fetch`, `report`, `densities` (of every head) and `prompts`
@@ -20,6 +21,7 @@ import { dumpDensities } from './densities';
 import { fetchCorpus } from './fetch';
 import { printFront } from './front';
 import { GRIDS } from './grids';
+import { writePeersReport } from './peers-report';
 import { ALL_QUESTIONS } from './planting';
 import { publishPrompts } from './published-prompts';
 import { writeReport } from './report';
@@ -98,6 +100,9 @@ async function main(command: string | undefined): Promise<void> {
     }
     case 'report':
       return writeReport(values.out, values.where, values.as);
+    case 'peers-report':
+      writePeersReport(values.where);
+      return;
     case 'densities':
       dumpDensities(values.out, values.kind);
       return;
@@ -113,7 +118,7 @@ async function main(command: string | undefined): Promise<void> {
     }
     default:
       throw new Error(
-        'usage: npm run bench -- quality fetch|run|sweep|break-even|report|densities|prompts [OPTIONS]',
+        'usage: npm run bench -- quality fetch|run|sweep|break-even|report|peers-report|densities|prompts [OPTIONS]',
       );
   }
 }

@@ -4,7 +4,7 @@ import { writeRecord } from '../record';
 import { peerRows, readDensePeer } from './dense-peer';
 import type { CellOutcome } from './measure';
 import { TASKS } from './planting';
-import { depthPlot, headPlot, paretoPlot } from './plots';
+import { depthPlot, headPlot, type ParetoPoint, paretoPlot } from './plots';
 import {
   denseMsOf,
   densitiesOf,
@@ -43,7 +43,8 @@ export async function writeReport(out: string, where: string, bench: string): Pr
     const here = groups.filter((group) => group.lengthTokens === lengthTokens);
     const denseMs = here[0] ? denseMsOf(here[0]) : 0;
     const name = (kind: string) => path.join(folder, `${bench}-${kind}-${sizeOf(lengthTokens)}.svg`);
-    fs.writeFileSync(name('pareto'), paretoPlot(here, lengthTokens, denseMs));
+    const title = `Answers kept at ${sizeOf(lengthTokens)}`;
+    fs.writeFileSync(name('pareto'), paretoPlot(here.map(pointOf), { title, unit: 'prefill, ms', denseMs }));
     fs.writeFileSync(name('depth'), depthPlot(here, lengthTokens));
     const balanced = here.find(({ configuration }) => configuration === 'balanced');
     const heads = cells[0]?.heads ?? 1;
@@ -53,6 +54,12 @@ export async function writeReport(out: string, where: string, bench: string): Pr
     }
   }
 }
+
+const pointOf = (group: Group): ParetoPoint => ({
+  label: `${group.configuration} (${(densityOf(group) * 100).toFixed(1)}%)`,
+  ms: prefillMsOf(group),
+  kept: keptOf(group),
+});
 
 const lengthsOf = (groups: readonly Group[]): number[] => [
   ...new Set(groups.map(({ lengthTokens }) => lengthTokens)),
