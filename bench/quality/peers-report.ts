@@ -7,7 +7,7 @@ const BENCH = 'quality-peers';
 const DENSE = 'fa3';
 
 /** Rows of one length of a record of `bench/quality/peers`, by attention: `peers.<attention>.<figure>.<length>`. */
-export function attentionsOf(rows: readonly BenchRow[], size: string): Map<string, Map<string, BenchRow>> {
+function attentionsOf(rows: readonly BenchRow[], size: string): Map<string, Map<string, BenchRow>> {
   const attentions = new Map<string, Map<string, BenchRow>>();
   for (const row of rows) {
     const [, attention, figure, length] = row.id.split('.');
