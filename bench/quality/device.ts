@@ -5,6 +5,7 @@ import { findCudaDevice } from '../../server/backends/cuda/find-device';
 import { openGguf } from '../../server/models/gguf/open-gguf';
 import { readModelSpec } from '../../server/models/read-model-spec';
 import type { CellFacts } from './configurations';
+import { YARN_FACTOR } from './contexts';
 import { PromptWriter } from './prompts';
 import { PrefixReader } from './reader';
 
@@ -25,9 +26,6 @@ export interface DeviceOptions {
 
 /** Sweeps try finer averages than the product's. */
 const FINEST_POOLED_KEYS = 4;
-
-/** How far YaRN may take the models of the catalogue beyond the context that they were trained for. */
-const YARN_FACTOR = 4;
 
 /** @throws Error where there is no GPU, LongviewError as the backend does */
 export async function openDevice({ addonFile, modelPath, contextTokens }: DeviceOptions): Promise<Device> {
