@@ -87,8 +87,8 @@ export class ChoicesStore {
     if (stored === undefined) return NO_CHOICES;
     const parsed = storedSchema.safeParse(stored);
     if (parsed.success) {
-      const { version: _version, ...choices } = parsed.data;
-      return choices;
+      const { pinned, excluded, allowedSecrets } = parsed.data;
+      return { pinned, excluded, allowedSecrets };
     }
     this.warn(
       `The stored choices about the context could not be read and are left out: ${z.prettifyError(parsed.error)}`,

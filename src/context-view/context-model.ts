@@ -25,6 +25,8 @@ export interface UpcomingQuestion {
 /** What there is to see: an account, or why there is none. */
 export interface ContextState {
   account?: ContextAccount;
+  /** Of the account: what lies in no folder. It is there with it, so that the view need not wait. */
+  top?: ContextFolderList;
   problem?: string;
   isLooking: boolean;
 }
@@ -83,8 +85,9 @@ export class ContextModel implements Disposable {
     const { account } = this.state;
     const nothing: ContextFolderList = { entries: [], more: 0 };
     if (!account) return nothing;
+    if (folder === '') return this.state.top ?? nothing;
     try {
-      return await this.server.request(ListContextFolder, { id: account.id, folder });
+      return await this.listOf(account, folder);
     } catch (error) {
       // The newer account tells the view to ask again.
       if (this.state.account?.id !== account.id || this.isStale) return nothing;
@@ -113,7 +116,8 @@ export class ContextModel implements Disposable {
     this.set({ ...this.state, isLooking: true });
     try {
       const account = await this.look(running.signal);
-      if (this.running === running) this.set({ account, isLooking: false });
+      const top = await this.listOf(account, '');
+      if (this.running === running) this.set({ account, top, isLooking: false });
     } catch (error) {
       // Another look has begun.
       if (this.running !== running) return;
@@ -128,6 +132,10 @@ export class ContextModel implements Disposable {
       this.wanted = 'next';
     }
     return this.server.inspectContext(this.conversation.upcoming, signal);
+  }
+
+  private listOf({ id }: ContextAccount, folder: string): Promise<ContextFolderList> {
+    return this.server.request(ListContextFolder, { id, folder });
   }
 
   private set(state: ContextState): void {

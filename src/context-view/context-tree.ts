@@ -38,6 +38,8 @@ export class ContextTree implements vscode.TreeDataProvider<ContextNode>, vscode
   private readonly view: vscode.TreeView<ContextNode>;
   private readonly subscriptions: Disposable[];
   private endProgress: (() => void) | undefined;
+  /** All that the rows depend on. */
+  private drawn = '';
 
   constructor(
     private readonly model: ContextModel,
@@ -103,7 +105,9 @@ export class ContextTree implements vscode.TreeDataProvider<ContextNode>, vscode
         : itemOf(fileRow(entry, of, choice), `${among} ${entry.path}`);
     item.contextValue = ['entry', ...possible(entry, choice)].join(' ');
     const uri = entry.kind === 'file' ? fileUri(entry.path) : undefined;
-    if (uri) item.command = { command: 'vscode.open', title: 'Open File', arguments: [uri] };
+    // As in the explorer, the keyboard stays where it is.
+    const how: vscode.TextDocumentShowOptions = { preserveFocus: true, preview: true };
+    if (uri) item.command = { command: 'vscode.open', title: 'Open File', arguments: [uri, how] };
     return item;
   }
 
@@ -126,7 +130,7 @@ export class ContextTree implements vscode.TreeDataProvider<ContextNode>, vscode
   }
 
   private update(): void {
-    const { account, problem, isLooking } = this.model.current;
+    const { account, top, problem, isLooking } = this.model.current;
     this.showProgress(isLooking);
     if (isLooking) return;
     this.view.description = account ? totalText(account) : '';
@@ -138,6 +142,10 @@ export class ContextTree implements vscode.TreeDataProvider<ContextNode>, vscode
         ? { value: count, tooltip: `Longview held back ${count} files that may hold a secret` }
         : undefined;
     void vscode.commands.executeCommand('setContext', 'longview.contextOf', account?.of);
+    // A tree that is drawn anew forgets for a moment which row is selected.
+    const drawn = JSON.stringify([account && { ...account, id: 0 }, top, this.choices.current]);
+    if (drawn === this.drawn) return;
+    this.drawn = drawn;
     this.changes.fire(undefined);
   }
 

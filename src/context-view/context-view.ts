@@ -1,10 +1,10 @@
-import type { ChatConversation } from '../../protocol';
 import type { ChatSession } from '../chat/chat-session';
 import type { ServerSession } from '../session/server-session';
 import type { Disposable } from '../session/signal';
 import type { ChoicesStore } from './choices-store';
 import { ContextModel, type ContextServer } from './context-model';
 import { ContextTree } from './context-tree';
+import { followConversation } from './follow-conversation';
 
 /** The Context view with what keeps it up to date: the conversation, the choices, and what the server says. */
 export class ContextView implements Disposable {
@@ -35,21 +35,4 @@ export class ContextView implements Disposable {
     this.tree.dispose();
     this.model.dispose();
   }
-}
-
-/** Tells the model once when a question has been packed, and when the conversation begins anew. */
-export function followConversation(
-  model: Pick<ContextModel, 'noteAsked' | 'noteChange'>,
-): (conversation: ChatConversation) => void {
-  let packed: string | undefined;
-  return ({ exchanges }) => {
-    const last = exchanges.at(-1);
-    if (!last) model.noteChange();
-    // An exchange that is asked again has no report until it is packed again.
-    else if (!last.inclusion) packed = undefined;
-    else if (last.phase === 'running' && packed !== last.id) {
-      packed = last.id;
-      void model.noteAsked();
-    }
-  };
 }

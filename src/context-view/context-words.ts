@@ -24,14 +24,14 @@ export interface Row {
   color?: string;
 }
 
-/** `31,200 of 32,768`. */
+/** `31,200 of 32,768 tokens`. */
 export function totalText({ promptTokens, contextTokens }: ContextAccount): string {
-  return `${countText(promptTokens)} of ${countText(contextTokens)}`;
+  return `${countText(promptTokens)} of ${countText(contextTokens)} tokens`;
 }
 
 export function accountRow(account: ContextAccount): Row {
   const label = account.of === 'next' ? 'Next question' : 'Last question';
-  const total = `${totalText(account)} tokens`;
+  const total = totalText(account);
   const tooltip =
     account.of === 'next'
       ? 'What the next question would be sent with, before the question itself and the files that rank for it.'
@@ -51,7 +51,11 @@ const PARTS: Record<ContextPart, string> = {
 /** What the window of the model is filled with, and what is left of it. */
 export function partRows(account: ContextAccount): Row[] {
   const { parts, budgetTokens, contextTokens, promptTokens, inclusion, of } = account;
-  const left = of === 'next' ? 'Left for the question and files that rank for it' : 'Not used';
+  const room = budgetTokens - promptTokens;
+  const left =
+    of === 'next'
+      ? tokenRow('Left', room, 'Left for the question and the files that rank for it')
+      : tokenRow('Not used', room);
   const { droppedTurns, shortenedTurns } = inclusion;
   const notes = [
     ...(droppedTurns > 0 ? [`${countedText(droppedTurns, 'earlier turn')} left out`] : []),
@@ -59,7 +63,7 @@ export function partRows(account: ContextAccount): Row[] {
   ];
   return [
     ...parts.map(({ part, tokens }) => tokenRow(PARTS[part], tokens)),
-    tokenRow(left, budgetTokens - promptTokens),
+    left,
     tokenRow('Kept for the answer', contextTokens - budgetTokens),
     ...notes.map(
       (note): Row => ({ label: note, description: '', tooltip: note, spoken: note, icon: 'info' }),
@@ -67,9 +71,9 @@ export function partRows(account: ContextAccount): Row[] {
   ];
 }
 
-function tokenRow(label: string, tokens: number): Row {
+function tokenRow(label: string, tokens: number, meaning = label): Row {
   const description = countText(tokens);
-  const spoken = `${label}: ${countedText(tokens, 'token')}`;
+  const spoken = `${meaning}: ${countedText(tokens, 'token')}`;
   return { label, description, tooltip: spoken, spoken, icon: 'blank' };
 }
 
@@ -119,7 +123,8 @@ export function fileRow(file: ContextFile, of: ContextAccount['of'], choice: Cho
   const why = reasonText(file, of);
   const flagged = secrets.length > 0 ? `\n${secretsText(secrets, state)}` : '';
   const counted = state === 'excluded' ? '' : countedText(tokens, 'token');
-  const sizes = state === 'excluded' ? why : `${countText(tokens)}${how === '' ? '' : `, ${how}`}`;
+  const sizes =
+    state === 'excluded' ? briefly(file, why) : `${countText(tokens)}${how === '' ? '' : `, ${how}`}`;
   const facts = [counted, how, why].filter(Boolean).join(', ');
   return {
     label: nameOf(path),
@@ -152,6 +157,11 @@ function iconOf({ state, reason, secrets }: ContextFile, choice: Choice): Pick<R
   return state === 'path' ? { icon: 'link', color: FAINT } : { icon: 'file' };
 }
 
+/** Where the label needs the room: what was found, or why the file is not there. */
+function briefly({ reason, secrets = [] }: ContextFile, why: string): string {
+  return reason === 'secret' ? placesText(secrets) : why.replace(/^left out: /, '');
+}
+
 /** Why a file is there, or not. */
 function reasonText({ state, reason }: ContextFile, of: ContextAccount['of']): string {
   switch (reason) {
@@ -175,14 +185,17 @@ function reasonText({ state, reason }: ContextFile, of: ContextAccount['of']): s
 }
 
 function secretsText(secrets: readonly SecretFinding[], state: ContextFile['state']): string {
-  const places = secrets.map(({ rule, line }) => `${rule} in line ${line}`).join(', ');
   const what = {
     whole: 'Sent with',
     signatures: 'Not in the signatures',
     path: 'Not sent',
     excluded: 'Not sent',
   };
-  return `${what[state]}: ${places}`;
+  return `${what[state]}: ${placesText(secrets)}`;
+}
+
+function placesText(secrets: readonly SecretFinding[]): string {
+  return secrets.map(({ rule, line }) => `${rule} in line ${line}`).join(', ');
 }
 
 function countsText({ whole, signatures, path, excluded }: FileCounts): string {
