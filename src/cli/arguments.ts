@@ -12,6 +12,8 @@ export interface AskCommand {
   options: AskOptions;
   /** Twice: with sample attention, then with dense. */
   compare: boolean;
+  /** Files that look as if they held a secret are sent, too. */
+  allowSecrets: boolean;
   /** As the driver counts; absent: the first that can be used. */
   gpu?: number;
   json: boolean;
@@ -42,6 +44,7 @@ const OPTIONS = {
   context: { type: 'string' },
   'max-tokens': { type: 'string' },
   compare: { type: 'boolean' },
+  'allow-secrets': { type: 'boolean' },
   json: { type: 'boolean' },
   verbose: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
@@ -110,6 +113,7 @@ function askCommand(values: Values, words: string[], cwd: string): AskCommand {
       }),
     },
     compare: values.compare ?? false,
+    allowSecrets: values['allow-secrets'] ?? false,
     ...(values.gpu !== undefined && { gpu: gpuNumber(values.gpu) }),
     json: values.json ?? false,
     verbose: values.verbose ?? false,
