@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import { listFiles } from '../../../../src/workspace/list-files';
 import { listWorkspace } from '../../../../src/workspace/list-workspace';
@@ -68,6 +69,49 @@ suite('list-workspace', () => {
       (await list([repo.root])).found,
       kept.filter((name) => name !== 'sub/b.ts'),
     );
+  });
+
+  test('what is ignored here and brought back there: .ignore over .gitignore, nearer over farther, leaving out over all', async () => {
+    const repo = scratch({
+      '.git/HEAD': 'x',
+      '.gitignore': 'gen/\n*.key\n',
+      // Only for tools that search: ripgrep lets it win over .gitignore.
+      '.ignore': '!gen/\n!c.key\n',
+      'gen/a.ts': '',
+      'gen/b.csv': '',
+      'gen/deep/.gitignore': '*.md\n!keep.md\n',
+      'gen/deep/drop.md': '',
+      'gen/deep/keep.md': '',
+      'c.key': '',
+      'd.key': '',
+      'sub/.gitignore': '!e.key\n',
+      'sub/e.key': '',
+      '.longviewignore': 'c.key\n!d.key\n',
+    });
+    const found = (await list([repo.root], ['*.csv', '!d.key'])).found.filter(
+      (name) => !name.endsWith('ignore'),
+    );
+    assert.deepEqual(found, ['gen/a.ts', 'gen/deep/keep.md', 'sub/e.key']);
+  });
+
+  test('a sparse checkout lists what is checked out, without a problem', async function () {
+    const repo = scratch({ 'in/a.ts': 'x', 'out/b.ts': 'x', 'top.ts': 'x' });
+    const git = (...args: string[]) =>
+      execFileSync('git', ['-c', 'user.name=t', '-c', 'user.email=t@t', '-C', repo.root, ...args], {
+        stdio: 'ignore',
+      });
+    try {
+      git('init', '--quiet');
+    } catch {
+      // No git on this machine: what it leaves on disk is tested with files that are gone elsewhere.
+      this.skip();
+    }
+    git('add', '.');
+    git('commit', '--quiet', '-m', 'all');
+    git('sparse-checkout', 'set', 'in');
+    assert.deepEqual(await list([repo.root]), { found: ['in/a.ts', 'top.ts'], problems: [] });
+    git('sparse-checkout', 'disable');
+    assert.deepEqual((await list([repo.root])).found, ['in/a.ts', 'out/b.ts', 'top.ts']);
   });
 
   test('a subfolder of a repository obeys the ignore files above it; a plain folder does not', async () => {
