@@ -1,10 +1,13 @@
 import { LRUCache } from 'lru-cache';
-import type {
-  Citation,
-  ExcludedFile,
-  ManifestSyncParams,
-  ManifestSyncResult,
-  OverlayParams,
+import {
+  type Citation,
+  countText,
+  type ExcludedFile,
+  type ExclusionReason,
+  exclusionText,
+  type ManifestSyncParams,
+  type ManifestSyncResult,
+  type OverlayParams,
 } from '../../protocol';
 import { LongviewError } from '../errors';
 import { citationsOf } from '../prompt/citations';
@@ -201,9 +204,9 @@ function emptyRepository(view: RepositoryView, roots: readonly string[]): Longvi
 }
 
 function summary(unusable: readonly ExcludedFile[]): string {
-  const counts = new Map<string, number>();
+  const counts = new Map<ExclusionReason, number>();
   for (const { reason } of unusable) counts.set(reason, (counts.get(reason) ?? 0) + 1);
-  return [...counts].map(([reason, count]) => `${count} ${reason}`).join(', ');
+  return [...counts].map(([reason, count]) => `${countText(count)} ${exclusionText(reason)}`).join(', ');
 }
 
 function forgottenPack(packId: number): LongviewError {

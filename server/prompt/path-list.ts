@@ -1,3 +1,4 @@
+import { onOneLine } from './format';
 import { joinTokens } from './parts';
 
 /** Paths of files that there is no room for, so that the model knows that they are there. */
@@ -27,8 +28,7 @@ export function pathsWithin(
   let room = roomTokens - head.length;
   for (const path of paths) {
     if (room < FEWEST_TOKENS) break;
-    // A newline in a path would make two of it.
-    const line = encode(`${JSON.stringify(path).slice(1, -1)}\n`);
+    const line = encode(`${onOneLine(path)}\n`);
     if (line.length > room) continue;
     pieces.push(line);
     entries.push({ path, tokens: line.length });
