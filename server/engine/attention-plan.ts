@@ -26,7 +26,7 @@ export function attentionKey(plan: AttentionPlan): string {
   // By name, so that two ways to write one selection down are one key.
   const named = Object.entries(parameters)
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([name, value]) => `${name}=${value}`);
+    .map(([name, value]) => `${name}=${String(value)}`);
   return ['sample', strategy, ...named].join('/');
 }
 

@@ -148,9 +148,9 @@ suite('the context worker', () => {
     for (let at = 0; at < 300; at++) write(`f${at}.ts`, stateOf(at, 0));
     await sync();
     let version = 0;
-    let isOver = false;
+    const over = new AbortController();
     const editing = (async () => {
-      while (!isOver) {
+      while (!over.signal.aborted) {
         version++;
         for (let at = 0; at < 300; at += 3) {
           if (at % 2 === 0) write(`f${at}.ts`, stateOf(at, version));
@@ -159,7 +159,7 @@ suite('the context worker', () => {
         await new Promise((resolve) => setImmediate(resolve));
       }
     })();
-    const { inclusion, tokenIds } = await pack('What is state299?', 6000).finally(() => (isOver = true));
+    const { inclusion, tokenIds } = await pack('What is state299?', 6000).finally(() => over.abort());
     await editing;
     assert.equal(tokenIds.length, inclusion.promptTokens);
     assert.equal(inclusion.totalFiles, 300);
