@@ -1,8 +1,8 @@
 import type { BlockSelection, SparsePrefill, TileSelection } from '../../server/backends/backend';
-import type { MeasuredModel } from '../../server/engine/retrieval-heads/retrieval-heads';
-import type { ModelSpec } from '../../server/models/model-spec';
 import { sparsePrefill } from '../../server/engine/attention-plan';
 import { planAttention, selectionOf } from '../../server/engine/attention-policy';
+import type { MeasuredModel } from '../../server/engine/retrieval-heads/retrieval-heads';
+import type { ModelSpec } from '../../server/models/model-spec';
 
 /** A way to read prefixes, under the name that its figures have. */
 export interface Configuration {

@@ -1,6 +1,6 @@
 import fs from 'node:fs';
 import path from 'node:path';
-import { SELECTIONS } from '../../server/engine/attention-policy';
+import { selectionOf } from '../../server/engine/attention-policy';
 import { openGguf } from '../../server/models/gguf/open-gguf';
 import { readModelSpec } from '../../server/models/read-model-spec';
 import { buildCell, type Cell } from './cell';
@@ -55,13 +55,14 @@ export async function publishPrompts(
   const gguf = await openGguf(options.modelPath);
   const writer = new PromptWriter(gguf);
   fs.mkdirSync(options.out, { recursive: true });
-  const { trainedContextTokens } = readModelSpec(gguf);
-  const contextOf = (lengthTokens: number) => contextFor(lengthTokens, trainedContextTokens);
+  const spec = readModelSpec(gguf);
+  const contextOf = (lengthTokens: number) => contextFor(lengthTokens, spec.trainedContextTokens);
   const contexts = [...new Set(options.lengths.map(contextOf))];
   const loads = contexts.map((contextTokens) => ({ contextTokens, yarnFactor: YARN_FACTOR }));
   await publishModel(gguf, writer.tokenizer, loads, path.join(options.out, 'model.json'));
   await gguf.close();
-  fs.writeFileSync(path.join(options.out, 'selections.json'), JSON.stringify(SELECTIONS));
+  const selections = { balanced: selectionOf('balanced', spec), fast: selectionOf('fast', spec) };
+  fs.writeFileSync(path.join(options.out, 'selections.json'), JSON.stringify(selections));
   for (const lengthTokens of options.lengths) {
     for (const planting of plantings) {
       const corpus = readCorpus(options.corpus, planting);

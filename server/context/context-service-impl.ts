@@ -1,14 +1,17 @@
 import { LRUCache } from 'lru-cache';
-import type {
-  Citation,
-  ContextAccount,
-  ContextChoices,
-  ContextFolderList,
-  ExcludedFile,
-  ManifestSyncParams,
-  ManifestSyncResult,
-  OverlayParams,
-  PromptPartText,
+import {
+  type Citation,
+  type ContextAccount,
+  type ContextChoices,
+  type ContextFolderList,
+  countText,
+  type ExcludedFile,
+  type ExclusionReason,
+  exclusionText,
+  type ManifestSyncParams,
+  type ManifestSyncResult,
+  type OverlayParams,
+  type PromptPartText,
 } from '../../protocol';
 import { LongviewError } from '../errors';
 import { citationsOf } from '../prompt/citations';
@@ -289,9 +292,9 @@ function emptyRepository(view: RepositoryView, roots: readonly string[]): Longvi
 }
 
 function summary(unusable: readonly ExcludedFile[]): string {
-  const counts = new Map<string, number>();
+  const counts = new Map<ExclusionReason, number>();
   for (const { reason } of unusable) counts.set(reason, (counts.get(reason) ?? 0) + 1);
-  return [...counts].map(([reason, count]) => `${count} ${reason}`).join(', ');
+  return [...counts].map(([reason, count]) => `${countText(count)} ${exclusionText(reason)}`).join(', ');
 }
 
 function forgottenPack(packId: number): LongviewError {

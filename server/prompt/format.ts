@@ -58,6 +58,11 @@ function attribute(path: string): string {
     .replaceAll('\n', '&#10;');
 }
 
+/** A path as part of a line: a line end in it would make another line, in the words of the prompt. */
+export function onOneLine(path: string): string {
+  return JSON.stringify(path).slice(1, -1);
+}
+
 /** The folders of a repository with the number of files below each, down to `depth` levels. */
 export function folderOutline(paths: readonly string[], depth: number): string {
   const counts = new Map<string, number>();

@@ -62,6 +62,17 @@ export async function* listPlaces(
   }
 }
 
+/** Names the folders that the roots are now: another one in the place of a root gives another mark. */
+export async function markOf(roots: readonly WorkspaceRoot[]): Promise<string> {
+  const marks = roots.map(({ path: root }) =>
+    stat(root).then(
+      ({ dev, ino }) => `${dev}:${ino}`,
+      () => 'none',
+    ),
+  );
+  return (await Promise.all(marks)).join();
+}
+
 /** Manifest entries of those places that are regular files now; the others are gone, links or unreadable. */
 export async function statPlaces(
   roots: readonly WorkspaceRoot[],

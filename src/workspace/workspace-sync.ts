@@ -20,7 +20,7 @@
  */
 import type { ManifestEntry, OverlayParams } from '../../protocol';
 import { FileTable, type TableChange } from './file-table';
-import { listPlaces, listWorkspace, statPlaces, type WorkspaceScope } from './list-workspace';
+import { listPlaces, listWorkspace, markOf, statPlaces, type WorkspaceScope } from './list-workspace';
 import { ManifestSender, PIECE_ENTRIES, type SendManifest } from './manifest-sender';
 import { OverlayOutbox, type ReadText } from './overlay-outbox';
 import { type ChangeKind, PendingChanges } from './pending-changes';
@@ -65,7 +65,10 @@ export class WorkspaceSync {
   private listing = new AbortController();
   /** False until a full list has arrived, and after a message that did not. */
   private inStep = false;
+  /** In ms of the steady clock: the time of day may be set back. */
   private nextListingAt = 0;
+  /** Which folders the roots were when they were listed last. */
+  private listedRoots = '';
   private disposed = false;
 
   constructor(private readonly options: WorkspaceSyncOptions) {
@@ -126,7 +129,7 @@ export class WorkspaceSync {
 
   private schedule(): void {
     if (this.timer || this.disposed) return;
-    const wait = this.pending.needsListing ? this.nextListingAt - Date.now() : 0;
+    const wait = this.pending.needsListing ? this.nextListingAt - performance.now() : 0;
     this.timer = setTimeout(() => this.start(), Math.max(this.settleMs, wait));
   }
 
@@ -144,6 +147,8 @@ export class WorkspaceSync {
     this.pending = new PendingChanges();
     this.listing = new AbortController();
     try {
+      // Nobody tells of a root itself that is deleted, or made again: its watcher ends with it.
+      if ((await markOf(scope.roots)) !== this.listedRoots) pending.noteScope();
       if (pending.scopeChanged) await this.listAnew(scope, this.listing.signal);
       else await this.sendChanges(scope, pending, this.listing.signal);
       await this.overlays.send((absolutePath) => locate(scope.roots, absolutePath));
@@ -155,7 +160,8 @@ export class WorkspaceSync {
   private async listAnew(scope: WorkspaceScope, signal: AbortSignal): Promise<void> {
     this.inStep = false;
     this.table.clear();
-    const startedAt = Date.now();
+    this.listedRoots = await markOf(scope.roots);
+    const startedAt = performance.now();
     await this.sender.full(scope.roots, this.recorded(listWorkspace(scope, this.options.report, signal)));
     this.noteListing(startedAt);
     // The server drops unsaved text together with the roots that it belonged to.
@@ -190,7 +196,7 @@ export class WorkspaceSync {
     pending: PendingChanges,
     signal: AbortSignal,
   ): Promise<TableChange> {
-    const startedAt = Date.now();
+    const startedAt = performance.now();
     const present: FileLocation[] = [];
     for await (const places of listPlaces(scope, this.options.report, signal)) present.push(...places);
     this.noteListing(startedAt);
@@ -217,8 +223,8 @@ export class WorkspaceSync {
   }
 
   private noteListing(startedAt: number): void {
-    const tookMs = Date.now() - startedAt;
-    this.nextListingAt = tookMs < CHEAP_LISTING_MS ? 0 : Date.now() + tookMs / RELIST_SHARE;
+    const tookMs = performance.now() - startedAt;
+    this.nextListingAt = tookMs < CHEAP_LISTING_MS ? 0 : performance.now() + tookMs / RELIST_SHARE;
   }
 
   /** What was pending is kept, and the next attempt sends the full list: nothing is known to have arrived. */
