@@ -15,6 +15,7 @@ const PROGRAMS = [
   { entry: 'src/cli/main.ts', out: 'cli', banner: '#!/usr/bin/env node' },
   { entry: 'server/main.ts', out: 'server' },
   { entry: 'server/context/worker.ts', out: 'context-worker' },
+  { entry: 'server/context/scan/scan-worker.ts', out: 'scan-worker' },
   { entry: 'server/engine-host/main.ts', out: 'engine-host', external: ['onnxruntime-node'] },
   { entry: 'media/chat/main.ts', out: 'webview/chat', platform: 'browser' },
   // Apart, since every icon component loads it into its own shadow tree.

@@ -29,6 +29,7 @@ const NEEDED = [
   /^out\/connect-server\.js$/,
   /^out\/server\.js$/,
   /^out\/context-worker\.js$/,
+  /^out\/scan-worker\.js$/,
   /^out\/grammars\/tree-sitter\.wasm$/,
   /^out\/grammars\/tree-sitter-typescript\.wasm$/,
   /^out\/engine-host\.js$/,

@@ -36,6 +36,7 @@ import { choose } from './pinned';
 import type { LoadPromptModel } from './prompt-model';
 import { queryOf } from './ranking/question-terms';
 import { Repository, type RepositoryView } from './repository';
+import type { ScanFiles } from './scan/scan-files';
 import { SecretGate } from './secrets/secret-gate';
 import { SecretScanner } from './secrets/secret-scanner';
 import { Grammars } from './signatures/grammars';
@@ -90,10 +91,15 @@ export class ContextServiceImpl implements ContextService {
     source: FileSource,
     private readonly loadModel: LoadPromptModel,
     folders: ContextFolders,
+    scan?: ScanFiles,
   ) {
     this.signatures = new SignatureReader(new Grammars(folders.grammars));
     this.accounts = new Accounts(loadModel);
-    this.repository = new Repository(source, TEXT_CACHE_BYTES, folders.indexes);
+    this.repository = new Repository(source, {
+      textCacheBytes: TEXT_CACHE_BYTES,
+      indexFolder: folders.indexes,
+      scan,
+    });
   }
 
   sync(params: ManifestSyncParams): Promise<ManifestSyncResult> {

@@ -6,7 +6,7 @@ import { questionTerms, termsOf } from '../../../../server/context/ranking/terms
 suite('ranking', () => {
   function indexOf(files: Record<string, string>): RankingIndex {
     const index = new RankingIndex();
-    for (const [path, text] of Object.entries(files)) index.put(path, text, text);
+    for (const [path, text] of Object.entries(files)) index.put(path, 1, text);
     return index;
   }
 
@@ -70,14 +70,14 @@ suite('ranking', () => {
 
   test('changed and removed files', () => {
     const index = indexOf({ 'a.ts': 'walrus', 'b.ts': 'walrus walrus' });
-    index.put('a.ts', 'v2', 'penguin');
-    assert.equal(index.has('a.ts', 'v2'), true);
-    assert.equal(index.has('a.ts', 'walrus'), false);
+    index.put('a.ts', 2, 'penguin');
+    assert.equal(index.has('a.ts', 2), true);
+    assert.equal(index.has('a.ts', 1), false);
     assert.deepEqual(index.rank(queryOf('penguin')), ['a.ts', 'b.ts']);
     assert.deepEqual(index.rank(queryOf('walrus')), ['b.ts', 'a.ts']);
     index.prune(new Set(['a.ts']));
     assert.deepEqual(index.rank(queryOf('walrus')), ['a.ts']);
-    index.put('b.ts', 'v3', 'walrus');
+    index.put('b.ts', 3, 'walrus');
     assert.deepEqual(index.rank(queryOf('walrus')), ['b.ts', 'a.ts']);
   });
 

@@ -19,7 +19,7 @@ suite('repository', () => {
 
   /** A start of Longview on the files of `source`. */
   async function start(indexFolder?: string) {
-    const repository = new Repository(source, 1e6, indexFolder);
+    const repository = new Repository(source, { textCacheBytes: 1e6, indexFolder });
     await sync(repository, 1);
     return { repository, view: await refresh(repository) };
   }
@@ -103,7 +103,7 @@ suite('repository', () => {
   test('files that a sparse checkout left away are not there, and no error', async () => {
     source.put('/w/a.ts', 'walrus');
     source.put('/w/sparse/b.ts', 'walrus');
-    const repository = new Repository(source, 1e6);
+    const repository = new Repository(source, { textCacheBytes: 1e6 });
     await sync(repository, 1);
     source.files.delete('/w/sparse/b.ts');
     const view = await refresh(repository);
