@@ -27,6 +27,7 @@ const NEEDED = [
   /^out\/THIRD_PARTY_NOTICES\.txt$/,
   /^out\/extension\.js$/,
   /^out\/connect-server\.js$/,
+  /^out\/list-worker\.js$/,
   /^out\/server\.js$/,
   /^out\/context-worker\.js$/,
   /^out\/scan-worker\.js$/,

@@ -23,6 +23,7 @@ const BUNDLES = [
   'scan-worker.js',
   'engine-host.js',
   'extension.js',
+  'list-worker.js',
 ];
 
 /** Flags of `longview ask` that take a value: only with them known can the question be told from the rest. */

@@ -91,33 +91,38 @@ export class KnownBefore {
   /** What there is to save now: of files as they are on disk, since unsaved text is nobody else's. */
   private table(): IndexTable {
     const { records } = this.store;
-    const unreadable = codeOfReason('unreadable');
-    const files = [...records.places()].filter(
-      ([place, row]) =>
-        records.isKnown(row) &&
-        records.stampOf(row) !== undefined &&
-        // What could not be read is tried again each time.
-        records.codeOf(row) !== unreadable &&
-        this.manifest.has(place) &&
-        (!records.holdsText(row) ||
-          this.index.has(this.manifest.displayPath(place), records.revisionOf(row))),
-    );
+    const files: { place: Place; row: number; displayPath: string }[] = [];
+    const { entries, displayPaths } = this.manifest.files();
+    // In the order of their paths: so the next start finds them sorted.
+    for (const [at, place] of entries.entries()) {
+      const row = records.rowOf(place);
+      const displayPath = displayPaths[at] as string;
+      if (row !== undefined && this.isWorthKeeping(row, displayPath)) files.push({ place, row, displayPath });
+    }
     const hashes = new Uint8Array(files.length * HASH_BYTES);
-    files.forEach(([, row], at) => {
+    files.forEach(({ row }, at) => {
       if (records.holdsText(row)) records.copyHash(row, hashes, at * HASH_BYTES);
     });
     const column = (value: (row: number) => number): Float64Array =>
-      Float64Array.from(files, ([, row]) => value(row));
+      Float64Array.from(files, ({ row }) => value(row));
     return {
-      roots: Int32Array.from(files, ([place]) => place.root),
-      paths: files.map(([place]) => place.path),
+      roots: Int32Array.from(files, ({ place }) => place.root),
+      paths: files.map(({ place }) => place.path),
       sizesBytes: column((row) => records.stampOf(row)?.sizeBytes ?? 0),
       mtimesMs: column((row) => records.stampOf(row)?.mtimeMs ?? 0),
       editedAtMs: column((row) => records.editedAt(row)),
-      states: Uint8Array.from(files, ([, row]) => records.codeOf(row)),
+      states: Uint8Array.from(files, ({ row }) => records.codeOf(row)),
       hashes,
-      ...this.index.savedColumns(files.map(([place]) => this.manifest.displayPath(place))),
+      ...this.index.savedColumns(files.map(({ displayPath }) => displayPath)),
     };
+  }
+
+  private isWorthKeeping(row: number, displayPath: string): boolean {
+    const { records } = this.store;
+    if (!records.isKnown(row) || records.stampOf(row) === undefined) return false;
+    if (records.holdsText(row)) return this.index.has(displayPath, records.revisionOf(row));
+    // What could not be read is tried again each time.
+    return records.codeOf(row) !== codeOfReason('unreadable');
   }
 }
 

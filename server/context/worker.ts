@@ -3,6 +3,7 @@ import path from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
 import { ContextServiceImpl } from './context-service-impl';
 import { DiskFileSource } from './disk-file-source';
+import { unpackedSync } from './packed-sync';
 import { PromptModels } from './prompt-model';
 import { scanByThreads } from './scan/scan-pool';
 import type { CallResult, FromWorker, ToWorker, WorkerData } from './worker-protocol';
@@ -41,7 +42,7 @@ async function answer(call: CallMessage): Promise<void> {
 async function perform(call: CallMessage, signal: AbortSignal): Promise<CallResult> {
   switch (call.method) {
     case 'sync':
-      await service.sync(call.params);
+      await service.sync(unpackedSync(call.params));
       return null;
     case 'overlay':
       await service.overlay(call.params);

@@ -47,7 +47,7 @@ export class IndexFile {
       }
     } catch (error) {
       // Without an index the files are read again, which is what it spares.
-      if (isMissing(error) || error instanceof DamagedIndex) return undefined;
+      if (isOutOfReach(error) || error instanceof DamagedIndex) return undefined;
       throw error;
     }
   }
@@ -77,17 +77,27 @@ async function write(file: string, table: IndexTable): Promise<void> {
     let at = HEAD_BYTES;
     for (const piece of piecesOf(table)) {
       hash.update(piece);
-      await handle.write(piece, 0, piece.length, at);
-      at += piece.length;
+      at = await writeWhole(handle, piece, at);
     }
     const head = Buffer.alloc(HEAD_BYTES);
     head.write(MAGIC, 'latin1');
     head.writeUInt32LE(VERSION, 4);
     hash.digest().copy(head, 8);
-    await handle.write(head, 0, HEAD_BYTES, 0);
+    await writeWhole(handle, head, 0);
   } finally {
     await handle.close();
   }
+}
+
+/** A disk that has room for a part writes a part, and refuses with the next call. @returns where the bytes end */
+async function writeWhole(handle: FileHandle, bytes: Uint8Array, position: number): Promise<number> {
+  let written = 0;
+  while (written < bytes.length) {
+    const rest = bytes.length - written;
+    const { bytesWritten } = await handle.write(bytes, written, rest, position + written);
+    written += bytesWritten;
+  }
+  return position + written;
 }
 
 function* piecesOf(table: IndexTable): Generator<Buffer> {
@@ -134,6 +144,8 @@ async function readAt(handle: FileHandle, position: number, length: number): Pro
   return bytes;
 }
 
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+/** Not there, or not for this user. */
+function isOutOfReach(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  return code === 'ENOENT' || code === 'EACCES' || code === 'EPERM';
 }
