@@ -215,9 +215,9 @@ export class Repository {
   /** Forgets files that are gone or hold no text any more. */
   private prune(files: ManifestFiles, view: RepositoryView): void {
     if (this.prunedFor !== files) this.store.retain((place) => this.manifest.has(place));
-    if (this.index.size > view.usable.length || this.prunedFor !== files)
-      this.index.prune(new Set(view.usable));
     this.prunedFor = files;
+    // Every usable file is in the index: with as many there, no other is.
+    if (this.index.size > view.usable.length) this.index.prune(new Set(view.usable));
   }
 
   private requestFor(file: Place & { sizeBytes: number; mtimeMs: number }): FileRequest {

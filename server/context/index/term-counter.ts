@@ -102,8 +102,11 @@ export class TermCounter implements TermSink {
   private packed(length: number, mostTerms: number): FileTerms {
     const hashes = this.weightiest(mostTerms).sort();
     const mostNames = Math.max(FEWEST_DEFINITIONS, mostTerms >> 3);
-    const definitions = Int32Array.from([...this.definitions].slice(0, mostNames)).sort();
-    const weights = Uint8Array.from(hashes, (hash) => this.weights[this.find(hash)] as number);
+    const definitions = new Int32Array([...this.definitions].slice(0, mostNames)).sort();
+    const weights = new Uint8Array(hashes.length);
+    for (let at = 0; at < hashes.length; at++) {
+      weights[at] = this.weights[this.find(hashes[at] as number)] as number;
+    }
     return fileTerms({ hashes, definitions, length, weights });
   }
 

@@ -7,14 +7,25 @@ const JOINER = 4;
 const CODE_UNITS = 65_536;
 const kinds = new Uint8Array(CODE_UNITS);
 const lowered = new Uint16Array(CODE_UNITS);
-for (let unit = 0; unit < CODE_UNITS; unit++) {
-  const char = String.fromCharCode(unit);
-  const lower = char.toLowerCase();
-  lowered[unit] = lower.length === 1 ? lower.charCodeAt(0) : unit;
-  if (char === '_' || char === '$') kinds[unit] = JOINER;
-  else if (/\p{N}/u.test(char)) kinds[unit] = DIGIT;
-  else if (/\p{Lu}/u.test(char)) kinds[unit] = UPPER;
-  else if (/[\p{L}\p{M}]/u.test(char)) kinds[unit] = LOWER;
+fillTables();
+
+/** By runs of units of a kind: asking for each of them would take a tenth of a second at every start. */
+function fillTables(): void {
+  const units = Array.from({ length: CODE_UNITS }, (_, unit) => String.fromCharCode(unit));
+  const all = units.join('');
+  const byRank: [RegExp, number][] = [
+    [/[\p{L}\p{M}]+/gu, LOWER],
+    [/\p{Lu}+/gu, UPPER],
+    [/\p{N}+/gu, DIGIT],
+    [/[_$]/g, JOINER],
+  ];
+  for (const [pattern, kind] of byRank) {
+    for (const { index, 0: run } of all.matchAll(pattern)) kinds.fill(kind, index, index + run.length);
+  }
+  units.forEach((char, unit) => {
+    const lower = char.toLowerCase();
+    lowered[unit] = lower.length === 1 ? lower.charCodeAt(0) : unit;
+  });
 }
 
 const MAX_NAME_UNITS = 80;
