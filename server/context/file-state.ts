@@ -17,6 +17,8 @@ const CODES: Readonly<Record<ExclusionReason, number>> = {
   unreadable: 8,
   empty: 9,
   noRoom: 10,
+  secret: 11,
+  excludedByHand: 12,
 };
 
 const REASONS = new Map(Object.entries(CODES).map(([reason, code]) => [code, reason as ExclusionReason]));
