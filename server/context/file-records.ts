@@ -2,7 +2,7 @@ import type { FileStamp } from './file-source';
 import { type FileState, reasonOfCode, TEXT, UNKNOWN } from './file-state';
 import { withRow } from './index/columns';
 import { HASH_BYTES } from './index/index-table';
-import type { Place } from './manifest';
+import type { Place } from './place-map';
 import { PlaceMap } from './place-map';
 
 /** What is known of each file's content, in columns: a row for each file that was ever looked at. */

@@ -5,7 +5,7 @@ import { type Classified, classifyBytes, classifyText, classifyUnread, MAX_FILE_
 import { FileRecords } from './file-records';
 import type { FileSource, FileStamp } from './file-source';
 import { codeOfReason, type FileState } from './file-state';
-import { type Place, placeKey } from './manifest';
+import { type Place, placeKey } from './place-map';
 
 /** A file as the store is asked for it. */
 export interface FileRequest extends Place, FileStamp {

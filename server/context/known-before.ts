@@ -4,7 +4,8 @@ import type { FileStore } from './file-store';
 import { IndexFile } from './index/index-file';
 import { HASH_BYTES, type IndexTable } from './index/index-table';
 import { SavedIndex } from './index/saved-index';
-import type { Manifest, Place } from './manifest';
+import type { Manifest } from './manifest';
+import type { Place } from './place-map';
 import type { RankingIndex } from './ranking/ranking-index';
 
 interface Expected {
@@ -12,6 +13,7 @@ interface Expected {
   saved: SavedIndex;
   /** Until it is taken over. */
   table: Promise<IndexTable | undefined> | undefined;
+  recalled: Promise<void> | undefined;
 }
 
 /** Carries what is known of a workspace's files from one start to the next. */
@@ -37,7 +39,8 @@ export class KnownBefore {
     const table = file.load();
     // Who asks for it hears of a failure, which may be much later.
     table.catch(() => undefined);
-    this.expected = { roots: keyOf(roots), saved: new SavedIndex(file, () => this.table()), table };
+    const saved = new SavedIndex(file, () => this.table());
+    this.expected = { roots: keyOf(roots), saved, table, recalled: undefined };
   }
 
   /**
@@ -46,11 +49,17 @@ export class KnownBefore {
    */
   async recall(): Promise<void> {
     const { expected } = this;
-    if (!expected?.table || expected.roots !== keyOf(this.manifest.roots)) return;
-    const table = await expected.table;
-    if (!expected.table) return;
+    if (!expected || expected.roots !== keyOf(this.manifest.roots)) return;
+    expected.recalled ??= this.takeOverLoaded(expected);
+    await expected.recalled;
+  }
+
+  private async takeOverLoaded(expected: Expected): Promise<void> {
+    const { table } = expected;
     expected.table = undefined;
-    if (table) this.takeOver(table);
+    const loaded = await table;
+    // Other folders may have been opened meanwhile.
+    if (loaded && this.expected === expected) this.takeOver(loaded);
   }
 
   /** Takes note that so many of `files` were read anew. */

@@ -1,5 +1,5 @@
 import type { ManifestEntry, ManifestSyncParams, ManifestSyncResult, WorkspaceRoot } from '../../protocol';
-import { PlaceMap } from './place-map';
+import { type Place, PlaceMap } from './place-map';
 
 /** All files of the manifest, in the order of the paths by which people and the model know them. */
 export interface ManifestFiles {
@@ -9,14 +9,6 @@ export interface ManifestFiles {
    */
   displayPaths: readonly string[];
 }
-
-export interface Place {
-  root: number;
-  path: string;
-}
-
-/** NUL separates, because it is the one character that no path holds. */
-export const placeKey = (place: Place): string => `${place.root}\0${place.path}`;
 
 /** Pieces of this size are sent when the list moves to another thread. */
 const SNAPSHOT_PIECE_ENTRIES = 5000;

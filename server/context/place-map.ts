@@ -1,4 +1,13 @@
-import type { Place } from './manifest';
+/** Where a file lies in the workspace. */
+export interface Place {
+  /** The number of its root. */
+  root: number;
+  /** In its root. */
+  path: string;
+}
+
+/** NUL separates, because it is the one character that no path holds. */
+export const placeKey = (place: Place): string => `${place.root}\0${place.path}`;
 
 /**
  * Values by place: a table for each root, so that the path that is kept anyway is the key. With one key made of root and

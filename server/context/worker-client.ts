@@ -19,8 +19,9 @@ import type {
   PackedPrompt,
   PackRequest,
 } from './context-service';
-import { Manifest, placeKey } from './manifest';
+import { Manifest } from './manifest';
 import { packedSync } from './packed-sync';
+import { placeKey } from './place-map';
 import {
   type Call,
   type CallResult,

@@ -215,17 +215,16 @@ export class TermScanner {
   }
 }
 
-const [D, E, G, I, L, N, S, U, Z] = [...'degilnsuz'].map((letter) => letter.charCodeAt(0)) as [
-  number,
-  number,
-  number,
-  number,
-  number,
-  number,
-  number,
-  number,
-  number,
-];
+const unitOf = (letter: string): number => letter.charCodeAt(0);
+const D = unitOf('d');
+const E = unitOf('e');
+const G = unitOf('g');
+const I = unitOf('i');
+const L = unitOf('l');
+const N = unitOf('n');
+const S = unitOf('s');
+const U = unitOf('u');
+const Z = unitOf('z');
 
 const isOneOf = (unit: number, a: number, b: number, c: number): boolean =>
   unit === a || unit === b || unit === c;

@@ -68,9 +68,13 @@ export class TermStore {
     if (reference !== NO_TERMS) this.freedWords += this.sizeOf(reference);
   }
 
+  /** Room that is taken, freed or not. */
+  get words(): number {
+    return this.segments.reduce((sum, segment) => sum + segment.length, 0);
+  }
+
   get isWasteful(): boolean {
-    const words = this.segments.length * SEGMENT_WORDS;
-    return this.freedWords > SEGMENT_WORDS && this.freedWords > words * MOST_FREED_SHARE;
+    return this.freedWords > SEGMENT_WORDS && this.freedWords > this.words * MOST_FREED_SHARE;
   }
 }
 

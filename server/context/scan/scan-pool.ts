@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
-import { CancelledError, messageOf } from '../../errors';
+import { messageOf, throwIfCancelled } from '../../errors';
 import { filesOf, type ScannedBatch } from './scan-batch';
 import type { ScanFiles, ScanRequest } from './scan-files';
 
@@ -16,7 +16,7 @@ const THREAD_LIMITS = { maxOldGenerationSizeMb: 96, maxYoungGenerationSizeMb: 8 
  */
 export function scanByThreads(workerPath: string): ScanFiles {
   return async (files, mostTerms, signal, onFile) => {
-    if (signal.aborted) throw new CancelledError();
+    throwIfCancelled(signal);
     const batches = batchesOf(files);
     const count = Math.min(MOST_THREADS, availableParallelism(), Math.ceil(files.length / FILES_IN_BATCH));
     const threads = Array.from({ length: count }, () => new Worker(workerPath, THREAD_OPTIONS));
@@ -30,7 +30,7 @@ export function scanByThreads(workerPath: string): ScanFiles {
       signal.removeEventListener('abort', stop);
       await Promise.all(threads.map((thread) => thread.terminate()));
     }
-    if (signal.aborted) throw new CancelledError();
+    throwIfCancelled(signal);
   };
 }
 
@@ -41,29 +41,30 @@ interface Batch {
   files: readonly ScanRequest[];
 }
 
-function* batchesOf(files: readonly ScanRequest[]): Generator<Batch> {
+function* batchesOf(files: readonly ScanRequest[]): Generator<Batch, undefined> {
   for (let start = 0; start < files.length; start += FILES_IN_BATCH) {
     yield { start, files: files.slice(start, start + FILES_IN_BATCH) };
   }
+  return undefined;
 }
 
 /** Resolves when there is nothing left to do, or the thread has ended: then the others do the rest, or nobody. */
 function work(
   thread: Worker,
-  batches: Iterator<Batch>,
+  batches: Iterator<Batch, undefined>,
   mostTerms: number,
   onFile: Parameters<ScanFiles>[3],
 ): Promise<void> {
   return new Promise((resolve, reject) => {
     let current: Batch | undefined;
     const next = () => {
-      const { value, done } = batches.next();
-      if (done) {
+      const step = batches.next();
+      if (step.done === true) {
         resolve();
         return;
       }
-      current = value;
-      thread.postMessage({ files: value.files, mostTerms });
+      current = step.value;
+      thread.postMessage({ files: current.files, mostTerms });
     };
     thread.on('message', (scanned: ScannedBatch) => {
       try {
