@@ -11,6 +11,8 @@ import { TermCounter } from '../../../../server/context/index/term-counter';
 import { BatchWriter, filesOf } from '../../../../server/context/scan/scan-batch';
 import { FileScanner } from '../../../../server/context/scan/scanner';
 
+const MAKE_PIPE = 'mkfifo';
+
 suite('scanner', () => {
   let folder: string;
   setup(() => {
@@ -68,7 +70,7 @@ suite('scanner', () => {
 
   test('what is gone, no file or a pipe is unreadable, and nothing waits for it', () => {
     fs.mkdirSync(path.join(folder, 'dir.ts'));
-    execFileSync('mkfifo', [path.join(folder, 'pipe.ts')]);
+    execFileSync(MAKE_PIPE, [path.join(folder, 'pipe.ts')]);
     const scanner = new FileScanner(new TermCounter());
     for (const name of ['gone.ts', 'dir.ts', 'pipe.ts']) {
       const { state, stamp } = scanner.scan(request(name), 50);
