@@ -20,7 +20,14 @@
  */
 import type { ManifestEntry, OverlayParams } from '../../protocol';
 import { FileTable, type TableChange } from './file-table';
-import { listPlaces, listWorkspace, markOf, statPlaces, type WorkspaceScope } from './list-workspace';
+import {
+  type ListWorkspace,
+  listPlaces,
+  listWorkspace,
+  markOf,
+  statPlaces,
+  type WorkspaceScope,
+} from './list-workspace';
 import { ManifestSender, PIECE_ENTRIES, type SendManifest } from './manifest-sender';
 import { OverlayOutbox, type ReadText } from './overlay-outbox';
 import { type ChangeKind, PendingChanges } from './pending-changes';
@@ -40,6 +47,8 @@ export interface WorkspaceSyncOptions {
   send: SendManifest;
   sendOverlay: (params: OverlayParams) => Promise<void>;
   report: ReportProblem;
+  /** Lists all files; in this thread unless another way is given. */
+  list?: ListWorkspace;
   /** How long events may gather before they are sent. */
   settleMs?: number;
 }
@@ -162,7 +171,8 @@ export class WorkspaceSync {
     this.table.clear();
     this.listedRoots = await markOf(scope.roots);
     const startedAt = performance.now();
-    await this.sender.full(scope.roots, this.recorded(listWorkspace(scope, this.options.report, signal)));
+    const { report, list = listWorkspace } = this.options;
+    await this.sender.full(scope.roots, this.recorded(list(scope, report, signal)));
     this.noteListing(startedAt);
     // The server drops unsaved text together with the roots that it belonged to.
     this.overlays.sendAllAgain();
@@ -186,7 +196,7 @@ export class WorkspaceSync {
       : await this.lookAt(scope, this.table.within(pending.touched()));
     if (this.inStep && (await this.sender.delta(change))) return;
     this.inStep = false;
-    await this.sender.full(scope.roots, inBatches([...this.table.all()]));
+    await this.sender.full(scope.roots, inBatches(this.table.all()));
     this.inStep = true;
   }
 
@@ -197,12 +207,14 @@ export class WorkspaceSync {
     signal: AbortSignal,
   ): Promise<TableChange> {
     const startedAt = performance.now();
-    const present: FileLocation[] = [];
-    for await (const places of listPlaces(scope, this.options.report, signal)) present.push(...places);
+    const comparison = this.table.compare();
+    const unknown: FileLocation[] = [];
+    for await (const places of listPlaces(scope, this.options.report, signal)) {
+      unknown.push(...comparison.note(places));
+    }
     this.noteListing(startedAt);
-    const gone = this.table.missingFrom(present);
+    const gone = comparison.missing();
     for (const entry of gone) this.table.remove(entry);
-    const unknown = present.filter((place) => !this.table.has(place));
     const look = await this.lookAt(scope, [...unknown, ...this.table.within(pending.touched())]);
     return { upserts: look.upserts, removals: [...gone, ...look.removals] };
   }
@@ -236,8 +248,13 @@ export class WorkspaceSync {
   }
 }
 
-function* inBatches(entries: ManifestEntry[]): Generator<ManifestEntry[]> {
-  for (let from = 0; from < entries.length; from += PIECE_ENTRIES) {
-    yield entries.slice(from, from + PIECE_ENTRIES);
+function* inBatches(entries: Iterable<ManifestEntry>): Generator<ManifestEntry[]> {
+  let batch: ManifestEntry[] = [];
+  for (const entry of entries) {
+    batch.push(entry);
+    if (batch.length < PIECE_ENTRIES) continue;
+    yield batch;
+    batch = [];
   }
+  yield batch;
 }
