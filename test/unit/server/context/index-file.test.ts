@@ -8,6 +8,7 @@ import { IndexFile } from '../../../../server/context/index/index-file';
 import type { IndexTable } from '../../../../server/context/index/index-table';
 import { TermCounter } from '../../../../server/context/index/term-counter';
 import { NO_TERMS, SEGMENT_WORDS, TermStore } from '../../../../server/context/index/term-store';
+import { contentOf } from './index-tables';
 
 suite('index-file', () => {
   let folder: string;
@@ -32,13 +33,6 @@ suite('index-file', () => {
       terms,
     };
   };
-  /** All that a table says, without how it is held. */
-  const contentOf = (of: IndexTable | undefined) =>
-    of && {
-      ...of,
-      terms: undefined,
-      references: [...of.references].map((each) => (each === NO_TERMS ? [] : [...of.terms.view(each)])),
-    };
   const only = () => path.join(folder, fs.readdirSync(folder)[0]!);
 
   test('gives back what was saved, for the same folders alone, and nobody else may read it', async () => {
