@@ -54,6 +54,7 @@ suite('CUDA backend', () => {
       {
         backend: 'cuda',
         device: 'NVIDIA Fake',
+        spec: { name: 'qwen2-tied-mixed', layerCount: 2, headCount: 2 },
         contextTokens: 1000,
         vocabSize: 96,
         maxSequences: 8,
