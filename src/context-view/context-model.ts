@@ -95,6 +95,12 @@ export class ContextModel implements Disposable {
     }
   }
 
+  /** True when the server knows no file in the folder: ignore rules leave it out, or it is empty. */
+  async isUnknown(folder: string): Promise<boolean> {
+    const account = this.state.account ?? (await this.look(new AbortController().signal));
+    return (await this.listOf(account, folder)).entries.length === 0;
+  }
+
   /** The prompt that is shown as text; when none is, that of the next question. */
   async promptText(): Promise<{ account: ContextAccount; parts: PromptPartText[] }> {
     const account = this.state.account ?? (await this.look(new AbortController().signal));
