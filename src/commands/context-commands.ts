@@ -87,7 +87,8 @@ export function contextCommands(
 async function targetFor(argument: unknown, tree: ContextTree): Promise<ContextTarget> {
   if (argument instanceof vscode.Uri) return { path: await pathOf(argument) };
   if (argument === SELECTION) {
-    if (tree.selected) return tree.selected;
+    const selected = await tree.selected();
+    if (selected) return selected;
     throw new Error('Select a file or a folder in the Context view first.');
   }
   const node = targetOf(argument as ContextNode | undefined);
