@@ -60,6 +60,12 @@ suite('the Context view', () => {
     await shows(/^Kept for the answer: 40 tokens/);
     await window.page.mouse.move(900, 500);
     await window.shot('context-next');
+    await row(/^README\.md/).click({ button: 'right' });
+    for (const name of ['Pin in Context', 'Exclude from Context']) {
+      await window.page.getByRole('menuitem', { name }).waitFor();
+    }
+    await window.shot('context-menu');
+    await window.page.keyboard.press('Escape');
   });
 
   test('a held-back file is included, a file excluded and another pinned by keyboard', async () => {
