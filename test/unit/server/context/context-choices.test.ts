@@ -80,7 +80,7 @@ suite('choices of the user in what is packed', () => {
     await choose({ excluded: ['a.ts'] });
     await assert.rejects(ask(), (error) => {
       assert.ok(error instanceof LongviewError);
-      assert.match(error.message, /1 excludedByHand/);
+      assert.match(error.message, /1 by your choice/);
       return error.code === 'emptyRepository';
     });
   });
