@@ -8,6 +8,7 @@ import {
   type PromptPartText,
   type Turn,
 } from '../../protocol';
+import { failureOf } from '../chat/failure';
 import type { ServerSession } from '../session/server-session';
 import { type Disposable, Signal } from '../session/signal';
 
@@ -127,7 +128,8 @@ export class ContextModel implements Disposable {
     } catch (error) {
       // Another look has begun.
       if (this.running !== running) return;
-      this.set({ problem: error instanceof Error ? error.message : String(error), isLooking: false });
+      const { message, action } = failureOf(error);
+      this.set({ problem: `${message} ${action}`, isLooking: false });
     }
   }
 
