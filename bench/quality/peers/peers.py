@@ -283,8 +283,8 @@ def _functions_of(file, names, scope):
 PEERS = {
     "flashprefill2": FlashPrefill2,
     "flashprefill": FlashPrefill,
-    "minference": MInference,
     "flexprefill": FlexPrefill,
+    "minference": MInference,
 }
 
 
