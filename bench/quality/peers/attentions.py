@@ -100,16 +100,16 @@ class Peer:
         return self._attend(query, key, value)
 
 
-def make(name, library, selections, peers_folder):
+def make(name, library, selections, peers_folder, compiled=True):
     """The attention `name`: `fa3`, a quality class, or a peer.
 
     library: liblongview_attention.so, loaded; selections: those of the quality classes; peers_folder: what
-    fetch.py made."""
+    fetch.py made; compiled as in peers.make."""
     if name == DENSE:
         return FlashAttention3()
     if name in selections:
         return Ours(library, selections[name])
-    return Peer(peers.make(name, peers_folder))
+    return Peer(peers.make(name, peers_folder, compiled))
 
 
 def names_among(wanted):

@@ -160,6 +160,7 @@ def main():
     parser.add_argument("--names", default="")
     parser.add_argument("--only", default="")
     parser.add_argument("--limit", type=float, default=600)
+    parser.add_argument("--not-compiled", action="store_true", help="FlashPrefill v1 without torch.compile")
     options = parser.parse_args()
     started = time.perf_counter()
     elapsed = lambda: f"[{time.perf_counter() - started:5.1f} s]"
@@ -187,7 +188,9 @@ def main():
                 continue
             try:
                 if name not in made:
-                    made[name] = attentions.make(name, library, selections, options.peers)
+                    made[name] = attentions.make(
+                        name, library, selections, options.peers, not options.not_compiled
+                    )
                 attention_ms, density, right = measure(
                     decoder, vocabulary, prompt, questions, made[name], attend_prefix
                 )

@@ -36,6 +36,7 @@ def main():
     parser.add_argument("--tokens", default="32768")
     parser.add_argument("--names", default="")
     parser.add_argument("--qkv")
+    parser.add_argument("--not-compiled", action="store_true", help="FlashPrefill v1 without torch.compile")
     options = parser.parse_args()
     library = longview.load(options.library)
     selections = json.loads(options.selections.read_text())
@@ -51,7 +52,9 @@ def main():
             started = time.perf_counter()
             try:
                 if name not in made:
-                    made[name] = attentions.make(name, library, selections, options.peers)
+                    made[name] = attentions.make(
+                        name, library, selections, options.peers, not options.not_compiled
+                    )
                 attention = made[name]
                 output = attention(query, key, value, 0)
                 error = relative_error(output[rows], expected).mean().item()
