@@ -29,6 +29,8 @@ suite('pack', () => {
       question: 'why?',
       history: [],
       selections: [],
+      excerpts: [],
+      subjects: [],
       attachedPaths: [],
       totalFiles: Object.keys(files).length,
       usablePaths: Object.keys(files).sort(),
@@ -118,6 +120,8 @@ suite('pack', () => {
     const other = await textOf(files, {
       question: 'Something else entirely, and longer',
       selections: [{ kind: 'selection', path: 'f1.ts', startLine: 1, endLine: 1, text: 'xxx' }],
+      excerpts: [{ kind: 'excerpt', source: 'git', label: 'changes', text: '+ line\n' }],
+      subjects: ['f3.ts'],
       attachedPaths: ['f3.ts'],
       history: [
         { role: 'user', text: 'hi' },
