@@ -287,7 +287,7 @@ suite('ChatSession', () => {
     assert.deepEqual(session.current.exchanges, []);
     const refused = messages.find((message) => message.kind === 'refused');
     assert.equal(refused?.question, 'Why?');
-    assert.match(refused!.reason, /needs 4,096 tokens; 3,584 fit/);
+    assert.match(refused.reason, /needs 4,096 tokens; 3,584 fit/);
     assert.deepEqual(service.counted, ['', 'Why?'], 'the question is counted too');
 
     service.account = { counts: [{ problem: 'It is binary.' }], neededTokens: 9, budgetTokens: 3584 };
