@@ -1,6 +1,6 @@
 import type { Attachment, Turn } from '../../protocol';
 import type { ChatFrame, EncodedMessage } from './chat-frame';
-import { excerptFence, fileFence } from './format';
+import { excerptFence, fileFence, onOneLine } from './format';
 import { historyWithin, type KeptHistory } from './history';
 import { type Changes, NO_CHANGES, orderMessages, type PromptParts } from './order';
 import { countTokens, type PromptPart } from './parts';
@@ -38,7 +38,7 @@ export class Layout {
       ...(openEditor === undefined ? [] : [openEditorText(openEditor)]),
       ...selections.map(selectionText),
       ...excerpts.map(excerptText),
-      ...(subjects.length === 0 ? [] : [`The question is about: ${subjects.join(', ')}\n\n`]),
+      ...(subjects.length === 0 ? [] : [`The question is about: ${subjects.map(onOneLine).join(', ')}\n\n`]),
     ];
   }
 

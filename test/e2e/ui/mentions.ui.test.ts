@@ -43,7 +43,7 @@ suite('mentions in the question', () => {
     await window.editor.click();
     await window.command('Longview: New Chat');
     await until(
-      () => window.composer.evaluate((box) => (box.getRootNode() as ShadowRoot).activeElement === box),
+      () => window.composer.evaluate((box) => box.ownerDocument.hasFocus() && box.matches(':focus')),
       () => 'the new chat does not have the keyboard',
     );
   });
