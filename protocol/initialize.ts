@@ -1,5 +1,5 @@
 /** Raised whenever a message changes shape; both sides refuse another version in words. */
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 
 /** `initializationOptions` of the language server: what cannot change while it runs. */
 export interface InitializationOptions {

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import {
-  type Citation,
+  type AttachmentAccount,
   type ContextAccount,
   type ContextChoices,
   type ContextFolderList,
@@ -8,6 +8,8 @@ import {
   type ExcludedFile,
   type ExclusionReason,
   exclusionText,
+  type FindParams,
+  type FindResult,
   type ManifestSyncParams,
   type ManifestSyncResult,
   type OverlayParams,
@@ -22,12 +24,15 @@ import type { PackedText } from '../prompt/packed-text';
 import { baseTokensOf } from '../prompt/parts';
 import { packTokenTable, type TokenTableData } from '../tokenizer/token-table';
 import { Accounts } from './account/accounts';
-import { resolveAttachments } from './attachments';
+import { accountFor } from './attachment-account';
+import { type AttachmentSources, resolveAttachment, resolveAttachments } from './attachments';
 import { BaseMemory } from './base-memory';
 import { Choices } from './choices';
 import type {
   BaseRequest,
+  Cited,
   ContextService,
+  CountRequest,
   InspectRequest,
   PackedBase,
   PackedPrompt,
@@ -35,6 +40,7 @@ import type {
 } from './context-service';
 import { Breather } from './cooperation';
 import type { FileSource } from './file-source';
+import { Finder } from './find';
 import { choose } from './pinned';
 import type { LoadPromptModel } from './prompt-model';
 import { queryOf } from './ranking/question-terms';
@@ -45,6 +51,8 @@ import { SecretScanner } from './secrets/secret-scanner';
 import { Grammars } from './signatures/grammars';
 import { mostTelling } from './signatures/most-telling';
 import { SignatureReader } from './signatures/signatures';
+import { SymbolLinker } from './symbol-links';
+import { Symbols } from './symbols';
 import { MeteredEncoder, TokenCache } from './token-cache';
 
 const TEXT_CACHE_BYTES = 64 * 1024 * 1024;
@@ -82,6 +90,9 @@ interface Loading {
 export class ContextServiceImpl implements ContextService {
   private readonly repository: Repository;
   private readonly signatures: SignatureReader;
+  private readonly symbols: Symbols;
+  private readonly finder: Finder;
+  private readonly linker: SymbolLinker;
   private readonly tokens = new TokenCache(TOKEN_CACHE_BYTES);
   private readonly packs = new LRUCache<number, Pack>({ max: PACKS_KEPT });
   private readonly bases = new BaseMemory();
@@ -103,6 +114,9 @@ export class ContextServiceImpl implements ContextService {
       indexFolder: folders.indexes,
       scan,
     });
+    this.symbols = new Symbols(this.repository, this.signatures);
+    this.finder = new Finder(this.repository, this.symbols);
+    this.linker = new SymbolLinker(this.repository, this.symbols);
   }
 
   sync(params: ManifestSyncParams): Promise<ManifestSyncResult> {
@@ -175,8 +189,8 @@ export class ContextServiceImpl implements ContextService {
     const view = await this.repository.refresh(onProgress, signal);
     const choices = this.choices;
     const gate = new SecretGate(this.scanner, choices);
-    const attached = await resolveAttachments(request.attachments, this.repository, view, gate);
     const chosen = await choose(choices, this.repository, view);
+    const attached = await resolveAttachments(request.attachments, this.sources(view, chosen), gate);
     if (chosen.usable.length === 0) throw emptyRepository({ ...view, ...chosen }, this.repository.rootPaths);
     const encoder = new MeteredEncoder(model.tokenizer, model.identity, this.tokens);
     const breather = new Breather(signal);
@@ -193,6 +207,8 @@ export class ContextServiceImpl implements ContextService {
       history: request.history,
       openEditor: request.openEditor,
       selections: attached.selections,
+      excerpts: attached.excerpts,
+      subjects: attached.subjects,
       attachedPaths: attached.paths,
       totalFiles: usablePaths.length + unusable.length,
       usablePaths,
@@ -236,10 +252,51 @@ export class ContextServiceImpl implements ContextService {
     this.accounts.keep(of, { packId, modelPath, contextTokens, tokenIds, spans, facts });
   }
 
-  cite(packId: number, answer: string): Promise<Citation[]> {
+  async countAttachments(request: CountRequest, signal: AbortSignal): Promise<AttachmentAccount> {
+    if (!this.repository.hasRoots) throw noWorkspace();
+    const model = await this.loadModel(request.modelPath);
+    const view = await this.repository.refresh(() => undefined, signal);
+    const sources = this.sources(view, await choose(this.choices, this.repository, view));
+    const encoder = new MeteredEncoder(model.tokenizer, model.identity, this.tokens);
+    const breather = new Breather(signal);
+    return accountFor({
+      ...request,
+      resolve: (attachment) => resolveAttachment(attachment, sources),
+      loadFile: async (path) => {
+        await breather.breathe();
+        return this.wholeBlock(path, encoder);
+      },
+      encode: (text) => encoder.encode(text),
+      frame: model.frame,
+      signal,
+    });
+  }
+
+  private sources(
+    view: RepositoryView,
+    chosen: Pick<RepositoryView, 'usable' | 'unusable'>,
+  ): AttachmentSources {
+    return { repository: this.repository, view, chosen, symbols: this.symbols };
+  }
+
+  /** Whatever it holds: only for counting. */
+  private async wholeBlock(path: string, encoder: MeteredEncoder): Promise<FileBlock | ExcludedFile> {
+    const loaded = await this.repository.load(path);
+    if (loaded.kind === 'excluded') return { path, reason: loaded.reason };
+    const ids = encoder.encodeContent(loaded.hash, loaded.text);
+    return fileBlock({ path, ...loaded }, ids, (text) => encoder.encode(text));
+  }
+
+  find(params: FindParams, signal: AbortSignal): Promise<FindResult> {
+    return this.finder.find(params, signal);
+  }
+
+  async cite(packId: number, answer: string): Promise<Cited> {
     const pack = this.packs.get(packId);
-    if (!pack) return Promise.reject(forgottenPack(packId));
-    return Promise.resolve(citationsOf(answer, pack.question, pack.packed));
+    if (!pack) throw forgottenPack(packId);
+    const { question, packed } = pack;
+    const citations = citationsOf(answer, question, packed);
+    return { citations, symbols: await this.linker.linksIn(answer, packed) };
   }
 
   release(packId: number): void {

@@ -102,6 +102,20 @@ export class Repository {
     return view;
   }
 
+  /** Listed files whose name and size do not rule out that they hold text, in path order. */
+  readablePaths(): string[] {
+    const { entries, displayPaths } = this.manifest.files();
+    return displayPaths.filter((_, at) => {
+      const entry = entries[at];
+      return entry && classifyUnread(entry.path, entry.sizeBytes) === undefined;
+    });
+  }
+
+  /** Indexed files that define a name of this hash, in no order. */
+  definersOf(nameHash: number): string[] {
+    return this.index.definersOf(nameHash);
+  }
+
   /** The content now of the file with this display path, listed or not; the caller has checked the path. */
   async load(displayPath: string): Promise<LoadedFile> {
     const place = this.manifest.placeOf(displayPath);

@@ -1,9 +1,11 @@
 import { Worker } from 'node:worker_threads';
 import type {
-  Citation,
+  AttachmentAccount,
   ContextAccount,
   ContextChoices,
   ContextFolderList,
+  FindParams,
+  FindResult,
   ManifestSyncParams,
   ManifestSyncResult,
   OverlayParams,
@@ -13,7 +15,9 @@ import { CancelledError, LongviewError, messageOf } from '../errors';
 import type { TokenTableData } from '../tokenizer/token-table';
 import type {
   BaseRequest,
+  Cited,
   ContextService,
+  CountRequest,
   InspectRequest,
   PackedBase,
   PackedPrompt,
@@ -144,9 +148,23 @@ class WorkerContextService implements ContextService {
     return result.parts;
   }
 
-  async cite(packId: number, answer: string): Promise<Citation[]> {
+  async countAttachments(request: CountRequest, signal: AbortSignal): Promise<AttachmentAccount> {
+    const call = { method: 'countAttachments', params: request } as const;
+    const result = await this.call(this.running(), call, undefined, signal);
+    if (result === null || !('counts' in result)) throw new Error('the context worker counted nothing');
+    return result;
+  }
+
+  async find(params: FindParams, signal: AbortSignal): Promise<FindResult> {
+    const result = await this.call(this.running(), { method: 'find', params }, undefined, signal);
+    if (result === null || !('items' in result)) throw new Error('the context worker found nothing');
+    return result;
+  }
+
+  async cite(packId: number, answer: string): Promise<Cited> {
     const result = await this.call(this.running(), { method: 'cite', params: { packId, answer } });
-    if (!Array.isArray(result)) throw new Error('the context worker returned no citations');
+    if (result === null || !('citations' in result))
+      throw new Error('the context worker returned no citations');
     return result;
   }
 

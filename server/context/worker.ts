@@ -66,6 +66,10 @@ async function perform(call: CallMessage, signal: AbortSignal): Promise<CallResu
       );
     case 'packBase':
       return service.packBase(call.params, signal);
+    case 'countAttachments':
+      return service.countAttachments(call.params, signal);
+    case 'find':
+      return service.find(call.params, signal);
     case 'cite':
       return service.cite(call.params.packId, call.params.answer);
     case 'tokenTable':
@@ -75,7 +79,7 @@ async function perform(call: CallMessage, signal: AbortSignal): Promise<CallResu
 
 /** Large arrays are moved to the server's thread, not copied. */
 function buffersOf(result: CallResult): ArrayBuffer[] {
-  if (result === null || Array.isArray(result)) return [];
+  if (result === null) return [];
   if ('tokenIds' in result) return [result.tokenIds.buffer as ArrayBuffer];
   return 'offsets' in result ? [result.bytes.buffer, result.offsets.buffer] : [];
 }

@@ -121,9 +121,9 @@ suite('the context worker', () => {
     assert.deepEqual(inclusion.excludedByReason, { empty: 10_000, tooLarge: 1 });
     assert.deepEqual(inclusion.included.map(({ path: name }) => name).sort(), [...names].sort());
     const claims = names.map((_, at) => `${planted(at)} is ${7000 + at}.`).join(' ');
-    const cited = await service.cite(packId, claims);
+    const { citations } = await service.cite(packId, claims);
     assert.deepEqual(
-      cited.map(({ path: name, startLine, verified }) => [name, startLine, verified]),
+      citations.map(({ path: name, startLine, verified }) => [name, startLine, verified]),
       names.map((name) => [name, 1, true]),
     );
   });

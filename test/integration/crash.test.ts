@@ -90,6 +90,8 @@ suite('killed at a hundred random moments', () => {
   /** The server of the window, which another one follows when it is killed. */
   const service: AnswerService = {
     ask: (...args) => session.ask(...args),
+    countAttachments: (...args) => session.countAttachments(...args),
+    find: (...args) => session.find(...args),
     listModels: () => session.listModels(),
     downloadModel: (...args) => session.downloadModel(...args),
   };

@@ -1,5 +1,5 @@
 import { rowsByKey, withRow } from '../index/columns';
-import type { FileTerms } from '../index/file-terms';
+import { defines, type FileTerms } from '../index/file-terms';
 import { TermCounter } from '../index/term-counter';
 import { NO_TERMS, TermStore } from '../index/term-store';
 import { baseWeight, isTestPath } from './base-order';
@@ -94,6 +94,16 @@ export class RankingIndex {
     this.references[row] = reference;
     this.revisions[row] = revision;
     if (importance > 0) this.importance[row] = importance;
+  }
+
+  /** Files that define a name of this hash. */
+  definersOf(nameHash: number): string[] {
+    const { terms } = this;
+    const isDefiner = (reference: number): boolean =>
+      reference !== NO_TERMS && defines(terms.wordsOf(reference), terms.placeOf(reference), nameHash);
+    return [...this.rows].flatMap(([path, row]) =>
+      isDefiner(this.references[row] ?? NO_TERMS) ? [path] : [],
+    );
   }
 
   remove(path: string): void {

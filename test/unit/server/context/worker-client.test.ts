@@ -28,7 +28,7 @@ parentPort.on('message', (m) => {
     parentPort.postMessage({ kind: 'progress', id: m.id, fraction: 0.5 });
     return parentPort.postMessage({ kind: 'result', id: m.id, result: { packId: 1, tokenIds: new Int32Array([7]), inclusion: told, tokenizeMs: 0 } });
   }
-  parentPort.postMessage({ kind: 'result', id: m.id, result: m.method === 'cite' ? [] : null });
+  parentPort.postMessage({ kind: 'result', id: m.id, result: m.method === 'cite' ? { citations: [], symbols: [] } : null });
 });
 `;
 
@@ -70,7 +70,7 @@ suite('worker-client', () => {
     const packed = await pack('x', undefined, fractions);
     assert.deepEqual([...packed.tokenIds], [7]);
     assert.deepEqual(fractions, [0.5]);
-    assert.deepEqual(await service.cite(1, 'answer'), []);
+    assert.deepEqual(await service.cite(1, 'answer'), { citations: [], symbols: [] });
     service.release(1);
   });
 

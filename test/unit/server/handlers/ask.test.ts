@@ -10,6 +10,7 @@ import { FAKE_TEXT, FakeBackend, FakeProvider, type FakeScript } from '../engine
 const INCLUSION: InclusionReport = {
   totalFiles: 1,
   included: [{ path: 'a.ts', tokens: 3, reason: 'all' }],
+  excerpts: [],
   excluded: [],
   excludedByReason: {},
   fileTokens: 3,
@@ -67,13 +68,18 @@ class FakeContext implements ContextService {
   }
 
   packBase = () => Promise.reject(new Error('not asked for here'));
+  countAttachments = () => Promise.reject(new Error('not asked for here'));
+  find = () => Promise.reject(new Error('not asked for here'));
 
   cite(packId: number, answer: string) {
     assert.ok(packId <= this.lastPackId);
     assert.ok(!this.released.includes(packId), 'cited after it was released');
-    return Promise.resolve([
-      { path: 'a.ts', startLine: 1, endLine: 1, verified: true, origin: 'quote', claim: answer } as const,
-    ]);
+    return Promise.resolve({
+      citations: [
+        { path: 'a.ts', startLine: 1, endLine: 1, verified: true, origin: 'quote', claim: answer } as const,
+      ],
+      symbols: [],
+    });
   }
 
   release(packId: number): void {
