@@ -2,13 +2,10 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { TEXT } from '../../../../server/context/file-state';
 import { IndexFile } from '../../../../server/context/index/index-file';
-import type { IndexTable } from '../../../../server/context/index/index-table';
-import { TermCounter } from '../../../../server/context/index/term-counter';
-import { TermStore } from '../../../../server/context/index/term-store';
 import { asOrdinaryUser } from '../../support/permissions';
 import { smallDisk, withFileLimit } from '../../support/small-disk';
+import { contentOf, tableOf } from './index-tables';
 
 /** Real refusals of a real file system. */
 suite('index-file on a disk that refuses', () => {
@@ -18,28 +15,8 @@ suite('index-file on a disk that refuses', () => {
   });
   teardown(() => fs.rmSync(folder, { recursive: true, force: true }));
 
-  /** Of so many files. */
-  function table(count: number): IndexTable {
-    const terms = new TermStore();
-    const words = new TermCounter().count('a.ts', 'function mergeShards(shard) { return cache; }', 100);
-    const all = <T>(of: (at: number) => T): T[] => Array.from({ length: count }, (_, at) => of(at));
-    return {
-      roots: new Int32Array(count),
-      paths: all((at) => `file ${at}.ts`),
-      sizesBytes: new Float64Array(count).fill(10),
-      mtimesMs: new Float64Array(count).fill(12.5),
-      editedAtMs: new Float64Array(count).fill(11),
-      states: new Uint8Array(count).fill(TEXT),
-      hashes: new Uint8Array(32 * count).fill(7),
-      importance: new Float64Array(count).fill(0.25),
-      references: Int32Array.from(all(() => terms.add(words))),
-      terms,
-    };
-  }
-  const few = table(3);
-  const many = table(2000);
-  /** What is on disk, as far as it tells one table from another. */
-  const pathsIn = async (file: IndexFile) => (await file.load())?.paths;
+  const few = tableOf(3);
+  const many = tableOf(2000);
 
   test('a disk that becomes full while it is saved keeps the index there was', async function () {
     const disk = smallDisk(64 * 1024);
@@ -49,7 +26,7 @@ suite('index-file on a disk that refuses', () => {
       await file.save(few);
       fs.writeFileSync(path.join(disk.folder, 'others'), Buffer.alloc(48 * 1024));
       await assert.rejects(file.save(many), /ENOSPC/);
-      assert.deepEqual(await pathsIn(file), few.paths);
+      assert.deepEqual(contentOf(await file.load()), contentOf(few));
       assert.equal(fs.readdirSync(disk.folder).length, 2);
     } finally {
       disk.dispose();
@@ -68,11 +45,11 @@ suite('index-file on a disk that refuses', () => {
       await withFileLimit(Math.floor(limit), () =>
         assert.rejects(file.save(many), /EFBIG/, `${limit} bytes`),
       );
-      assert.deepEqual(await pathsIn(file), few.paths);
+      assert.deepEqual(contentOf(await file.load()), contentOf(few));
       assert.equal(fs.readdirSync(folder).length, 1);
     }
     await file.save(many);
-    assert.deepEqual(await pathsIn(file), many.paths);
+    assert.deepEqual(contentOf(await file.load()), contentOf(many));
   });
 
   test('a folder that may not be written, and an index that may not be read', async () => {
@@ -84,7 +61,7 @@ suite('index-file on a disk that refuses', () => {
     fs.chmodSync(path.join(folder, 'indexes'), 0o000);
     assert.equal(await asOrdinaryUser(() => file.load()), undefined);
     fs.chmodSync(path.join(folder, 'indexes'), 0o700);
-    assert.deepEqual(await pathsIn(file), few.paths);
+    assert.deepEqual(contentOf(await file.load()), contentOf(few));
   });
 
   test('what a killed process left half written is removed, what a living one writes is not', async () => {
