@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import {
   bytesOf,
@@ -22,6 +22,8 @@ const HEAD_BYTES = 40;
 const LENGTH_BYTES = 4;
 const WORD_BYTES = 4;
 const SEGMENT_BYTES = SEGMENT_WORDS * WORD_BYTES;
+/** Older unfinished files belong to no living process. */
+const ABANDONED_AFTER_MS = 60 * 60 * 1000;
 
 /** The index of one workspace on disk: of hashed words, not of text, and for its user alone. */
 export class IndexFile {
@@ -66,6 +68,21 @@ export class IndexFile {
     } catch (error) {
       await rm(beside, { force: true });
       throw error;
+    }
+    await this.removeAbandoned();
+  }
+
+  /** What processes that were killed while they saved have left. */
+  private async removeAbandoned(): Promise<void> {
+    const unfinished = `${path.basename(this.file)}.`;
+    for (const name of await readdir(this.folder)) {
+      if (!name.startsWith(unfinished)) continue;
+      const file = path.join(this.folder, name);
+      const isAbandoned = await stat(file).then(
+        ({ mtimeMs }) => Date.now() - mtimeMs > ABANDONED_AFTER_MS,
+        () => false,
+      );
+      if (isAbandoned) await rm(file, { force: true });
     }
   }
 }
