@@ -37,7 +37,8 @@ MemoryPlan plan_with(const MemoryDemand& demand, WeightForm form, int context_to
   MemoryPlan plan{};
   plan.form = form;
   plan.context_tokens = context_tokens;
-  plan.weight_bytes = is_bf16 ? demand.bf16_weight_bytes : demand.stored_weight_bytes;
+  plan.weight_bytes = demand.fp8_weight_bytes +
+                      (is_bf16 ? demand.bf16_weight_bytes : demand.stored_weight_bytes);
   plan.workspace_bytes = demand.workspace_bytes + (is_bf16 ? 0 : demand.layer_scratch_bytes);
   plan.fitting_tokens =
       fitting_tokens(demand, plan.weight_bytes + plan.workspace_bytes, free_bytes);

@@ -143,6 +143,8 @@ export interface LoadRequest {
   gpu?: number;
   /** MatMul accuracy of the CPU backend: 0 keeps activations in fp32, 4 rounds them to int8 blocks. */
   matmulAccuracy?: 0 | 4;
+  /** `fp8`: prefill on a GPU multiplies weights and activations rounded to e4m3; the load's notices say so. */
+  prefillPrecision?: 'bf16' | 'fp8';
 }
 
 export type LoadProgress = { stage: 'convert' | 'load'; fraction: number };

@@ -169,8 +169,17 @@ export interface Residence extends OpenedSequence {
 
 /** Everything that a load decides: the weights by their hash, not by their path. Attention is of each prompt. */
 function keyOf(request: LoadRequest): string {
-  const { modelSha256, device, contextTokens, yarnFactor, cpuThreads, matmulAccuracy } = request;
-  return JSON.stringify([modelSha256, device, contextTokens, yarnFactor, cpuThreads, matmulAccuracy]);
+  const { modelSha256, device, contextTokens, yarnFactor, cpuThreads, matmulAccuracy, prefillPrecision } =
+    request;
+  return JSON.stringify([
+    modelSha256,
+    device,
+    contextTokens,
+    yarnFactor,
+    cpuThreads,
+    matmulAccuracy,
+    prefillPrecision,
+  ]);
 }
 
 /** Raised whenever the same model makes other KV of the same tokens. */

@@ -49,6 +49,8 @@ export interface CudaLoadRequest {
   pooledKeys?: PooledKeys;
   /** Absent: bf16 where it fits, else as the file stores them. */
   weights?: CudaWeights;
+  /** `fp8`: copies of the layers in e4m3 beside the weights, for prefill. Absent: bf16. */
+  prefillPrecision?: 'bf16' | 'fp8';
   /** Prefill by the kernels that run on every GPU, also where there are faster ones; for tests. */
   kernels?: 'portable';
 }

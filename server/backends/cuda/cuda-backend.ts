@@ -93,6 +93,7 @@ export class CudaBackend implements DeviceBackend {
             contextTokens: request.contextTokens,
             chunkTokens: chunkTokensFor(request),
             pooledKeys: this.dependencies.pooledKeys ?? POOLED_KEYS,
+            prefillPrecision: request.prefillPrecision ?? 'bf16',
           },
           (fraction) => onProgress({ stage: 'load', fraction }),
         ),
@@ -215,6 +216,9 @@ export class CudaBackend implements DeviceBackend {
         ...notices,
         ...(isShort
           ? [`GPU memory is short: the weights stay quantised, which slows prefill (${description}).`]
+          : []),
+        ...(request.prefillPrecision === 'fp8'
+          ? ['Prefill multiplies in fp8: it is faster, and answers may differ from those in bf16.']
           : []),
       ],
     };

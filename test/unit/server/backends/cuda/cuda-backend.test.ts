@@ -91,6 +91,14 @@ suite('CUDA backend', () => {
     assert.deepEqual(shares, [0, 0, 0.5, 1], 'the last two layers are only begun');
   });
 
+  test('multiplies in fp8 where that is asked for, and says so', async () => {
+    assert.deepEqual((await load()).notices, []);
+    assert.equal(engine.loaded?.prefillPrecision, 'bf16');
+    const { notices } = await load({ prefillPrecision: 'fp8' });
+    assert.equal(engine.loaded.prefillPrecision, 'fp8');
+    assert.match(notices.join(' '), /fp8.*answers may differ/);
+  });
+
   test('runs a sequence, with a fresh seed where none is given', async () => {
     await load();
     const sequence = await backend.openSequence(OPEN);
