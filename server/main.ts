@@ -53,7 +53,14 @@ function main(): void {
 }
 
 function compose(connection: Connection, options: InitializationOptions, version: string) {
-  const { cacheDir, cpuThreads, prefixCacheBytes = 0, gpu, idleUnloadMinutes = 0 } = options;
+  const {
+    cacheDir,
+    cpuThreads,
+    prefixCacheBytes = 0,
+    gpu,
+    prefillPrecision = 'bf16',
+    idleUnloadMinutes = 0,
+  } = options;
   const log = (line: string): void => connection.console.info(line);
   const steadyClock = (): number => performance.now();
   const models = new ModelStore({
@@ -80,6 +87,7 @@ function compose(connection: Connection, options: InitializationOptions, version
       cpuThreads: cpuThreads === 0 ? availableParallelism() : cpuThreads,
       kvStore: { memoryBytes: totalmem() * KV_MEMORY_SHARE, diskBytes: prefixCacheBytes },
       ...(gpu !== undefined && { gpu }),
+      prefillPrecision,
     },
     log,
     now: steadyClock,

@@ -276,7 +276,7 @@ std::vector<float> Decoder::logits() {
 }
 
 Model Decoder::model() const {
-  return {spec_,  weights_,   fp8_layers_ ? &*fp8_layers_ : nullptr, pool_, pooled_keys_,
+  return {spec_, weights_, fp8_layers_ ? &*fp8_layers_ : nullptr, pool_, pooled_keys_,
           positions_, workspace_, stream_, plan_.context_tokens};
 }
 

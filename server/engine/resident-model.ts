@@ -24,6 +24,7 @@ export interface LoadDefaults {
   gpu?: number;
   /** What may be kept of KV beside the device; absent: nothing. */
   kvStore?: KvStoreLimits;
+  prefillPrecision?: 'bf16' | 'fp8';
 }
 
 interface Loaded {
@@ -187,7 +188,7 @@ const KV_VERSION = 1;
 
 /** What KV that outlives a load depends on, attention and tokens apart: the device computes in its own way, too. */
 function storeKey(request: LoadRequest, { backend, device }: LoadedModel): string {
-  const { modelSha256, contextTokens, yarnFactor, matmulAccuracy } = request;
+  const { modelSha256, contextTokens, yarnFactor, matmulAccuracy, prefillPrecision } = request;
   return JSON.stringify([
     KV_VERSION,
     modelSha256,
@@ -196,5 +197,6 @@ function storeKey(request: LoadRequest, { backend, device }: LoadedModel): strin
     contextTokens,
     yarnFactor,
     matmulAccuracy,
+    prefillPrecision,
   ]);
 }

@@ -14,6 +14,8 @@ export interface AskCommand {
   compare: boolean;
   /** As the driver counts; absent: the first that can be used. */
   gpu?: number;
+  /** How prefill on a GPU multiplies; absent: bf16. */
+  prefillPrecision?: 'bf16' | 'fp8';
   json: boolean;
   verbose: boolean;
 }
@@ -39,6 +41,7 @@ const OPTIONS = {
   quality: { type: 'string' },
   device: { type: 'string' },
   gpu: { type: 'string' },
+  precision: { type: 'string' },
   context: { type: 'string' },
   'max-tokens': { type: 'string' },
   compare: { type: 'boolean' },
@@ -51,6 +54,7 @@ const OPTIONS = {
 const DEVICES: readonly DeviceChoice[] = ['auto', 'cpu', 'cuda'];
 const ATTENTIONS: readonly AttentionChoice[] = ['auto', 'dense', 'sample'];
 const QUALITIES: readonly Quality[] = ['fast', 'balanced'];
+const PRECISIONS = ['bf16', 'fp8'] as const;
 
 /**
  * What the user wants. Relative paths are taken from `cwd`.
@@ -111,6 +115,9 @@ function askCommand(values: Values, words: string[], cwd: string): AskCommand {
     },
     compare: values.compare ?? false,
     ...(values.gpu !== undefined && { gpu: gpuNumber(values.gpu) }),
+    ...(values.precision !== undefined && {
+      prefillPrecision: oneOf('--precision', values.precision, PRECISIONS),
+    }),
     json: values.json ?? false,
     verbose: values.verbose ?? false,
   };
