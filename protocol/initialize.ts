@@ -1,3 +1,5 @@
+import type { PrefillPrecision } from './metrics';
+
 /** Raised whenever a message changes shape; both sides refuse another version in words. */
 export const PROTOCOL_VERSION = 1;
 
@@ -12,8 +14,8 @@ export interface InitializationOptions {
   prefixCacheBytes?: number;
   /** Number of the NVIDIA GPU to use, as its driver counts from 0; absent: the first that can be used. */
   gpu?: number;
-  /** How prefill on a GPU multiplies; `fp8` is faster and less exact. Absent: bf16. */
-  prefillPrecision?: 'bf16' | 'fp8';
+  /** Absent: bf16. */
+  prefillPrecision?: PrefillPrecision;
   /** The model is let go, and its memory with it, when nobody has asked for so long; absent or 0: never. */
   idleUnloadMinutes?: number;
 }

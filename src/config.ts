@@ -7,6 +7,7 @@ import {
   type InitializationOptions,
   LEAST_CONTEXT_TOKENS,
   PROTOCOL_VERSION,
+  type PrefillPrecision,
   type WarmPrefixParams,
 } from '../protocol';
 
@@ -36,7 +37,7 @@ export interface Settings {
   cpuThreads: number;
   /** As the driver counts; absent: the first that can be used. */
   gpu?: number;
-  prefillPrecision: 'bf16' | 'fp8';
+  prefillPrecision: PrefillPrecision;
   /** 0: the model is never let go. */
   idleUnloadMinutes: number;
   /** Absolute; absent: the cache folder of the user. */

@@ -1,5 +1,5 @@
 // Time to first token on the GPU, at the server's protocol, beside its limit and llama.cpp; model load; time to stop.
-//   npm run bench -- ttft [--attention dense|sample] [--model FILE] [--corpus DIR] [--batches N,N…] [PARTS...]
+//   npm run bench -- ttft [--attention dense|sample] [--precision bf16|fp8] [--model FILE] [--corpus DIR] [--batches N,N…] [PARTS...]
 //     PARTS             8k, 32k, 128k: prompts of so many times 1,000 tokens of code; load; cancel; default: all
 //     --batches         batch sizes of llama.cpp; default: 512,1024,2048
 //     LONGVIEW_SERVER   the server to measure; default: out/server.js, with the addon beside it
@@ -11,7 +11,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { type AskOptions, engineText } from '../../protocol';
+import { type AskOptions, engineText, type PrefillPrecision } from '../../protocol';
 import { driverVersion } from '../driver';
 import { type BenchRecord, type BenchRow, commitUnderTest, spreadOf, writeRecord } from '../record';
 import { ANSWER_TOKENS, type Answered, BenchServer, type Question } from './bench-server';
@@ -34,6 +34,7 @@ interface Setting {
   cacheDir: string;
   modelPath: string;
   attention: 'dense' | 'sample';
+  prefillPrecision: PrefillPrecision;
   corpus: string;
   folder: string;
   /** Of llama.cpp. */
@@ -46,13 +47,16 @@ async function main(): Promise<void> {
     allowPositionals: true,
     options: {
       attention: { type: 'string', default: 'dense' },
+      precision: { type: 'string', default: 'bf16' },
       model: { type: 'string' },
       corpus: { type: 'string', default: DEFAULT_CORPUS },
       batches: { type: 'string', default: '512,1024,2048' },
     },
   });
-  const { attention } = values;
+  const { attention, precision: prefillPrecision } = values;
   if (attention !== 'dense' && attention !== 'sample') throw new Error(`attention ${attention} is not known`);
+  if (prefillPrecision !== 'bf16' && prefillPrecision !== 'fp8')
+    throw new Error(`precision ${prefillPrecision} is not known`);
   const cacheDir =
     process.env.LONGVIEW_CACHE_DIR ??
     path.join(process.env.XDG_CACHE_HOME ?? path.join(os.homedir(), '.cache'), 'longview');
@@ -62,6 +66,7 @@ async function main(): Promise<void> {
     cacheDir,
     modelPath: path.resolve(values.model ?? path.join(cacheDir, 'models', MODEL_ID, 'model.gguf')),
     attention,
+    prefillPrecision,
     corpus: values.corpus,
     folder,
     batches: values.batches.split(',').map(Number),
@@ -114,13 +119,13 @@ function askCopies(size: string, setting: Setting): Promise<Answered[]> {
   });
 }
 
-/** Our own engine with dense attention, on the same prompts. */
+/** Our own engine with dense attention in bf16, on the same prompts. */
 async function ownDense(size: string, setting: Setting): Promise<PeerTime> {
-  const answers = await askCopies(size, { ...setting, attention: 'dense' });
+  const answers = await askCopies(size, { ...setting, attention: 'dense', prefillPrecision: 'bf16' });
   const seconds = answers.map(({ record: { stagesMs } }) => (stagesMs.prefill + stagesMs.firstToken) / 1000);
   const checksums = answers.map(({ checksum }) => checksum).join(' ');
   return {
-    peer: 'dense, same engine',
+    peer: 'dense, bf16, same engine',
     seconds: spreadOf(seconds).median,
     note: `dense answers ${checksums}`,
   };
@@ -128,7 +133,9 @@ async function ownDense(size: string, setting: Setting): Promise<PeerTime> {
 
 async function measureSize(size: string, setting: Setting): Promise<Measured> {
   const answers = await askCopies(size, setting);
-  const { attention } = setting;
+  const { attention, prefillPrecision } = setting;
+  const isExact = attention === 'dense' && prefillPrecision === 'bf16';
+  const way = prefillPrecision === 'bf16' ? attention : `${attention}.fp8`;
   const records = answers.map(({ record }) => record);
   const promptTokens = records[0]?.promptTokens ?? 0;
   const note = [
@@ -143,21 +150,21 @@ async function measureSize(size: string, setting: Setting): Promise<Measured> {
     return { id, value: spread.median, unit, ...spread, note: `${what}; ${note}` };
   };
   const ttft = row(
-    `ttft.${attention}.${size}`,
+    `ttft.${way}.${size}`,
     's',
     records.map(({ stagesMs }) => (stagesMs.prefill + stagesMs.firstToken) / 1000),
     'from the packed prompt to the first token, model loaded',
   );
   const rows = [
-    beside(ttft, await (attention === 'dense' ? setting.limit.of(promptTokens) : ownDense(size, setting))),
+    beside(ttft, await (isExact ? setting.limit.of(promptTokens) : ownDense(size, setting))),
     row(
-      `ttft.question.${attention}.${size}`,
+      `ttft.question.${way}.${size}`,
       's',
       records.map(({ ttftMs }) => ttftMs / 1000),
       'with reading, ranking, tokenizing and packing of a repository never seen, model loaded',
     ),
     row(
-      `decode.server.${attention}.${size}`,
+      `decode.server.${way}.${size}`,
       'tokens/s',
       records.map(({ decodeTokensPerSecond }) => decodeTokensPerSecond),
       'greedy, through the server',

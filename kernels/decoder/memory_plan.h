@@ -24,7 +24,8 @@ struct MemoryPlan {
   int context_tokens;
   int kv_blocks;  // of one context, and of earlier prompts that are kept
   size_t weight_bytes;
-  size_t workspace_bytes;  // the layer's scratch included
+  size_t fp8_weight_bytes;  // copies for fp8 prefill
+  size_t workspace_bytes;   // the layer's scratch included
   size_t kv_bytes;
   int fitting_tokens;  // the longest context that would fit with these weights
 };

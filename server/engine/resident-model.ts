@@ -1,4 +1,4 @@
-import type { SamplingOptions } from '../../protocol';
+import type { PrefillPrecision, SamplingOptions } from '../../protocol';
 import type {
   KvStoreLimits,
   LoadedModel,
@@ -24,7 +24,7 @@ export interface LoadDefaults {
   gpu?: number;
   /** What may be kept of KV beside the device; absent: nothing. */
   kvStore?: KvStoreLimits;
-  prefillPrecision?: 'bf16' | 'fp8';
+  prefillPrecision?: PrefillPrecision;
 }
 
 interface Loaded {

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import type { AskOptions, AttentionChoice, DeviceChoice, Quality } from '../../protocol';
+import type { AskOptions, AttentionChoice, DeviceChoice, PrefillPrecision, Quality } from '../../protocol';
 import { askOptionsOf, readSettings } from '../config';
 import { UsageError } from './exit-codes';
 
@@ -14,8 +14,8 @@ export interface AskCommand {
   compare: boolean;
   /** As the driver counts; absent: the first that can be used. */
   gpu?: number;
-  /** How prefill on a GPU multiplies; absent: bf16. */
-  prefillPrecision?: 'bf16' | 'fp8';
+  /** Absent: as the settings say. */
+  prefillPrecision?: PrefillPrecision;
   json: boolean;
   verbose: boolean;
 }
@@ -54,7 +54,7 @@ const OPTIONS = {
 const DEVICES: readonly DeviceChoice[] = ['auto', 'cpu', 'cuda'];
 const ATTENTIONS: readonly AttentionChoice[] = ['auto', 'dense', 'sample'];
 const QUALITIES: readonly Quality[] = ['fast', 'balanced'];
-const PRECISIONS = ['bf16', 'fp8'] as const;
+const PRECISIONS: readonly PrefillPrecision[] = ['bf16', 'fp8'];
 
 /**
  * What the user wants. Relative paths are taken from `cwd`.

@@ -1,4 +1,5 @@
 import path from 'node:path';
+import type { PrefillPrecision } from '../../../protocol';
 import { messageOf } from '../../errors';
 import type { ModelSpec } from '../../models/model-spec';
 import type { BlockCounts, PooledKeys, SparsePrefill } from '../backend';
@@ -50,7 +51,7 @@ export interface CudaLoadRequest {
   /** Absent: bf16 where it fits, else as the file stores them. */
   weights?: CudaWeights;
   /** `fp8`: copies of the layers in e4m3 beside the weights, for prefill. Absent: bf16. */
-  prefillPrecision?: 'bf16' | 'fp8';
+  prefillPrecision?: PrefillPrecision;
   /** Prefill by the kernels that run on every GPU, also where there are faster ones; for tests. */
   kernels?: 'portable';
 }

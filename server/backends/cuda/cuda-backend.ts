@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto';
+import type { PrefillPrecision } from '../../../protocol';
 import { LongviewError } from '../../errors';
 import type { ModelSpec } from '../../models/model-spec';
 import { openModel } from '../../models/open-model';
@@ -93,7 +94,7 @@ export class CudaBackend implements DeviceBackend {
             contextTokens: request.contextTokens,
             chunkTokens: chunkTokensFor(request),
             pooledKeys: this.dependencies.pooledKeys ?? POOLED_KEYS,
-            prefillPrecision: request.prefillPrecision ?? 'bf16',
+            prefillPrecision: precisionOf(request),
           },
           (fraction) => onProgress({ stage: 'load', fraction }),
         ),
@@ -200,7 +201,9 @@ export class CudaBackend implements DeviceBackend {
     { weights, description, poolTokens, kvBlockTokens }: CudaMemoryPlan,
   ): LoadedModel {
     const { contextTokens } = request;
-    const isShort = weights === 'stored';
+    const prefillPrecision = precisionOf(request);
+    // In fp8, prefill multiplies by copies that are the same whatever the weights are kept as.
+    const isSlowed = weights === 'stored' && prefillPrecision === 'bf16';
     return {
       backend: 'cuda',
       device: this.dependencies.device.name,
@@ -212,17 +215,22 @@ export class CudaBackend implements DeviceBackend {
       backgroundChunkTokens: chunkTokensFor(request),
       kvPoolTokens: poolTokens,
       kvBlockTokens,
+      prefillPrecision,
       notices: [
         ...notices,
-        ...(isShort
+        ...(isSlowed
           ? [`GPU memory is short: the weights stay quantised, which slows prefill (${description}).`]
           : []),
-        ...(request.prefillPrecision === 'fp8'
+        ...(prefillPrecision === 'fp8'
           ? ['Prefill multiplies in fp8: it is faster, and answers may differ from those in bf16.']
           : []),
       ],
     };
   }
+}
+
+function precisionOf({ prefillPrecision = 'bf16' }: LoadRequest): PrefillPrecision {
+  return prefillPrecision;
 }
 
 function chunkTokensFor({ contextTokens }: LoadRequest): number {

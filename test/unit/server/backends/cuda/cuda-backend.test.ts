@@ -61,6 +61,7 @@ suite('CUDA backend', () => {
         backgroundChunkTokens: 8192,
         kvPoolTokens: 8192,
         kvBlockTokens: 640,
+        prefillPrecision: 'bf16',
         notices: [],
       },
     );
@@ -94,8 +95,8 @@ suite('CUDA backend', () => {
   test('multiplies in fp8 where that is asked for, and says so', async () => {
     assert.deepEqual((await load()).notices, []);
     assert.equal(engine.loaded?.prefillPrecision, 'bf16');
-    const { notices } = await load({ prefillPrecision: 'fp8' });
-    assert.equal(engine.loaded.prefillPrecision, 'fp8');
+    const { notices, prefillPrecision } = await load({ prefillPrecision: 'fp8' });
+    assert.deepEqual([engine.loaded.prefillPrecision, prefillPrecision], ['fp8', 'fp8']);
     assert.match(notices.join(' '), /fp8.*answers may differ/);
   });
 
@@ -140,6 +141,8 @@ suite('CUDA backend', () => {
     engine.plan = { ...engine.plan, weights: 'stored' };
     const { notices } = await load();
     assert.match(notices.join(), /GPU memory is short.*weights 0\.1 GB/);
+    const inFp8 = await load({ prefillPrecision: 'fp8' });
+    assert.doesNotMatch(inFp8.notices.join(), /short/, 'copies in fp8 are as fast beside quantised weights');
   });
 
   test('offers the context that fits when memory is short', async () => {
