@@ -7,7 +7,6 @@ The tests run first; no figure is written when one fails. The peer multiplies th
 epilogue, so ours does more in its time. The row `gemm.bf16` repeats the worst of the others.
 """
 
-import argparse
 import statistics
 import sys
 from pathlib import Path
@@ -19,8 +18,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import gemm_test
 from gemm_kernels import BIAS, RESIDUAL, SWIGLU, GemmKernels
+from options import bench_options
 from record import checksum_of, write_record
-from timing import REPEATS, measure
+from timing import measure
 
 # Qwen2.5-Coder-1.5B: name, in, out, epilogue
 PRODUCTS = [
@@ -81,13 +81,7 @@ def measured_rows(kernels, only, repeats):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--library", required=True)
-    parser.add_argument("--commit", required=True)
-    parser.add_argument("--out", required=True, type=Path)
-    parser.add_argument("--only", default="")
-    parser.add_argument("--repeats", type=int, default=REPEATS)
-    options = parser.parse_args()
+    options = bench_options(__doc__, has_repeats=True)
 
     if gemm_test.run_all(options.library):
         sys.exit("The kernel fails its tests: no figures.")
