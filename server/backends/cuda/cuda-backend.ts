@@ -36,6 +36,9 @@ const LONG_CONTEXT_TOKENS = 65_536;
 /** The host enqueues a layer when the one two before it is done, and tells of it then. */
 const LAYERS_AHEAD = 2;
 
+/** Ada and newer. */
+const FP8_CAPABILITY = 8.9;
+
 /** What the quality classes of the engine's policy average, at the least. */
 const POOLED_KEYS = 8;
 
@@ -79,6 +82,7 @@ export class CudaBackend implements DeviceBackend {
 
   async load(request: LoadRequest, onProgress: (progress: LoadProgress) => void): Promise<LoadedModel> {
     await this.dispose();
+    checkPrecision(request, this.dependencies.device);
     const gguf = await openModel(request.modelPath);
     try {
       const prepared = await specForLoad(gguf, request);
@@ -227,6 +231,17 @@ export class CudaBackend implements DeviceBackend {
       ],
     };
   }
+}
+
+/** @throws LongviewError `deviceUnavailable` where the device does not multiply what was asked for */
+function checkPrecision(request: LoadRequest, { name, computeCapability = '0' }: CudaDevice): void {
+  if (precisionOf(request) === 'bf16' || Number(computeCapability) >= FP8_CAPABILITY) return;
+  throw new LongviewError(
+    'deviceUnavailable',
+    `${name} does not multiply fp8: that needs a GPU of compute capability ${FP8_CAPABILITY} or newer.`,
+    'Set longview.prefillPrecision (--precision) to bf16.',
+    { device: name },
+  );
 }
 
 function precisionOf({ prefillPrecision = 'bf16' }: LoadRequest): PrefillPrecision {

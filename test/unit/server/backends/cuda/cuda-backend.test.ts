@@ -100,6 +100,20 @@ suite('CUDA backend', () => {
     assert.match(notices.join(' '), /fp8.*answers may differ/);
   });
 
+  test('refuses fp8 on a GPU that does not multiply it, before it loads anything', async () => {
+    const device = { ...DEVICE, computeCapability: '8.6' };
+    backend = new CudaBackend({
+      addon: fakeAddon({}, engine),
+      device,
+      freshSeed: () => 42,
+      endProcess: (reason) => ended.push(reason),
+    });
+    const asked = load({ prefillPrecision: 'fp8' });
+    await rejectsWith(asked, 'deviceUnavailable', /NVIDIA Fake does not multiply fp8/, /precision.* bf16/);
+    assert.equal(engine.loaded, undefined);
+    assert.equal((await load()).prefillPrecision, 'bf16');
+  });
+
   test('runs a sequence, with a fresh seed where none is given', async () => {
     await load();
     const sequence = await backend.openSequence(OPEN);
