@@ -76,7 +76,7 @@ async function main(): Promise<void> {
     testEngine(setting);
     for (const part of positionals.length ? positionals : [...Object.keys(SIZES), 'load', 'cancel']) {
       const { rows, device } = await runPart(part, setting);
-      await keep(rows, device);
+      await keep(rows, device, prefillPrecision);
     }
   } finally {
     setting.limit.dispose();
@@ -246,20 +246,21 @@ function beside(row: BenchRow, { peer, seconds, note }: PeerTime): BenchRow {
   return { ...row, peer, peerValue: seconds, ratio: seconds / row.value, note: `${row.note ?? ''}; ${note}` };
 }
 
-/** Adds `rows` to the record of this commit. */
-async function keep(rows: BenchRow[], device: string): Promise<void> {
+/** Adds `rows` to the record of this commit; those in fp8 have one of their own. */
+async function keep(rows: BenchRow[], device: string, precision: PrefillPrecision): Promise<void> {
+  const bench = precision === 'bf16' ? 'ttft' : `ttft-${precision}`;
   const where = device.includes('H200') ? 'h200' : device.replaceAll(/\W+/g, '-').toLowerCase();
   const commit = commitUnderTest();
-  const kept = earlierRows(where, commit).filter((row) => !rows.some(({ id }) => id === row.id));
+  const kept = earlierRows(where, bench, commit).filter((row) => !rows.some(({ id }) => id === row.id));
   await writeRecord(where, {
-    ...{ bench: 'ttft', commit, date: new Date().toISOString(), device, driver: driverVersion() },
+    ...{ bench, commit, date: new Date().toISOString(), device, driver: driverVersion() },
     rows: [...kept, ...rows],
   });
 }
 
 /** What an interrupted or partial run measured at the same commit. */
-function earlierRows(where: string, commit: string): BenchRow[] {
-  const file = path.join('bench/results', where, 'ttft.json');
+function earlierRows(where: string, bench: string, commit: string): BenchRow[] {
+  const file = path.join('bench/results', where, `${bench}.json`);
   if (!fs.existsSync(file)) return [];
   const record = JSON.parse(fs.readFileSync(file, 'utf8')) as BenchRecord;
   return record.commit === commit ? record.rows : [];
