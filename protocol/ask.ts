@@ -53,13 +53,29 @@ export interface IncludedFile {
   path: string;
   /** Exact tokens this file takes in the prompt, its header included. */
   tokens: number;
-  /** Why it is there: everything fits, part of the base of every prompt, ranked for the question, or attached by hand. */
-  reason: 'all' | 'base' | 'ranked' | 'attached';
+  /**
+   * Why it is there: everything fits, pinned, part of the base of every prompt, ranked for the question, or attached by
+   * hand.
+   */
+  reason: 'all' | 'pinned' | 'base' | 'ranked' | 'attached';
   /** Where not the whole file is there: the heads of what it defines, or no more than its path. */
   detail?: 'signatures' | 'path';
+  /** Found in its text: the user lets them through, or, with `detail`, they are in what is not shown. */
+  secrets?: SecretFinding[];
+}
+
+/** A secret that a file seems to hold: which rule says so, and in which line. Never the text itself. */
+export interface SecretFinding {
+  /** Such as `aws` or `github`. */
+  rule: string;
+  /** Counts from 1. */
+  line: number;
 }
 
 export type ExclusionReason =
+  /** It looks as if it held a secret, and the user has not decided yet. */
+  | 'secret'
+  | 'excludedByHand'
   | 'noRoom'
   | 'binary'
   | 'lockFile'
@@ -73,6 +89,7 @@ export type ExclusionReason =
 export interface ExcludedFile {
   path: string;
   reason: ExclusionReason;
+  secrets?: SecretFinding[];
 }
 
 /** Exactly what of the repository is in the prompt, and what is not. */
@@ -93,6 +110,8 @@ export interface InclusionReport {
    * one that holds, until it is read again.
    */
   newerVersions: string[];
+  /** Pinned files that are not there whole, since they do not fit. */
+  pinsWithoutRoom: string[];
   /** Tokens of earlier turns. */
   historyTokens: number;
   /** Earlier turns that no longer fit and were left out. */
@@ -100,6 +119,9 @@ export interface InclusionReport {
   /** Earlier turns whose middle no longer fits and was left out. */
   shortenedTurns: number;
 }
+
+/** The report without its lists. */
+export type InclusionSummary = Omit<InclusionReport, 'included' | 'excluded'>;
 
 export const EXCLUDED_LIST_LIMIT = 5000;
 

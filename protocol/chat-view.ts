@@ -1,4 +1,5 @@
 import type { Attachment, Citation, InclusionReport } from './ask';
+import type { SecretDecision } from './context';
 import type { ErrorCode } from './errors';
 import type { TtftRecord } from './metrics';
 import type { ModelInfo } from './models';
@@ -32,6 +33,7 @@ export const CHAT_ACTIONS = [
   'openFolder',
   'restartEngine',
   'showLog',
+  'allowSecrets',
   'compare',
 ] as const;
 export type ChatAction = (typeof CHAT_ACTIONS)[number];
@@ -46,6 +48,8 @@ export interface ChatFailure {
   modelId?: string;
   /** The context that would fit, in tokens. */
   contextTokens?: number;
+  /** What would have to be let through. */
+  secrets?: SecretDecision;
 }
 
 /** One question and what became of it. */

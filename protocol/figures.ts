@@ -97,6 +97,8 @@ export function engineText({ device, backend, attention, sparse, prefillPrecisio
 }
 
 const EXCLUSION_WORDS: Record<ExclusionReason, string> = {
+  secret: 'may hold a secret',
+  excludedByHand: 'by your choice',
   noRoom: 'no room',
   binary: 'binary',
   lockFile: 'lock files',

@@ -1,6 +1,7 @@
 export * from './ask';
 export * from './cache';
 export * from './chat-view';
+export * from './context';
 export * from './errors';
 export * from './figures';
 export * from './initialize';

@@ -2,13 +2,14 @@ import { readFile } from 'node:fs/promises';
 import { availableParallelism, totalmem } from 'node:os';
 import path from 'node:path';
 import { type Connection, createConnection } from 'vscode-languageserver/node';
-import { DidChangeEngineStatus, type InitializationOptions } from '../protocol';
+import { DidChangeContext, DidChangeEngineStatus, type InitializationOptions } from '../protocol';
 import { type Route, toResponseError } from './connection';
 import { createContextService } from './context/worker-client';
 import { Engine } from './engine/engine';
 import { HostSupervisor } from './engine-host/host-supervisor';
 import { RestartPolicy } from './engine-host/restart-policy';
 import { messageOf } from './errors';
+import { ContextInspector } from './handlers/context-inspector';
 import { checkInitializationOptions, initializeResult } from './handlers/initialize';
 import { MachinePressure } from './handlers/machine-pressure';
 import { PromptMemory } from './handlers/prompt-memory';
@@ -108,6 +109,16 @@ function compose(connection: Connection, options: InitializationOptions, version
     onStatus: (status) => engine.reportWarm(status),
     log,
   });
+  const inspector = new ContextInspector({
+    models,
+    context,
+    engine,
+    onChange: () => {
+      connection
+        .sendNotification(DidChangeContext.method, {})
+        .catch((error: unknown) => log(`a change of the context was not sent: ${messageOf(error)}`));
+    },
+  });
   const texts = new TokenTexts(context);
   const routes: Route[] = createRoutes({
     models,
@@ -116,6 +127,7 @@ function compose(connection: Connection, options: InitializationOptions, version
     tokenText: (model) => texts.of(model),
     prompts,
     warm,
+    inspector,
     now: steadyClock,
     options,
     version,
@@ -123,6 +135,7 @@ function compose(connection: Connection, options: InitializationOptions, version
   return {
     routes,
     dispose: async () => {
+      inspector.dispose();
       await Promise.all([warm.dispose(), engine.dispose(), context.dispose()]);
     },
   };

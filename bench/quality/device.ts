@@ -5,6 +5,7 @@ import { CudaBackend } from '../../server/backends/cuda/cuda-backend';
 import { findCudaDevice } from '../../server/backends/cuda/find-device';
 import { openGguf } from '../../server/models/gguf/open-gguf';
 import { readModelSpec } from '../../server/models/read-model-spec';
+import type { CellFacts } from './configurations';
 import { PromptWriter } from './prompts';
 import { PrefixReader } from './reader';
 
@@ -14,8 +15,7 @@ export interface Device {
   reader: PrefixReader;
   writer: PromptWriter;
   backend: Backend;
-  /** Query heads of a layer. */
-  heads: number;
+  model: CellFacts['model'];
 }
 
 export interface DeviceOptions {
@@ -25,6 +25,9 @@ export interface DeviceOptions {
   /** Absent: bf16. */
   prefillPrecision?: PrefillPrecision;
 }
+
+/** Sweeps try finer averages than the product's. */
+const FINEST_POOLED_KEYS = 4;
 
 /** How far YaRN may take the models of the catalogue beyond the context that they were trained for. */
 const YARN_FACTOR = 4;
@@ -40,18 +43,19 @@ export async function openDevice({
   if (found.kind !== 'usable') throw new Error(found.reason);
   const gguf = await openGguf(modelPath);
   const writer = new PromptWriter(gguf);
-  const { headCount: heads } = readModelSpec(gguf);
+  const { headCount: heads, kvHeadCount: kvHeads, layerCount: layers } = readModelSpec(gguf);
   await gguf.close();
   const { addon, engine } = capturing(found.addon);
   const backend = new CudaBackend({
     addon,
     device: found.device,
     freshSeed: () => 1,
+    pooledKeys: FINEST_POOLED_KEYS,
     endProcess: (reason) => {
       throw new Error(reason);
     },
   });
-  const model: LoadedModel = await backend.load(
+  const loaded: LoadedModel = await backend.load(
     {
       modelPath,
       modelSha256: '',
@@ -65,9 +69,9 @@ export async function openDevice({
     },
     () => undefined,
   );
-  if (model.sampleUnavailable !== undefined) throw new Error(model.sampleUnavailable);
-  const reader = new PrefixReader(backend, engine(), model, writer.tokenizer);
-  return { name: found.device.name, reader, writer, backend, heads };
+  if (loaded.sampleUnavailable !== undefined) throw new Error(loaded.sampleUnavailable);
+  const reader = new PrefixReader(backend, engine(), loaded, writer.tokenizer);
+  return { name: found.device.name, reader, writer, backend, model: { layers, heads, kvHeads } };
 }
 
 /** The addon, and the engine that the backend makes of it: `Backend` has no logits, which only benches read. */

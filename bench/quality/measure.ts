@@ -1,11 +1,21 @@
 import { type Agreement, compare, type DensePosition, densePosition } from './agreement';
 import type { Cell } from './cell';
-import { type Configuration, DENSE } from './configurations';
+import { type CellFacts, type Configuration, DENSE } from './configurations';
 import type { Task } from './planting';
-import type { PrefixReader } from './reader';
+import type { ForcedAnswer, PrefixReader } from './reader';
 import { mean } from './statistics';
 
 const FREE_ANSWER_TOKENS = 64;
+
+export interface Answer {
+  task: Task;
+  depth: number;
+  right: boolean;
+  /** In a sweep: natural logarithm of the probability of what is expected. */
+  logP?: number;
+  /** In a sweep: KL(dense || this), mean over the tokens of what is expected. */
+  kl?: number;
+}
 
 /** What one configuration came to on one cell. */
 export interface Outcome {
@@ -15,12 +25,14 @@ export interface Outcome {
   prefillMs: number;
   /** Of that: choosing key blocks, and attention. */
   attentionMs: number;
+  /** Of that: choosing key blocks. */
+  selectionMs: number;
   /** Share of the key blocks that were read; 1 under dense. */
   density: number;
   /** Of each head, layer by layer. */
   densities?: number[];
-  /** By question; only those that dense gets right are asked of others. */
-  answers: { task: Task; depth: number; right: boolean }[];
+  /** By question; only those that dense gets right are asked of others, but for sweeps. */
+  answers: Answer[];
   agreement?: Agreement;
   /** Tokens of the free answer that are the same as dense's, from the first on, and how many dense has. */
   sameAnswerTokens?: { same: number; of: number };
@@ -31,16 +43,16 @@ export interface CellOutcome {
   language: string;
   lengthTokens: number;
   prefixTokens: number;
+  layers: number;
   /** Query heads of a layer. */
   heads: number;
   outcomes: Outcome[];
 }
 
 export interface MeasureOptions {
-  /** Query heads of a layer. */
-  heads: number;
+  model: CellFacts['model'];
   lengthTokens: number;
-  /** Next-token agreement and free answers, beside retrieval. */
+  /** Next-token agreement and free answers beside retrieval; else answers are forced, and their likelihood is kept. */
   withAgreement: boolean;
   /** Of the vocabulary without unused rows. */
   vocabularySize: number;
@@ -56,27 +68,36 @@ export async function measureCell(
   const positions: DensePosition[] = [];
   let denseAnswer: number[] = [];
   let balancedDensity = 1;
+  const forced: ForcedAnswer[] = [];
   let asked = cell.questions;
   const outcomes: Outcome[] = [];
   for (const configuration of [DENSE, ...configurations]) {
-    const selection = configuration.selection(cell.prefix.length, balancedDensity);
-    const { deviceMs, attentionMs, densities } = await reader.read(cell.prefix, selection);
+    const { model } = options;
+    const selection = configuration.selection({ prefixTokens: cell.prefix.length, balancedDensity, model });
+    const { deviceMs, attentionMs, selectionMs, densities } = await reader.read(cell.prefix, selection);
     const density = densities ? mean(densities) : 1;
-    const answers: Outcome['answers'] = [];
-    for (const { task, depth, rest, expected } of asked) {
-      answers.push({ task, depth, right: await reader.isAnswered(rest, expected) });
+    const answers: Answer[] = [];
+    for (const [i, { task, depth, rest, expected }] of asked.entries()) {
+      if (options.withAgreement) {
+        answers.push({ task, depth, right: await reader.isAnswered(rest, expected) });
+      } else {
+        const answer = await reader.forced(rest, expected);
+        forced[i] ??= answer;
+        answers.push({ task, depth, ...likelihood(answer, forced[i]) });
+      }
     }
     const outcome: Outcome = {
       configuration: configuration.name,
       attention: selection ? JSON.stringify(selection) : 'dense',
       prefillMs: deviceMs,
       attentionMs,
+      selectionMs,
       density,
       ...(densities && { densities: densities.map((share) => Math.round(share * 1e4) / 1e4) }),
       answers,
     };
     const isDense = configuration === DENSE;
-    if (isDense) asked = cell.questions.filter((_question, i) => answers[i]?.right);
+    if (isDense && options.withAgreement) asked = cell.questions.filter((_question, i) => answers[i]?.right);
     if (configuration.name === 'balanced') balancedDensity = density;
     if (options.withAgreement) {
       const agreement: Agreement = { positions: 0, sameTop: 0, klSum: 0 };
@@ -97,8 +118,26 @@ export async function measureCell(
   }
   await reader.close();
   const { name, language, prefix } = cell;
-  const { lengthTokens, heads } = options;
-  return { cell: name, language, lengthTokens, prefixTokens: prefix.length, heads, outcomes };
+  const { lengthTokens, model } = options;
+  const { layers, heads } = model;
+  return { cell: name, language, lengthTokens, prefixTokens: prefix.length, layers, heads, outcomes };
+}
+
+/** Finer than right or wrong: sweeps are judged by it. Right: every token of what is expected is the likeliest. */
+function likelihood(
+  { tokens, positions }: ForcedAnswer,
+  dense: ForcedAnswer,
+): Omit<Answer, 'task' | 'depth'> {
+  const agreement: Agreement = { positions: 0, sameTop: 0, klSum: 0 };
+  let [logP, right] = [0, true];
+  for (const [i, { logits, top, logSum }] of positions.entries()) {
+    const token = tokens[i] ?? -1;
+    logP += (logits[token] ?? 0) - logSum;
+    right &&= token === top;
+    const other = dense.positions[i];
+    if (other) compare(other, logits, agreement);
+  }
+  return { right, logP, kl: agreement.klSum / agreement.positions };
 }
 
 function commonPrefix(a: readonly number[], b: readonly number[]): number {
@@ -112,9 +151,12 @@ function lineOf({ name, prefix }: Cell, outcome: Outcome): string {
   const { configuration, prefillMs, density, answers, agreement } = outcome;
   const right = answers.filter((answer) => answer.right).length;
   const top = agreement ? `  top-1 ${(agreement.sameTop / agreement.positions).toFixed(3)}` : '';
+  const logPs = answers.flatMap(({ logP }) => logP ?? []);
+  const klOfAnswers = mean(answers.flatMap(({ kl: ofAnswer }) => ofAnswer ?? []));
+  const logP = logPs.length > 0 ? `  log P ${mean(logPs).toFixed(3)} KL ${klOfAnswers.toFixed(4)}` : '';
   const kl = agreement ? `  KL ${(agreement.klSum / agreement.positions).toFixed(4)}` : '';
   return (
     `${name} ${prefix.length}  ${configuration.padEnd(16)} ${prefillMs.toFixed(0).padStart(5)} ms  ` +
-    `density ${(density * 100).toFixed(1).padStart(5)}%  ${right}/${answers.length}${top}${kl}`
+    `density ${(density * 100).toFixed(1).padStart(5)}%  ${right}/${answers.length}${top}${kl}${logP}`
   );
 }

@@ -2,7 +2,8 @@
 //   npm run bench -- quality fetch  [--corpus DIR] [--rounds N]
 //   npm run bench -- quality run    --model GGUF --addon FILE [--set reporting|tuning] [--lengths 16,32,64,128]
 //                                   [--rounds N] [--baselines] [--out DIR] [--limit SECONDS]
-//   npm run bench -- quality sweep  --model GGUF --addon FILE [--lengths 32,128] [--out DIR] [--limit SECONDS]
+//   npm run bench -- quality sweep  --model GGUF --addon FILE --grid NAME [--lengths 32,128] [--rounds N] [--only REPOSITORY]
+//                                   [--part 1/2] [--few] [--out DIR] [--limit SECONDS]
 //   npm run bench -- quality break-even --model GGUF --addon FILE [--where h200]
 //   npm run bench -- quality report [--out DIR] [--where h200]
 //   npm run bench -- quality densities [--out DIR] [--kind cell|sweep]
@@ -14,10 +15,11 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { measureBreakEven } from './break-even';
-import { BASELINES, CLASSES, type Configuration, sweep } from './configurations';
+import { BASELINES, CLASSES } from './configurations';
 import { dumpDensities } from './densities';
 import { fetchCorpus } from './fetch';
 import { printFront } from './front';
+import { GRIDS } from './grids';
 import { ALL_QUESTIONS } from './planting';
 import { publishPrompts } from './published-prompts';
 import { writeReport } from './report';
@@ -37,12 +39,17 @@ const { values, positionals } = parseArgs({
     limit: { type: 'string', default: '600' },
     where: { type: 'string', default: 'h200' },
     kind: { type: 'string', default: 'cell' },
+    grid: { type: 'string', default: '' },
+    only: { type: 'string', default: '' },
+    part: { type: 'string', default: '1/1' },
+    few: { type: 'boolean', default: false },
     baselines: { type: 'boolean', default: false },
   },
 });
 
-/** Questions that a tuning run asks of a cell: about 40 that dense gets right. */
-const SWEEP_QUESTIONS = { needle: 24, multiKey: 2, tracking: 4, function: 6 };
+/** Questions that a tuning run asks of a cell; few where it tries hundreds of configurations. */
+const SWEEP_QUESTIONS = { needle: 32, multiKey: 3, tracking: 6, function: 6 };
+const FEW_QUESTIONS = { needle: 12, multiKey: 1, tracking: 2, function: 2 };
 
 async function main(command: string | undefined): Promise<void> {
   const rounds = Number(values.rounds);
@@ -54,19 +61,33 @@ async function main(command: string | undefined): Promise<void> {
       const set = setNamed(values.set);
       const configurations = [...CLASSES, ...(values.baselines ? BASELINES : [])];
       await runCells(
-        options(set, configurations, '16,32,64,128', true),
+        options(set, () => configurations, '16,32,64,128', true),
         plantingsOf(set, rounds),
         ALL_QUESTIONS,
       );
       return;
     }
     case 'sweep': {
-      const outcomes = await runCells(
-        options('tuning', sweep(), '32,128', false),
-        plantingsOf('tuning', 1),
-        SWEEP_QUESTIONS,
+      const grid = GRIDS[values.grid];
+      if (!grid) throw new Error(`--grid is one of ${Object.keys(GRIDS).join(', ')}`);
+      const [part = 1, parts = 1] = values.part.split('/').map(Number);
+      const plantings = plantingsOf('tuning', rounds).filter(
+        ({ repository }) => !values.only || repository.id === values.only,
       );
-      printFront(outcomes, path.join(values.out, 'front.json'));
+      const outcomes = await runCells(
+        {
+          ...options(
+            'tuning',
+            (model) => grid(model).filter((_one, i) => i % parts === part - 1),
+            '32,128',
+            false,
+          ),
+          kind: parts > 1 ? `${values.grid}-${part}` : values.grid,
+        },
+        plantings,
+        values.few ? FEW_QUESTIONS : SWEEP_QUESTIONS,
+      );
+      printFront(outcomes, path.join(values.out, `front-${values.grid}-${part}.json`));
       return;
     }
     case 'break-even': {
@@ -98,7 +119,7 @@ async function main(command: string | undefined): Promise<void> {
 
 function options(
   set: SetName,
-  configurations: Configuration[],
+  configurations: CellPlan['configurations'],
   lengths: string,
   withAgreement: boolean,
 ): CellPlan {
@@ -106,6 +127,7 @@ function options(
     set,
     configurations,
     withAgreement,
+    kind: 'cell',
     lengths: lengthsIn(values.lengths || lengths),
     corpus: values.corpus,
     out: values.out,

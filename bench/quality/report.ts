@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { writeRecord } from '../record';
+import { peerRows, readDensePeer } from './dense-peer';
 import type { CellOutcome } from './measure';
 import { TASKS } from './planting';
 import { depthPlot, headPlot, paretoPlot } from './plots';
@@ -27,13 +28,14 @@ export async function writeReport(out: string, where: string): Promise<void> {
     .map((name) => JSON.parse(fs.readFileSync(path.join(out, name), 'utf8')) as CellOutcome);
   const groups = groupsOf(cells);
   if (groups.length === 0) throw new Error(`there are no cells of the reporting set in ${out}`);
+  const peer = readDensePeer(out);
   await writeRecord(where, {
     bench: 'quality',
     commit: facts.commit,
     date: new Date().toISOString(),
     device: facts.device,
     driver: facts.driver,
-    rows: groups.flatMap(rowsOf),
+    rows: groups.flatMap((group) => [...rowsOf(group), ...(peer ? peerRows(group, peer) : [])]),
   });
   const folder = path.join('bench', 'results', where);
   fs.writeFileSync(path.join(folder, 'quality.md'), markdown(facts, cells, groups));

@@ -7,20 +7,24 @@ import { mean, type Share, wilson } from './statistics';
 export interface Group {
   configuration: string;
   lengthTokens: number;
-  cells: { cell: string; outcome: Outcome; dense: Outcome }[];
+  /** Of the model. */
+  layers: number;
+  cells: { cell: string; prefixTokens: number; outcome: Outcome; dense: Outcome }[];
 }
 
 /** By length, then in the order in which the configurations ran. */
 export function groupsOf(cells: readonly CellOutcome[]): Group[] {
   const groups = new Map<string, Group>();
-  for (const { cell, lengthTokens, outcomes } of cells.toSorted((a, b) => a.lengthTokens - b.lengthTokens)) {
+  for (const { cell, lengthTokens, prefixTokens, layers, outcomes } of cells.toSorted(
+    (a, b) => a.lengthTokens - b.lengthTokens,
+  )) {
     const dense = outcomes[0];
     for (const outcome of outcomes) {
       if (!dense || outcome === dense) continue;
       const { configuration } = outcome;
       const key = `${lengthTokens}/${configuration}`;
-      const group = groups.get(key) ?? { configuration, lengthTokens, cells: [] };
-      group.cells.push({ cell, outcome, dense });
+      const group = groups.get(key) ?? { configuration, lengthTokens, layers, cells: [] };
+      group.cells.push({ cell, prefixTokens, outcome, dense });
       groups.set(key, group);
     }
   }

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { driverVersion } from '../driver';
 import { commitUnderTest } from '../record';
 import { buildCell } from './cell';
-import type { Configuration } from './configurations';
+import type { CellFacts, Configuration } from './configurations';
 import { type Device, openDevice } from './device';
 import { readCorpus } from './fetch';
 import { type CellOutcome, measureCell } from './measure';
@@ -12,10 +12,12 @@ import type { Planting, SetName } from './sets';
 
 export interface CellPlan {
   set: SetName;
-  configurations: Configuration[];
+  configurations: (model: CellFacts['model']) => Configuration[];
   withAgreement: boolean;
   /** In tokens. */
   lengths: number[];
+  /** Names the files of the cells. */
+  kind: string;
   corpus: string;
   out: string;
   modelPath: string;
@@ -72,9 +74,9 @@ export async function runCells(
         lengthTokens,
         counts,
       );
-      const outcome = await measureCell(device.reader, cell, plan.configurations, {
+      const outcome = await measureCell(device.reader, cell, plan.configurations(device.model), {
         lengthTokens,
-        heads: device.heads,
+        model: device.model,
         withAgreement: plan.withAgreement,
         vocabularySize: device.writer.tokenizer.firstUnusedToken,
       });
@@ -99,12 +101,7 @@ function writeFacts({ out, modelPath }: CellPlan, device: string): void {
   fs.writeFileSync(path.join(out, FACTS_FILE), JSON.stringify(facts));
 }
 
-function fileName(
-  { set, withAgreement }: CellPlan,
-  { repository, seed }: Planting,
-  lengthTokens: number,
-): string {
-  const kind = withAgreement ? 'cell' : 'sweep';
+function fileName({ set, kind }: CellPlan, { repository, seed }: Planting, lengthTokens: number): string {
   return `${kind}-${set}-${lengthTokens / 1000}k-${repository.id}-${seed}.json`;
 }
 

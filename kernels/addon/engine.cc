@@ -36,6 +36,7 @@ MakeValue step_value(const decoder::Step& step) {
     }
     value.Set("deviceMs", step.device_ms);
     if (step.attention_ms) value.Set("attentionMs", *step.attention_ms);
+    if (step.selection_ms) value.Set("selectionMs", *step.selection_ms);
     return value;
   };
 }

@@ -140,13 +140,14 @@ Step Decoder::prefill(SequenceId id, const std::vector<int32_t>& tokens, bool ch
   end_.record(stream_);
   pacer_.drain(stream_);
   Step step{std::nullopt, end_.elapsed_ms(begin_), prefill_.attention_ms(spec_.layers),
-            std::nullopt};
+            std::nullopt, std::nullopt};
   if (choose) step.next = chosen(workspace_.host_sample()[0]);
   sequence.length_tokens += count;
   if (sparse) {
     sequence.pooled_tokens = sequence.length_tokens;
     const int32_t* counts = workspace_.host_block_counts();
     block_counts_.assign(counts, counts + block_counts_.size());
+    step.selection_ms = prefill_.selection_ms(spec_.layers);
     step.blocks = total_blocks(block_counts_, spec_.layers * spec_.num_heads, count,
                                sequence.length_tokens);
   }
@@ -173,7 +174,7 @@ Step Decoder::decode(SequenceId id, int32_t token, bool continues) {
   }
   const StepEvents& events = step_events_[position % 2];
   events.end.synchronize();
-  Step step{std::nullopt, events.end.elapsed_ms(events.begin), std::nullopt, std::nullopt};
+  Step step{std::nullopt, events.end.elapsed_ms(events.begin), std::nullopt, std::nullopt, std::nullopt};
   try {
     step.next = chosen(workspace_.host_sample()[position % 2]);
   } catch (const NumericError&) {
@@ -312,6 +313,11 @@ void Decoder::require_selectable(const Sequence& sequence, const SparseRequest& 
     throw std::invalid_argument("the model was loaded without room for averages of " +
                                 std::to_string(keys) + " keys");
   }
+  const size_t heads = size_t{1} * spec_.layers * spec_.num_heads;
+  if (!sparse.head_alpha.empty() && sparse.head_alpha.size() != heads) {
+    throw std::invalid_argument("headAlpha has " + std::to_string(sparse.head_alpha.size()) +
+                                " entries; the model has " + std::to_string(heads) + " query heads");
+  }
   if (sequence.length_tokens % attention::kSelectionTileRows == 0) return;
   throw std::invalid_argument("a sparse chunk begins at token " +
                               std::to_string(sequence.length_tokens) + ", which is no multiple of " +
@@ -381,7 +387,7 @@ void Decoder::warm_up() {
   prefill(id, tokens, false, std::nullopt, {});
   rewind(id, 0, {});
   if (pooled_keys_.serves(attention::SelectionSettings().pooled_keys)) {
-    prefill(id, tokens, false, SparseRequest{{}, static_cast<int>(tokens.size())}, {});
+    prefill(id, tokens, false, SparseRequest{{}, static_cast<int>(tokens.size()), {}}, {});
     rewind(id, 0, {});
   }
   Sequence& sequence = this->sequence(id);

@@ -37,7 +37,8 @@ struct Step {
   std::optional<int32_t> next;  // the chosen token, where one was asked for
   double device_ms;
   std::optional<double> attention_ms;  // part of it; of a prefill
-  std::optional<BlockTotals> blocks;  // of a sparse chunk
+  std::optional<double> selection_ms;  // part of that; of a sparse chunk
+  std::optional<BlockTotals> blocks;   // of a sparse chunk
 };
 
 using SequenceId = int32_t;

@@ -81,7 +81,7 @@ attention::PrefillKernel attention_kernel(PrefillKernels kernels) {
 SelectionPlace selection_place(const Model& model, const Sequence& sequence, int layer, int tokens) {
   const Workspace& workspace = model.workspace;
   const size_t lists = size_t{1} * model.spec.num_heads * attention::selection_tiles(tokens);
-  return {model.pooled_keys.layer(layer), sequence.pooled_tokens, workspace.selection(),
+  return {layer, model.pooled_keys.layer(layer), sequence.pooled_tokens, workspace.selection(),
           workspace.block_lists(), workspace.block_counts() + layer * lists};
 }
 
@@ -104,12 +104,13 @@ void Prefill::enqueue(const Model& model, const Sequence& sequence, int tokens,
   LONGVIEW_CUDA(cudaMemcpyAsync(workspace.token_ids(), workspace.host_token_ids(),
                                 sizeof(int32_t) * tokens, cudaMemcpyHostToDevice, stream));
   embed({model.weights.embedding(), workspace.token_ids(), workspace.hidden(), tokens}, stream);
+  if (sparse) sparse_->prepare(*sparse, stream);
   for (int layer = 0; layer < model.spec.layers; ++layer) {
     pacer.before(layer);
     if (control.should_stop && control.should_stop()) throw CancelledError();
     const auto attend = [&](const attention::DensePrefillParams& call) {
       if (!sparse) return dense_.run(call, stream);
-      sparse_->run(call, *sparse, selection_place(model, sequence, layer, tokens), stream);
+      sparse_->run(call, *sparse, selection_place(model, sequence, layer, tokens), model.stream);
     };
     const auto run = [&](const auto& products) {
       const LayerChunk chunk(model, sequence, layer, tokens, products);

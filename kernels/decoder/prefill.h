@@ -45,6 +45,9 @@ class Prefill {
   /// Milliseconds that attention took in the last chunk, which is done, over `layers` layers.
   double attention_ms(int layers) const { return clock_.total_ms(layers); }
 
+  /// Of that: choosing key blocks, where the chunk had a selection.
+  double selection_ms(int layers) const { return sparse_->selection_ms(layers); }
+
  private:
   gemm::Gemm gemm_;
   attention::DensePrefill dense_;

@@ -19,6 +19,7 @@ const ACTION_WORDS: Record<ChatAction, string> = {
   openFolder: 'Open Folder',
   restartEngine: 'Restart Engine',
   showLog: 'Show Log',
+  allowSecrets: 'Include Anyway',
   compare: 'Compare with Dense',
 };
 

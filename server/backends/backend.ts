@@ -222,6 +222,8 @@ export interface TileSelection extends SelectionBasics {
   maxBlocks: number;
   /** A tile that would keep more than this share of its visible blocks keeps them all; 1: never. */
   denseAbove: number;
+  /** In place of `alpha`: one for each query head, layer by layer. */
+  headAlpha?: readonly number[];
 }
 
 /** Columns and diagonals of each chunk, as SampleAttention v3: for comparison. */
@@ -240,7 +242,8 @@ export interface ColumnSelection extends SelectionBasics {
   windowShare: number;
 }
 
-export type PooledKeys = 4 | 8 | 16;
+/** 1: every key is scored itself. */
+export type PooledKeys = 1 | 4 | 8 | 16;
 
 export interface PrefillChunkRequest {
   sequence: SequenceId;
@@ -278,6 +281,8 @@ export interface StepResult {
   deviceMs: number;
   /** Part of `deviceMs` that went into attention, of a prefill chunk; absent where the device does not tell. */
   attentionMs?: number;
+  /** Part of `attentionMs` that went into choosing key blocks, of a sparse chunk. */
+  selectionMs?: number;
 }
 
 /** Key blocks summed over all layers, heads and query tiles of a chunk: what was attended to, and what dense would. */

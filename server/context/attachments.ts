@@ -4,6 +4,7 @@ import type { Attachment, ExcludedFile } from '../../protocol';
 import { LongviewError } from '../errors';
 import type { Selection } from '../prompt/layout';
 import type { Repository, RepositoryView } from './repository';
+import type { SecretGate } from './secrets/secret-gate';
 
 export interface ResolvedAttachments {
   selections: Selection[];
@@ -14,22 +15,26 @@ export interface ResolvedAttachments {
 /**
  * Checks what the user attached. A file need not be in the list (an ignored one may be attached by hand),
  * but it must lie inside of a workspace folder and hold text.
- * @throws LongviewError `badRequest` that names the attachment
+ * @throws LongviewError `badRequest` that names the attachment; `secretFound`
  */
 export async function resolveAttachments(
   attachments: readonly Attachment[],
   repository: Repository,
   view: RepositoryView,
+  gate: SecretGate,
 ): Promise<ResolvedAttachments> {
   const paths = new Set(attachments.flatMap((item) => (item.kind === 'file' ? [item.path] : [])));
   const usable = new Set(view.usable);
   for (const file of paths) {
     if (!usable.has(file)) await requireUsable(file, repository, view.unusable);
+    const loaded = await repository.load(file);
+    if (loaded.kind === 'text') await gate.requireClean(file, loaded.text);
   }
   const selections = attachments.filter((item) => item.kind === 'selection');
-  for (const { path: file, startLine, endLine } of selections) {
+  for (const { path: file, startLine, endLine, text } of selections) {
     if (startLine < 1 || endLine < startLine)
       throw unusable(file, `lines ${startLine} to ${endLine} do not exist`);
+    await gate.requireClean(file, text, startLine);
   }
   return { selections, paths: [...paths] };
 }
@@ -50,7 +55,7 @@ async function requireUsable(
 }
 
 /** Also after symbolic links are followed: a link in the workspace does not open the rest of the disk. */
-async function isInside(root: string, file: string): Promise<boolean> {
+export async function isInside(root: string, file: string): Promise<boolean> {
   const real = await realpath(file).catch(() => undefined);
   const realRoot = await realpath(root).catch(() => undefined);
   if (real === undefined || realRoot === undefined) return false;
@@ -60,6 +65,8 @@ async function isInside(root: string, file: string): Promise<boolean> {
 }
 
 const REASONS: Record<ExcludedFile['reason'], string> = {
+  secret: 'it may hold a secret',
+  excludedByHand: 'it is excluded by hand',
   noRoom: 'there is no room for it',
   binary: 'it is binary',
   lockFile: 'it is a lock file',

@@ -1,27 +1,43 @@
 import { LRUCache } from 'lru-cache';
 import type {
   Citation,
+  ContextAccount,
+  ContextChoices,
+  ContextFolderList,
   ExcludedFile,
   ManifestSyncParams,
   ManifestSyncResult,
   OverlayParams,
+  PromptPartText,
 } from '../../protocol';
 import { LongviewError } from '../errors';
 import { citationsOf } from '../prompt/citations';
 import { type Detail, type FileBlock, fileBlock, signaturesBlock } from '../prompt/file-block';
 import { isHardlyShorter } from '../prompt/fill';
-import { packPrompt } from '../prompt/pack';
+import { type PackedResult, packPrompt } from '../prompt/pack';
 import type { PackedText } from '../prompt/packed-text';
 import { baseTokensOf } from '../prompt/parts';
 import { packTokenTable, type TokenTableData } from '../tokenizer/token-table';
+import { Accounts } from './account/accounts';
 import { resolveAttachments } from './attachments';
 import { BaseMemory } from './base-memory';
-import type { BaseRequest, ContextService, PackedBase, PackedPrompt, PackRequest } from './context-service';
+import { Choices } from './choices';
+import type {
+  BaseRequest,
+  ContextService,
+  InspectRequest,
+  PackedBase,
+  PackedPrompt,
+  PackRequest,
+} from './context-service';
 import { Breather } from './cooperation';
 import type { FileSource } from './file-source';
+import { choose } from './pinned';
 import type { LoadPromptModel } from './prompt-model';
 import { queryOf } from './ranking/question-terms';
 import { Repository, type RepositoryView } from './repository';
+import { SecretGate } from './secrets/secret-gate';
+import { SecretScanner } from './secrets/secret-scanner';
 import { Grammars } from './signatures/grammars';
 import { mostTelling } from './signatures/most-telling';
 import { SignatureReader } from './signatures/signatures';
@@ -44,6 +60,20 @@ interface Pack {
   packed: readonly PackedText[];
 }
 
+/** A prompt under its number. */
+interface Packing {
+  packId: number;
+  prompt: PackedResult;
+  tokenizeMs: number;
+}
+
+interface Loading {
+  encoder: MeteredEncoder;
+  gate: SecretGate;
+  /** Of the question: its signatures are those that fit it. */
+  boosts: ReadonlyMap<number, number> | undefined;
+}
+
 /** The context service in the thread that does the work. */
 export class ContextServiceImpl implements ContextService {
   private readonly repository: Repository;
@@ -51,6 +81,9 @@ export class ContextServiceImpl implements ContextService {
   private readonly tokens = new TokenCache(TOKEN_CACHE_BYTES);
   private readonly packs = new LRUCache<number, Pack>({ max: PACKS_KEPT });
   private readonly bases = new BaseMemory();
+  private readonly scanner = new SecretScanner();
+  private readonly accounts: Accounts;
+  private choices = new Choices();
   private lastPackId = 0;
 
   constructor(
@@ -59,6 +92,7 @@ export class ContextServiceImpl implements ContextService {
     folders: ContextFolders,
   ) {
     this.signatures = new SignatureReader(new Grammars(folders.grammars));
+    this.accounts = new Accounts(loadModel);
     this.repository = new Repository(source, TEXT_CACHE_BYTES, folders.indexes);
   }
 
@@ -71,19 +105,49 @@ export class ContextServiceImpl implements ContextService {
     return Promise.resolve();
   }
 
+  choose(choices: ContextChoices): Promise<void> {
+    this.choices = new Choices(choices);
+    return Promise.resolve();
+  }
+
   async pack(
     request: PackRequest,
     onProgress: (fraction: number) => void,
     signal: AbortSignal,
   ): Promise<PackedPrompt> {
-    const { packed, ...prompt } = await this.prompt(request, onProgress, signal);
-    this.packs.set(prompt.packId, { question: request.question, packed });
-    return prompt;
+    const { packId, prompt, tokenizeMs } = await this.prompt(request, onProgress, signal);
+    const { tokenIds, spans, inclusion, packed } = prompt;
+    this.packs.set(packId, { question: request.question, packed });
+    // A copy: the ids move to another thread.
+    this.account('asked', request, { packId, prompt: { ...prompt, tokenIds: tokenIds.slice() } });
+    return { packId, tokenIds, spans, inclusion, tokenizeMs };
+  }
+
+  async inspect(request: InspectRequest, signal: AbortSignal): Promise<ContextAccount> {
+    const asked = { ...request, question: '' };
+    this.account('next', asked, await this.prompt(asked, () => undefined, signal));
+    const account = this.accounts.accountOf('next');
+    if (!account) throw new Error('the account was not kept');
+    return account;
+  }
+
+  asked(): Promise<ContextAccount | null> {
+    return Promise.resolve(this.accounts.accountOf('asked') ?? null);
+  }
+
+  // Async, so that a failure is a rejection.
+  async folder(id: number, folder: string): Promise<ContextFolderList> {
+    return Promise.resolve(this.accounts.folder(id, folder));
+  }
+
+  promptText(id: number): Promise<PromptPartText[]> {
+    return this.accounts.text(id);
   }
 
   async packBase(request: BaseRequest, signal: AbortSignal): Promise<PackedBase> {
     const asked = { ...request, question: '', history: [], attachments: [] };
-    const { packId, tokenIds, spans } = await this.prompt(asked, () => undefined, signal);
+    const { packId, prompt } = await this.prompt(asked, () => undefined, signal);
+    const { tokenIds, spans } = prompt;
     const baseTokens = baseTokensOf(spans);
     return {
       packId,
@@ -96,43 +160,66 @@ export class ContextServiceImpl implements ContextService {
     request: PackRequest,
     onProgress: (fraction: number) => void,
     signal: AbortSignal,
-  ): Promise<PackedPrompt & { packed: readonly PackedText[] }> {
+  ): Promise<Packing> {
     if (!this.repository.hasRoots) throw noWorkspace();
     const model = await this.loadModel(request.modelPath);
     const view = await this.repository.refresh(onProgress, signal);
-    if (view.usable.length === 0) throw emptyRepository(view, this.repository.rootPaths);
-    const attached = await resolveAttachments(request.attachments, this.repository, view);
+    const choices = this.choices;
+    const gate = new SecretGate(this.scanner, choices);
+    const attached = await resolveAttachments(request.attachments, this.repository, view, gate);
+    const chosen = await choose(choices, this.repository, view);
+    if (chosen.usable.length === 0) throw emptyRepository({ ...view, ...chosen }, this.repository.rootPaths);
     const encoder = new MeteredEncoder(model.tokenizer, model.identity, this.tokens);
     const breather = new Breather(signal);
     const query = queryOf(request.question, questionsIn(request), request.openEditor);
-    const usablePaths = [...new Set([...view.usable, ...attached.paths])];
+    const usable = new Set([...chosen.usable, ...attached.paths]);
+    const usablePaths = [...usable];
+    const unusable = chosen.unusable.filter(({ path }) => !usable.has(path));
     const bases = this.bases.for(model.identity, request.budgetTokens);
-    const { tokenIds, spans, inclusion, packed, base, usedBase } = await packPrompt({
+    const prompt = await packPrompt({
       budgetTokens: request.budgetTokens,
       question: request.question,
       history: request.history,
       openEditor: request.openEditor,
       selections: attached.selections,
       attachedPaths: attached.paths,
-      totalFiles: usablePaths.length + view.unusable.length,
+      totalFiles: usablePaths.length + unusable.length,
       usablePaths,
-      unusable: view.unusable,
+      pinnedPaths: chosen.pinned,
+      secrets: gate.found,
+      unusable,
       rankBase: () => this.repository.rankBase(usablePaths),
       earlierBase: bases.details,
-      earlierBases: bases.all,
+      // What is excluded by now must not be sent, computed or not.
+      earlierBases: bases.all.filter(({ files }) =>
+        files.every(({ path }) => choices.of(path) !== 'excluded'),
+      ),
       held: request.held ?? [],
-      rank: () => this.repository.rank(query),
+      rank: () =>
+        request.question === '' ? [] : this.repository.rank(query).filter(({ path }) => usable.has(path)),
       loadFile: async (path, detail = 'full', forQuestion = false) => {
         await breather.breathe();
-        return this.loadBlock(path, detail, encoder, forQuestion ? query.boosts : undefined);
+        return this.loadBlock(path, detail, {
+          encoder,
+          gate,
+          boosts: forQuestion ? query.boosts : undefined,
+        });
       },
       encode: (text) => encoder.encode(text),
       frame: model.frame,
       signal,
     });
-    bases.keep(base, usedBase);
-    const packId = ++this.lastPackId;
-    return { packId, tokenIds, spans, inclusion, packed, tokenizeMs: encoder.spentMs };
+    bases.keep(prompt.base, prompt.usedBase);
+    return { packId: ++this.lastPackId, prompt, tokenizeMs: encoder.spentMs };
+  }
+
+  private account(
+    of: ContextAccount['of'],
+    { modelPath, budgetTokens, contextTokens = budgetTokens }: PackRequest,
+    { packId, prompt }: Omit<Packing, 'tokenizeMs'>,
+  ): void {
+    const { tokenIds, spans, facts } = prompt;
+    this.accounts.keep(of, { packId, modelPath, contextTokens, tokenIds, spans, facts });
   }
 
   cite(packId: number, answer: string): Promise<Citation[]> {
@@ -155,12 +242,10 @@ export class ContextServiceImpl implements ContextService {
     return Promise.resolve();
   }
 
-  /** @param boosts of the question: its signatures are those that fit it */
   private async loadBlock(
     path: string,
     detail: Detail,
-    encoder: MeteredEncoder,
-    boosts: ReadonlyMap<number, number> | undefined,
+    { encoder, gate, boosts }: Loading,
   ): Promise<FileBlock | ExcludedFile> {
     const loaded = await this.repository.load(path);
     if (loaded.kind === 'excluded') return { path, reason: loaded.reason };
@@ -169,8 +254,11 @@ export class ContextServiceImpl implements ContextService {
       const all = await this.signatures.read(path, loaded.hash, loaded.text);
       const some = mostTelling(all, boosts);
       const block = signaturesBlock({ path, editedAtMs: loaded.editedAtMs }, some, encode);
-      if (some.length > 0 && !isHardlyShorter(block.text, loaded.text)) return block;
+      if (some.length > 0 && !isHardlyShorter(block.text, loaded.text)) {
+        return (await gate.passesSignatures(block)) ? block : { path, reason: 'secret' };
+      }
     }
+    if (!(await gate.passes(path, loaded.hash, loaded.text))) return { path, reason: 'secret' };
     return fileBlock({ path, ...loaded }, encoder.encodeContent(loaded.hash, loaded.text), encode);
   }
 }

@@ -1,10 +1,14 @@
 import type {
   Attachment,
   Citation,
+  ContextAccount,
+  ContextChoices,
+  ContextFolderList,
   InclusionReport,
   ManifestSyncParams,
   ManifestSyncResult,
   OverlayParams,
+  PromptPartText,
   Turn,
 } from '../../protocol';
 import type { PromptSpan } from '../prompt/parts';
@@ -17,6 +21,9 @@ import type { TokenTableData } from '../tokenizer/token-table';
 export interface ContextService {
   sync(params: ManifestSyncParams): Promise<ManifestSyncResult>;
   overlay(params: OverlayParams): Promise<void>;
+
+  /** What the user decided about files; holds for everything that is packed from now on. */
+  choose(choices: ContextChoices): Promise<void>;
 
   /**
    * Reads, tokenizes, ranks and packs. Aborting `signal` rejects with `CancelledError`.
@@ -34,6 +41,27 @@ export interface ContextService {
    * @throws as `pack` does
    */
   packBase(request: BaseRequest, signal: AbortSignal): Promise<PackedBase>;
+
+  /**
+   * Packs everything but a question, and the files that would rank for it, and accounts for it.
+   * @throws as `pack` does
+   */
+  inspect(request: InspectRequest, signal: AbortSignal): Promise<ContextAccount>;
+
+  /** The account of what `pack` packed last; null before that. */
+  asked(): Promise<ContextAccount | null>;
+
+  /**
+   * What lies directly in a folder of an account.
+   * @throws LongviewError `badRequest` when the account is not kept any more
+   */
+  folder(id: number, folder: string): Promise<ContextFolderList>;
+
+  /**
+   * The prompt of an account as text, token for token.
+   * @throws LongviewError `badRequest` when the account is not kept any more
+   */
+  promptText(id: number): Promise<PromptPartText[]>;
 
   /** Finds and checks the places that `answer` speaks of, against the text that was packed. */
   cite(packId: number, answer: string): Promise<Citation[]>;
@@ -74,7 +102,11 @@ export interface PackRequest {
   modelPath: string;
   /** Tokens that the prompt may have at most. */
   budgetTokens: number;
+  /** Prompt and answer together, which the account says; absent: as many as the prompt may have. */
+  contextTokens?: number;
 }
+
+export type InspectRequest = Omit<PackRequest, 'question'>;
 
 export interface PackedPrompt extends PackedBase {
   inclusion: InclusionReport;

@@ -1,8 +1,24 @@
 import { Worker } from 'node:worker_threads';
-import type { Citation, ManifestSyncParams, ManifestSyncResult, OverlayParams } from '../../protocol';
+import type {
+  Citation,
+  ContextAccount,
+  ContextChoices,
+  ContextFolderList,
+  ManifestSyncParams,
+  ManifestSyncResult,
+  OverlayParams,
+  PromptPartText,
+} from '../../protocol';
 import { CancelledError, LongviewError, messageOf } from '../errors';
 import type { TokenTableData } from '../tokenizer/token-table';
-import type { BaseRequest, ContextService, PackedBase, PackedPrompt, PackRequest } from './context-service';
+import type {
+  BaseRequest,
+  ContextService,
+  InspectRequest,
+  PackedBase,
+  PackedPrompt,
+  PackRequest,
+} from './context-service';
 import { Manifest, placeKey } from './manifest';
 import {
   type Call,
@@ -43,6 +59,7 @@ class WorkerContextService implements ContextService {
   /** What a new thread has to be told. */
   private readonly manifest = new Manifest();
   private readonly overlays = new Map<string, OverlayParams>();
+  private choices: ContextChoices | undefined;
 
   constructor(private readonly options: ContextServiceOptions) {}
 
@@ -69,13 +86,20 @@ class WorkerContextService implements ContextService {
     await this.call(worker, { method: 'overlay', params });
   }
 
+  async choose(choices: ContextChoices): Promise<void> {
+    const worker = this.running();
+    this.choices = choices;
+    await this.call(worker, { method: 'choose', params: choices });
+  }
+
   async pack(
     request: PackRequest,
     onProgress: (fraction: number) => void,
     signal: AbortSignal,
   ): Promise<PackedPrompt> {
     const result = await this.call(this.running(), { method: 'pack', params: request }, onProgress, signal);
-    if (result === null || !('inclusion' in result)) throw new Error('the context worker returned no prompt');
+    if (result === null || !('tokenizeMs' in result))
+      throw new Error('the context worker returned no prompt');
     return result;
   }
 
@@ -84,6 +108,31 @@ class WorkerContextService implements ContextService {
     const result = await this.call(this.running(), call, undefined, signal);
     if (result === null || !('tokenIds' in result)) throw new Error('the context worker returned no base');
     return result;
+  }
+
+  async inspect(request: InspectRequest, signal: AbortSignal): Promise<ContextAccount> {
+    const result = await this.call(this.running(), { method: 'inspect', params: request }, undefined, signal);
+    if (result === null || !('heldBack' in result)) throw new Error('the context worker returned no account');
+    return result;
+  }
+
+  async asked(): Promise<ContextAccount | null> {
+    const result = await this.call(this.running(), { method: 'asked', params: null });
+    if (result !== null && !('heldBack' in result)) throw new Error('the context worker returned no account');
+    return result;
+  }
+
+  async folder(id: number, folder: string): Promise<ContextFolderList> {
+    const result = await this.call(this.running(), { method: 'folder', params: { id, folder } });
+    if (result === null || !('more' in result)) throw new Error('the context worker returned no folder');
+    return result;
+  }
+
+  async promptText(id: number): Promise<PromptPartText[]> {
+    const result = await this.call(this.running(), { method: 'promptText', params: { id } });
+    if (result === null || !('parts' in result) || 'heldBack' in result)
+      throw new Error('the context worker returned no text');
+    return result.parts;
   }
 
   async cite(packId: number, answer: string): Promise<Citation[]> {
@@ -143,6 +192,7 @@ class WorkerContextService implements ContextService {
     worker.on('exit', (code) => this.lose(worker, `exit code ${code}`));
     for (const params of this.manifest.snapshot()) this.tell(worker, { method: 'sync', params });
     for (const params of this.overlays.values()) this.tell(worker, { method: 'overlay', params });
+    if (this.choices) this.tell(worker, { method: 'choose', params: this.choices });
     return worker;
   }
 

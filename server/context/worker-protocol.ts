@@ -1,7 +1,17 @@
-import type { Citation, ErrorCode, ErrorData, ManifestSyncParams, OverlayParams } from '../../protocol';
+import type {
+  Citation,
+  ContextAccount,
+  ContextChoices,
+  ContextFolderList,
+  ErrorCode,
+  ErrorData,
+  ManifestSyncParams,
+  OverlayParams,
+  PromptPartText,
+} from '../../protocol';
 import { CancelledError, LongviewError, messageOf } from '../errors';
 import type { TokenTableData } from '../tokenizer/token-table';
-import type { BaseRequest, PackedBase, PackedPrompt, PackRequest } from './context-service';
+import type { BaseRequest, InspectRequest, PackedBase, PackedPrompt, PackRequest } from './context-service';
 
 /** What the worker is started with. */
 export interface WorkerData {
@@ -13,7 +23,12 @@ export interface WorkerData {
 export type Call =
   | { method: 'sync'; params: ManifestSyncParams }
   | { method: 'overlay'; params: OverlayParams }
+  | { method: 'choose'; params: ContextChoices }
   | { method: 'pack'; params: PackRequest }
+  | { method: 'inspect'; params: InspectRequest }
+  | { method: 'asked'; params: null }
+  | { method: 'folder'; params: { id: number; folder: string } }
+  | { method: 'promptText'; params: { id: number } }
   | { method: 'packBase'; params: BaseRequest }
   | { method: 'cite'; params: { packId: number; answer: string } }
   | { method: 'tokenTable'; params: { modelPath: string } };
@@ -23,7 +38,15 @@ export type ToWorker =
   | { kind: 'cancel'; id: number }
   | { kind: 'release'; packId: number };
 
-export type CallResult = PackedPrompt | PackedBase | Citation[] | TokenTableData | null;
+export type CallResult =
+  | PackedPrompt
+  | PackedBase
+  | ContextAccount
+  | ContextFolderList
+  | { parts: PromptPartText[] }
+  | Citation[]
+  | TokenTableData
+  | null;
 
 export type FromWorker =
   | { kind: 'result'; id: number; result: CallResult }

@@ -46,6 +46,17 @@ async function perform(call: CallMessage, signal: AbortSignal): Promise<CallResu
     case 'overlay':
       await service.overlay(call.params);
       return null;
+    case 'choose':
+      await service.choose(call.params);
+      return null;
+    case 'inspect':
+      return service.inspect(call.params, signal);
+    case 'asked':
+      return service.asked();
+    case 'folder':
+      return service.folder(call.params.id, call.params.folder);
+    case 'promptText':
+      return { parts: await service.promptText(call.params.id) };
     case 'pack':
       return service.pack(
         call.params,
@@ -65,7 +76,7 @@ async function perform(call: CallMessage, signal: AbortSignal): Promise<CallResu
 function buffersOf(result: CallResult): ArrayBuffer[] {
   if (result === null || Array.isArray(result)) return [];
   if ('tokenIds' in result) return [result.tokenIds.buffer as ArrayBuffer];
-  return [result.bytes.buffer, result.offsets.buffer];
+  return 'offsets' in result ? [result.bytes.buffer, result.offsets.buffer] : [];
 }
 
 function post(message: FromWorker, moved: ArrayBuffer[] = []): void {

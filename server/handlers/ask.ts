@@ -96,6 +96,7 @@ class Answering {
         held: this.deps.engine.heldTokens(engineSettings(this.params.options, model, budget)),
         modelPath: model.path,
         budgetTokens: budget.promptTokens,
+        contextTokens: budget.contextTokens,
       },
       (fraction) => this.stream.emit({ kind: 'stage', stage: 'pack', fraction }),
       this.preparing.signal,

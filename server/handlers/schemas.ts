@@ -3,13 +3,17 @@ import type {
   AskOptions,
   AskParams,
   Attachment,
+  ContextChoices,
   DeviceChoice,
   DownloadModelParams,
   InitializationOptions,
+  InspectContextParams,
+  ListContextFolderParams,
   ManifestEntry,
   ManifestSyncParams,
   OverlayParams,
   SamplingOptions,
+  SecretDecision,
   Turn,
   WarmPrefixParams,
   WorkspaceRoot,
@@ -84,6 +88,32 @@ export const warmPrefixParams: z.ZodType<WarmPrefixParams> = z.object({
   options: askOptions,
   evenWhenBusy: z.boolean().exactOptional(),
 });
+
+const secretDecision: z.ZodType<SecretDecision> = z.object({
+  path: z.string().min(1),
+  rules: z.array(z.string()),
+});
+
+export const contextChoices: z.ZodType<ContextChoices> = z.object({
+  pinned: z.array(z.string().min(1)),
+  excluded: z.array(z.string().min(1)),
+  allowedSecrets: z.array(secretDecision),
+  allowAllSecrets: z.boolean().exactOptional(),
+});
+
+export const inspectContextParams: z.ZodType<InspectContextParams> = z.object({
+  history: z.array(turn),
+  attachments: z.array(attachment),
+  openEditor: z.string().min(1).exactOptional(),
+  options: askOptions,
+});
+
+export const listContextFolderParams: z.ZodType<ListContextFolderParams> = z.object({
+  id: count,
+  folder: z.string(),
+});
+
+export const promptTextParams: z.ZodType<{ id: number }> = z.object({ id: count });
 
 export const downloadModelParams: z.ZodType<DownloadModelParams> = z.object({
   partialResultToken,

@@ -1,5 +1,5 @@
 import type { EncodedMessage } from './chat-frame';
-import { type FileBlock, newerVersionIds } from './file-block';
+import { type FileBlock, newerVersionPieces, piecesOf } from './file-block';
 import type { PartLabel, PromptPart } from './parts';
 import type { PathList } from './path-list';
 import { NEWER_FILES_TEXT, QUESTION_LABEL, REMINDER_TEXT, removedFileText, SYSTEM_TEXT } from './prompt-text';
@@ -49,17 +49,15 @@ export const NO_CHANGES: Changes = { newer: [], removed: [] };
 export function orderMessages(parts: PromptParts, encode: (text: string) => Int32Array): EncodedMessage[] {
   const text = (label: PartLabel, words: string): PromptPart[] =>
     words === '' ? [] : [{ label, ids: encode(words) }];
-  const file = (kind: 'file' | 'rankedFile', { path, editedAtMs, ids }: FileBlock): PromptPart => ({
-    label: { kind, path, editedAtMs },
-    ids,
-  });
+  const file = (kind: 'file' | 'rankedFile', block: FileBlock): PromptPart[] =>
+    labelled({ kind, path: block.path, editedAtMs: block.editedAtMs }, piecesOf(block));
   return [
     {
       role: 'system',
       parts: [
         ...text({ kind: 'instructions' }, SYSTEM_TEXT),
         ...text({ kind: 'tree' }, parts.outline),
-        ...parts.base.map((block) => file('file', block)),
+        ...parts.base.flatMap((block) => file('file', block)),
       ],
     },
     ...parts.history,
@@ -68,7 +66,7 @@ export function orderMessages(parts: PromptParts, encode: (text: string) => Int3
       parts: [
         ...changeParts(parts.changes, encode),
         ...pathParts(parts.paths),
-        ...parts.ranked.map((block) => file('rankedFile', block)),
+        ...parts.ranked.flatMap((block) => file('rankedFile', block)),
         ...parts.attachments.flatMap((words) => text({ kind: 'attachment' }, words)),
         ...text({ kind: 'question' }, REMINDER_TEXT + QUESTION_LABEL),
         ...text({ kind: 'question' }, parts.question),
@@ -77,8 +75,10 @@ export function orderMessages(parts: PromptParts, encode: (text: string) => Int3
   ];
 }
 
-const pathParts = ({ ids }: PathList): PromptPart[] =>
-  ids.length === 0 ? [] : [{ label: { kind: 'attachment' }, ids }];
+const labelled = (label: PartLabel, pieces: readonly Int32Array[]): PromptPart[] =>
+  pieces.map((ids) => ({ label, ids }));
+
+const pathParts = ({ pieces }: PathList): PromptPart[] => labelled({ kind: 'paths' }, pieces);
 
 function changeParts({ newer, removed }: Changes, encode: (text: string) => Int32Array): PromptPart[] {
   if (newer.length + removed.length === 0) return [];
@@ -90,11 +90,11 @@ function changeParts({ newer, removed }: Changes, encode: (text: string) => Int3
         ids: encode(removedFileText(path)),
       }),
     ),
-    ...newer.map(
-      (block): PromptPart => ({
-        label: { kind: 'newerFile', path: block.path, editedAtMs: block.editedAtMs },
-        ids: newerVersionIds(block, encode),
-      }),
+    ...newer.flatMap((block) =>
+      labelled(
+        { kind: 'newerFile', path: block.path, editedAtMs: block.editedAtMs },
+        newerVersionPieces(block, encode),
+      ),
     ),
   ];
 }

@@ -4,7 +4,7 @@ import { type Base, type BaseInput, chooseBase } from './base';
 import type { Detail, FileBlock } from './file-block';
 import { type Candidate, fillByValue } from './fill';
 import type { KeptHistory } from './history';
-import { reportInclusion } from './inclusion';
+import { type FoundSecrets, type InclusionFacts, reportInclusion } from './inclusion';
 import { Layout, type LayoutInput, selectionText } from './layout';
 import { type Changes, NO_CHANGES } from './order';
 import type { PackedText } from './packed-text';
@@ -20,6 +20,8 @@ export interface PackInput extends BaseInput, LayoutInput {
   rank: () => readonly Candidate[];
   /** @param forQuestion signatures are those that fit the question best */
   loadFile: (path: string, detail?: Detail, forQuestion?: boolean) => Promise<FileBlock | ExcludedFile>;
+  /** What was found in files by the time that they are loaded. */
+  secrets: FoundSecrets;
   /** Bases of earlier prompts. */
   earlierBases: readonly Base[];
   /** Tokens of the prompts whose KV the device holds. */
@@ -30,6 +32,8 @@ export interface PackedResult {
   tokenIds: Int32Array;
   spans: PromptSpan[];
   inclusion: InclusionReport;
+  /** What the report is made of. */
+  facts: InclusionFacts;
   /** What the model sees of files, for citations. */
   packed: PackedText[];
   /** How things are now. */
@@ -83,6 +87,8 @@ interface Complete extends Stem {
   questionFiles: FileBlock[];
   paths: PathList;
   history: KeptHistory;
+  /** Files for the question that turned out to be unusable. */
+  lost: readonly ExcludedFile[];
 }
 
 /** A whole prompt on this stem; undefined when the stem alone is too long. */
@@ -97,7 +103,7 @@ async function complete(
   if (forFiles < 0) return undefined;
   const reserved = base.all ? forFiles : forFiles * HISTORY_SHARE;
   const ranked = base.all
-    ? { files: [], paths: NO_PATHS, tokens: 0 }
+    ? { files: [], paths: NO_PATHS, tokens: 0, lost: [] }
     : await takeRanked(input, stem, forFiles - layout.historyWithin(reserved).tokens);
   const history = layout.historyWithin(forFiles - ranked.tokens);
   const questionFiles = [...ranked.files.reverse(), ...[...attached].reverse()];
@@ -116,6 +122,7 @@ async function complete(
     questionFiles,
     paths: ranked.paths,
     history,
+    lost: ranked.lost,
   };
 }
 
@@ -132,7 +139,9 @@ async function cheaperPrompt(
   let best: Complete | undefined;
   if (least <= 0 || input.held.length === 0) return undefined;
   for (const earlier of input.earlierBases) {
-    const { changes, added } = await supersede(earlier, base, input);
+    const superseding = await supersede(earlier, base, input);
+    if (!superseding) continue;
+    const { changes, added } = superseding;
     const stem = { base: earlier, changes, attached: [...added, ...attached] };
     const prompt = await complete(input, layout, stem, room);
     if (!prompt || toCompute(prompt) > least) continue;
@@ -149,12 +158,14 @@ function resultOf(input: PackInput, base: Base, prompt: Complete): PackedResult 
   }
   const outdated = new Set([...changes.removed, ...changes.newer.map(({ path }) => path)]);
   const current = prompt.base.files.filter(({ path }) => !outdated.has(path));
+  const facts = factsOf(input, base, prompt);
   return {
     tokenIds,
     spans,
     base,
     usedBase: prompt.base,
-    inclusion: inclusionOf(input, prompt),
+    inclusion: reportInclusion(facts),
+    facts,
     packed: packedTexts(input, [...current, ...changes.newer, ...questionFiles]),
   };
 }
@@ -198,19 +209,22 @@ async function takeRanked(input: PackInput, { base, attached }: Stem, room: numb
     },
   });
   const there = new Set([...shown, ...filled.files.map(({ path }) => path)]);
-  const others = ranked.map(({ path }) => path).filter((path) => !there.has(path));
+  const lost = [...base.lost, ...filled.lost];
+  const unshown = new Set([...there, ...lost.map(({ path }) => path)]);
+  const others = ranked.map(({ path }) => path).filter((path) => !unshown.has(path));
   const paths = pathsWithin(others, room - filled.tokens, input.encode);
-  return { files: filled.files, paths, tokens: filled.tokens + paths.ids.length };
+  const pathTokens = paths.pieces.reduce((sum, { length }) => sum + length, 0);
+  return { files: filled.files, paths, tokens: filled.tokens + pathTokens, lost: filled.lost };
 }
 
 const wholeFiles = (files: readonly FileBlock[]): string[] =>
   files.filter(({ detail }) => detail === 'full').map(({ path }) => path);
 
-function inclusionOf(input: PackInput, prompt: Complete): InclusionReport {
+function factsOf(input: PackInput, current: Base, prompt: Complete): InclusionFacts {
   const { base, changes, questionFiles, history, tokenIds } = prompt;
-  const entry = (reason: IncludedFile['reason']) => (file: FileBlock) => entryOf(file, input, reason);
+  const entry = entriesOf(input);
   const ofBase = base.all ? 'all' : 'base';
-  return reportInclusion({
+  return {
     totalFiles: input.totalFiles,
     included: [
       ...base.files.filter(({ path }) => !changes.removed.includes(path)).map(entry(ofBase)),
@@ -219,15 +233,17 @@ function inclusionOf(input: PackInput, prompt: Complete): InclusionReport {
       ...questionFiles.map(entry(base.all ? 'all' : 'ranked')),
       ...selectionEntries(input),
     ],
-    unusable: [...input.unusable, ...base.lost],
+    unusable: [...input.unusable, ...current.lost, ...prompt.lost],
     usablePaths: input.usablePaths,
     budgetTokens: input.budgetTokens,
     promptTokens: tokenIds.length,
     newerVersions: changes.newer.map(({ path }) => path),
+    pinsWithoutRoom: current.pinsWithoutRoom,
     historyTokens: history.tokens,
     droppedTurns: history.droppedTurns,
     shortenedTurns: history.shortenedTurns,
-  });
+    secrets: input.secrets,
+  };
 }
 
 function pathEntries({ entries }: PathList): IncludedFile[] {
@@ -241,17 +257,17 @@ function packedTexts(input: PackInput, files: readonly FileBlock[]): PackedText[
   ];
 }
 
-function entryOf(
-  { path, ids, detail }: FileBlock,
-  input: PackInput,
-  reason: IncludedFile['reason'],
-): IncludedFile {
-  return {
-    path,
-    tokens: ids.length,
-    reason: input.attachedPaths.includes(path) ? 'attached' : reason,
-    ...(detail === 'signatures' && { detail }),
-  };
+/** Makes the entry of a file; what the user chose goes before `reason`. */
+function entriesOf({ attachedPaths, pinnedPaths }: PackInput) {
+  const attached = new Set(attachedPaths);
+  const pinned = new Set(pinnedPaths);
+  return (reason: IncludedFile['reason']) =>
+    ({ path, ids, detail }: FileBlock): IncludedFile => ({
+      path,
+      tokens: ids.length,
+      reason: attached.has(path) ? 'attached' : pinned.has(path) ? 'pinned' : reason,
+      ...(detail === 'signatures' && { detail }),
+    });
 }
 
 function selectionEntries(input: PackInput): IncludedFile[] {

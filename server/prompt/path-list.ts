@@ -1,12 +1,11 @@
-import { joinTokens } from './parts';
-
 /** Paths of files that there is no room for, so that the model knows that they are there. */
 export interface PathList {
   entries: readonly { path: string; tokens: number }[];
-  ids: Int32Array;
+  /** The head and each line. */
+  pieces: readonly Int32Array[];
 }
 
-export const NO_PATHS: PathList = { entries: [], ids: new Int32Array() };
+export const NO_PATHS: PathList = { entries: [], pieces: [] };
 
 const HEAD = 'More files that the question may be about, by path alone:\n';
 /** A path is hardly ever shorter. */
@@ -34,5 +33,5 @@ export function pathsWithin(
     entries.push({ path, tokens: line.length });
     room -= line.length;
   }
-  return entries.length === 0 ? NO_PATHS : { entries, ids: joinTokens(pieces) };
+  return entries.length === 0 ? NO_PATHS : { entries, pieces };
 }

@@ -13,6 +13,8 @@ import { CHAT_ACTIONS, ERROR_CODES } from '../../protocol';
 // Shapes of what is stored between two versions of the extension. Each `satisfies` ties one to its protocol type.
 
 const exclusionReason = z.enum([
+  'secret',
+  'excludedByHand',
   'noRoom',
   'binary',
   'lockFile',
@@ -44,23 +46,27 @@ const citation = z.object({
   claim: z.string(),
 }) satisfies z.ZodMiniType<Citation>;
 
+const secrets = z.exactOptional(z.array(z.object({ rule: z.string(), line: z.number() })));
+
 const inclusion = z.object({
   totalFiles: z.number(),
   included: z.array(
     z.object({
       path: z.string(),
       tokens: z.number(),
-      reason: z.enum(['all', 'base', 'ranked', 'attached']),
+      reason: z.enum(['all', 'pinned', 'base', 'ranked', 'attached']),
       detail: z.exactOptional(z.enum(['signatures', 'path'])),
+      secrets,
     }),
   ),
-  excluded: z.array(z.object({ path: z.string(), reason: exclusionReason })),
+  excluded: z.array(z.object({ path: z.string(), reason: exclusionReason, secrets })),
   excludedByReason: z.partialRecord(exclusionReason, z.number()),
   fileTokens: z.number(),
   budgetTokens: z.number(),
   promptTokens: z.number(),
   // Absent in what an older version stored.
   newerVersions: z._default(z.array(z.string()), []),
+  pinsWithoutRoom: z._default(z.array(z.string()), []),
   historyTokens: z._default(z.number(), 0),
   droppedTurns: z.number(),
   shortenedTurns: z._default(z.number(), 0),
@@ -104,6 +110,7 @@ const failure = z.object({
   buttons: z.array(z.enum(CHAT_ACTIONS)),
   modelId: z.exactOptional(z.string()),
   contextTokens: z.exactOptional(z.number()),
+  secrets: z.exactOptional(z.object({ path: z.string(), rules: z.array(z.string()) })),
 }) satisfies z.ZodMiniType<ChatFailure>;
 
 const activity = z.discriminatedUnion('kind', [

@@ -52,6 +52,7 @@ function actions(session: ChatSession): Record<ChatAction, (id: string) => Thena
     openFolder: () => run('vscode.openFolder'),
     restartEngine: () => run('longview.restartEngine'),
     showLog: () => run('longview.showLog'),
+    allowSecrets: (id) => session.retry(id),
     compare: (id) => session.compare(id),
   };
 }

@@ -90,6 +90,8 @@ export interface CudaStep {
   deviceMs: number;
   /** Part of `deviceMs`; of a prefill. */
   attentionMs?: number;
+  /** Part of that; of a prefill with a selection. */
+  selectionMs?: number;
 }
 
 /** A model on one GPU. Calls run one after the other; a failure is an Error with a `CudaFailureCode`. */

@@ -7,6 +7,7 @@ const outcome = (configuration: string, densities?: number[]): Outcome => ({
   attention: configuration,
   prefillMs: 1,
   attentionMs: 1,
+  selectionMs: 0,
   density: 0.5,
   ...(densities && { densities }),
   answers: [],
@@ -16,6 +17,7 @@ const cell = (name: string, densities: number[]): CellOutcome => ({
   language: 'python',
   lengthTokens: 32_000,
   prefixTokens: 31_000,
+  layers: 2,
   heads: 2,
   outcomes: [outcome('dense'), outcome('fast, of old', densities)],
 });

@@ -16,6 +16,7 @@ const INCLUSION: InclusionReport = {
   budgetTokens: 80,
   promptTokens: 8,
   newerVersions: [],
+  pinsWithoutRoom: [],
   historyTokens: 0,
   droppedTurns: 2,
   shortenedTurns: 0,
@@ -81,6 +82,11 @@ class FakeContext implements ContextService {
 
   sync = () => Promise.resolve({ resync: false, files: 0 });
   overlay = () => Promise.resolve();
+  choose = () => Promise.resolve();
+  inspect = () => Promise.reject(new Error('not asked for here'));
+  asked = () => Promise.resolve(null);
+  folder = () => Promise.reject(new Error('not asked for here'));
+  promptText = () => Promise.reject(new Error('not asked for here'));
   tokenTable = () => Promise.reject(new Error('not asked for here'));
   dispose = () => Promise.resolve();
 }

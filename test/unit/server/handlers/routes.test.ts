@@ -58,6 +58,7 @@ function routesWith(more: Partial<RouteDependencies> = {}): Route[] {
     tokenText: unused,
     prompts: new PromptMemory(),
     warm: { configure: () => undefined, giveWay: () => undefined, noteChange: () => undefined },
+    inspector: { inspect: unused, noteChange: () => undefined },
     now: () => 0,
     options: { protocolVersion: PROTOCOL_VERSION, cacheDir: '/cache', cpuThreads: 0 },
     version: '1.2.3',

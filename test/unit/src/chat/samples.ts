@@ -30,6 +30,7 @@ export const INCLUSION: InclusionReport = {
   budgetTokens: 4000,
   promptTokens: 3912,
   newerVersions: [],
+  pinsWithoutRoom: [],
   historyTokens: 0,
   droppedTurns: 0,
   shortenedTurns: 0,

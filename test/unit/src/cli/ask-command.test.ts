@@ -32,6 +32,7 @@ const RESULT: AskResult = {
     budgetTokens: 4000,
     promptTokens: 3990,
     newerVersions: [],
+    pinsWithoutRoom: [],
     historyTokens: 0,
     droppedTurns: 0,
     shortenedTurns: 0,
