@@ -1,27 +1,33 @@
 // Prefill in fp8 beside bf16, on real code and in one run: what it saves, and what it changes.
-//   npm run bench -- precision --model GGUF [--addon FILE] [--corpus DIR] [--lengths 8,32,128] [--where h200]
+//   npm run bench -- precision --model GGUF [--addon FILE] [--corpus DIR] [--lengths 8,32,128]
+//       [--prompts N] [--repetitions N]
 //     --corpus    the repositories of `npm run bench -- quality fetch`; those of the reporting set are read
 //     --lengths   of the prompts, in thousands of tokens
+//     --prompts   of each length at most, whose answers are compared; --repetitions: of what is timed
 // Both are loaded at the same time and take turns. Continuations are forced token by token behind each prompt, decoded
 // in bf16 by either; so agreement is that of answers, not of prefill's own logits.
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import type { PrefillPrecision } from '../../protocol';
+import type { BlockSelection } from '../../server/backends/backend';
+import { SELECTIONS } from '../../server/engine/attention-policy';
 import { driverVersion } from '../driver';
 import { type Agreement, compare, type DensePosition, densePosition } from '../quality/agreement';
 import { buildCell, type Cell } from '../quality/cell';
-import { CLASSES, type Configuration, DENSE } from '../quality/configurations';
 import { type Device, openDevice } from '../quality/device';
 import { readCorpus } from '../quality/fetch';
 import { plantingsOf } from '../quality/sets';
-import { type BenchRow, commitUnderTest, spreadOf, writeRecord } from '../record';
+import { addToRecord, type BenchRow, commitUnderTest, folderOf, spreadOf } from '../record';
 
 const PRECISIONS = ['bf16', 'fp8'] as const satisfies PrefillPrecision[];
 type Devices = Record<PrefillPrecision, Device>;
 
+/** Attention under which prefill is timed. */
+const ATTENTION = { dense: undefined, balanced: SELECTIONS.balanced };
+
 const CONTEXT_TOKENS = 131_072;
-/** Prompts that answers are compared on, by their length; the first one's prefill is timed. */
-const CELLS = (thousands: number): number => (thousands <= 8 ? 6 : thousands <= 32 ? 4 : 2);
+/** Of the reporting set: every repository once. */
+const PROMPTS = 6;
 const REPETITIONS = 3;
 const FORCED_TOKENS = 128;
 const GREEDY_TOKENS = 128;
@@ -34,7 +40,8 @@ async function main(): Promise<void> {
       addon: { type: 'string', default: 'build/cuda/longview-cuda.node' },
       corpus: { type: 'string', default: 'out/bench/quality-corpus' },
       lengths: { type: 'string', default: '8,32,128' },
-      where: { type: 'string', default: 'h200' },
+      prompts: { type: 'string', default: String(PROMPTS) },
+      repetitions: { type: 'string', default: String(REPETITIONS) },
     },
   });
   if (values.model === undefined) throw new Error('--model names the GGUF file');
@@ -45,7 +52,7 @@ async function main(): Promise<void> {
   const rows: BenchRow[] = [];
   for (const thousands of values.lengths.split(',').map(Number)) {
     const cells = plantingsOf('reporting', 1)
-      .slice(0, CELLS(thousands))
+      .slice(0, Number(values.prompts))
       .map((planting) =>
         buildCell(
           devices.bf16.writer,
@@ -57,10 +64,12 @@ async function main(): Promise<void> {
       );
     const [first] = cells;
     if (!first) throw new Error('the reporting set is empty');
-    const ways = [DENSE, ...CLASSES.filter(({ name }) => name === 'balanced')];
-    for (const way of ways) rows.push(await timed(devices, first, way, thousands));
+    for (const [attention, selection] of Object.entries(ATTENTION)) {
+      const times = await timed(devices, first, selection, Number(values.repetitions));
+      rows.push({ id: `prefill.fp8.${attention}.${thousands}k`, ...times });
+    }
     rows.push(...(await compared(devices, cells, thousands)));
-    await writeRecord(values.where, {
+    await addToRecord(folderOf(devices.bf16.name), {
       bench: 'precision',
       commit: commitUnderTest(),
       date: new Date().toISOString(),
@@ -76,29 +85,25 @@ async function main(): Promise<void> {
 async function timed(
   devices: Devices,
   cell: Cell,
-  { name, selection }: Configuration,
-  thousands: number,
-): Promise<BenchRow> {
+  selection: BlockSelection | undefined,
+  repetitions: number,
+): Promise<Omit<BenchRow, 'id'>> {
   const samples: Record<PrefillPrecision, number[]> = { bf16: [], fp8: [] };
-  for (let i = 0; i <= REPETITIONS; i++) {
+  for (let i = 0; i <= repetitions; i++) {
     for (const precision of PRECISIONS) {
-      const { deviceMs } = await devices[precision].reader.read(
-        cell.prefix,
-        selection(cell.prefix.length, 1),
-      );
+      const { deviceMs } = await devices[precision].reader.read(cell.prefix, selection);
       if (i > 0) samples[precision].push(deviceMs);
     }
   }
   const [spread, peer] = [spreadOf(samples.fp8), spreadOf(samples.bf16)];
   return {
-    id: `prefill.fp8.${name}.${thousands}k`,
     value: spread.median,
     unit: 'ms',
-    peer: `bf16, same engine, ${name} attention`,
+    peer: 'bf16, same engine and attention',
     peerValue: peer.median,
     ratio: peer.median / spread.median,
     ...spread,
-    note: `device time of all chunks of ${cell.prefix.length} tokens; ${REPETITIONS} in turn; bf16 ${peer.min} to ${peer.max}`,
+    note: `device time of all chunks of ${cell.prefix.length} tokens; ${repetitions} in turn; bf16 ${peer.min.toFixed(1)} to ${peer.max.toFixed(1)}`,
   };
 }
 

@@ -13,7 +13,7 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { type AskOptions, engineText, type PrefillPrecision } from '../../protocol';
 import { driverVersion } from '../driver';
-import { type BenchRecord, type BenchRow, commitUnderTest, spreadOf, writeRecord } from '../record';
+import { addToRecord, type BenchRow, commitUnderTest, folderOf, spreadOf } from '../record';
 import { ANSWER_TOKENS, type Answered, BenchServer, type Question } from './bench-server';
 import { DEFAULT_CORPUS, writeCorpus } from './corpus';
 import { DenseLimit, llamaCpp, type PeerTime } from './peers';
@@ -248,22 +248,10 @@ function beside(row: BenchRow, { peer, seconds, note }: PeerTime): BenchRow {
 
 /** Adds `rows` to the record of this commit; those in fp8 have one of their own. */
 async function keep(rows: BenchRow[], device: string, precision: PrefillPrecision): Promise<void> {
-  const bench = precision === 'bf16' ? 'ttft' : `ttft-${precision}`;
-  const where = device.includes('H200') ? 'h200' : device.replaceAll(/\W+/g, '-').toLowerCase();
-  const commit = commitUnderTest();
-  const kept = earlierRows(where, bench, commit).filter((row) => !rows.some(({ id }) => id === row.id));
-  await writeRecord(where, {
-    ...{ bench, commit, date: new Date().toISOString(), device, driver: driverVersion() },
-    rows: [...kept, ...rows],
+  await addToRecord(folderOf(device), {
+    bench: precision === 'bf16' ? 'ttft' : `ttft-${precision}`,
+    ...{ commit: commitUnderTest(), date: new Date().toISOString(), device, driver: driverVersion(), rows },
   });
-}
-
-/** What an interrupted or partial run measured at the same commit. */
-function earlierRows(where: string, bench: string, commit: string): BenchRow[] {
-  const file = path.join('bench/results', where, `${bench}.json`);
-  if (!fs.existsSync(file)) return [];
-  const record = JSON.parse(fs.readFileSync(file, 'utf8')) as BenchRecord;
-  return record.commit === commit ? record.rows : [];
 }
 
 main().catch((error: unknown) => {

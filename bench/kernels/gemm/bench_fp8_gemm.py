@@ -24,7 +24,7 @@ from fp8_gemm_kernels import Fp8GemmKernels
 from gemm_kernels import GemmKernels
 from options import bench_options
 from record import checksum_of, write_record
-from timing import measure
+from timing import REPEATS, measure
 
 PEERS = {
     f"torch {torch.__version__} _scaled_mm, {name} sums": fast
@@ -125,7 +125,7 @@ def measured_rows(fp8, bf16, only, repeats):
 
 
 def main():
-    options = bench_options(__doc__, has_repeats=True)
+    options = bench_options(__doc__, repeats=REPEATS)
 
     if fp8_gemm_test.run_all(options.library):
         sys.exit("The kernel fails its tests: no figures.")

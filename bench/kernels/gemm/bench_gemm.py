@@ -21,7 +21,7 @@ import gemm_test
 from gemm_kernels import BIAS, RESIDUAL, SWIGLU, GemmKernels
 from options import bench_options
 from record import checksum_of, write_record
-from timing import measure
+from timing import REPEATS, measure
 
 # Qwen2.5-Coder-1.5B: name, in, out, epilogue
 PRODUCTS = [
@@ -111,7 +111,7 @@ def rows_of(case, flop, times, checksum):
 
 
 def main():
-    options = bench_options(__doc__, has_repeats=True)
+    options = bench_options(__doc__, repeats=REPEATS)
 
     if gemm_test.run_all(options.library):
         sys.exit("The kernel fails its tests: no figures.")
