@@ -5,11 +5,14 @@ import { ConversationStore } from './chat/conversation-store';
 import { openEditorPath } from './chat/editor-actions';
 import { WelcomeSource } from './chat/welcome';
 import { chatCommands } from './commands/chat-commands';
+import { contextCommands } from './commands/context-commands';
 import { DiagnoseCommand } from './commands/diagnose';
 import { downloadModel } from './commands/download-model';
 import { purgePrefixCache } from './commands/purge-prefix-cache';
 import { registerCommands } from './commands/register-commands';
 import { askOptionsOf, LiveSettings, warmthOf } from './config';
+import { ChoicesStore } from './context-view/choices-store';
+import { ContextView } from './context-view/context-view';
 import { ServerSession } from './session/server-session';
 import { WarmStart } from './session/warm-start';
 import { showSettingProblems } from './status/setting-problems';
@@ -26,6 +29,7 @@ export function activate(context: vscode.ExtensionContext): void {
     onDidChange: (listener: (change: unknown) => void) => settings.onDidChange('longview.exclude', listener),
   };
   const { extensionUri } = context;
+  const choices = new ChoicesStore(context.workspaceState, warn);
   const server = new ServerSession(
     async () => {
       // Most of the code, in a bundle of its own: the start of the editor does not wait for it.
@@ -36,6 +40,7 @@ export function activate(context: vscode.ExtensionContext): void {
     warn,
     () => warmthOf(settings.value),
     openEditorPath,
+    () => choices.current,
   );
   const session = new ChatSession(server, new ConversationStore(context.workspaceState, warn), warn);
   const welcome = new WelcomeSource(
@@ -49,6 +54,7 @@ export function activate(context: vscode.ExtensionContext): void {
     warn,
   );
   const view = new ChatViewProvider(extensionUri, session, welcome, log);
+  const contextView = new ContextView(server, session, choices, warn);
   const diagnose = new DiagnoseCommand(() => ({
     extensionVersion: (context.extension.packageJSON as { version: string }).version,
     settings: { ...settings.value },
@@ -57,6 +63,7 @@ export function activate(context: vscode.ExtensionContext): void {
   }));
   const commands = {
     ...chatCommands(session, view),
+    ...contextCommands(contextView.model, contextView.tree, choices),
     downloadModel: () => downloadModel(server),
     restartEngine: () => server.restart(),
     purgePrefixCache: () => purgePrefixCache(server),
@@ -69,11 +76,13 @@ export function activate(context: vscode.ExtensionContext): void {
     server,
     session,
     view,
+    contextView,
     diagnose,
     new StatusPresenter(new StatusItem('longview.showTtftDetails'), { session, server, welcome, settings }),
     settings.onDidChange('longview', () => welcome.refresh()),
     new WarmStart(server, () => warmthOf(settings.value).enabled && hasFolders(), warn),
     settings.onDidChange('longview', () => void server.settingsChanged()),
+    settings.onDidChange('longview', () => contextView.model.noteChange()),
     vscode.workspace.onDidChangeWorkspaceFolders(() => welcome.refresh()),
     vscode.window.registerWebviewViewProvider(CHAT_VIEW, view),
     registerCommands(commands, log),

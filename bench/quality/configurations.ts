@@ -1,6 +1,8 @@
 import type { BlockSelection, SparsePrefill, TileSelection } from '../../server/backends/backend';
 import { sparsePrefill } from '../../server/engine/attention-plan';
-import { planAttention, SELECTIONS } from '../../server/engine/attention-policy';
+import { planAttention, selectionOf } from '../../server/engine/attention-policy';
+import type { MeasuredModel } from '../../server/engine/retrieval-heads/retrieval-heads';
+import type { ModelSpec } from '../../server/models/model-spec';
 
 /** A way to read prefixes, under the name that its figures have. */
 export interface Configuration {
@@ -14,15 +16,18 @@ export interface CellFacts {
   prefixTokens: number;
   /** Of `balanced` on the same cell; 1 where it did not run. */
   balancedDensity: number;
-  model: { layers: number; heads: number; kvHeads: number };
+  model: MeasuredModel & Pick<ModelSpec, 'kvHeadCount'>;
 }
+
+/** `balanced` of a model that nobody measured: every head alike. */
+const UNIFORM = selectionOf('balanced', undefined);
 
 export const DENSE: Configuration = { name: 'dense', selection: () => undefined };
 
 /** The product's quality classes. `balanced` comes first: the baselines are measured at its density. */
 export const CLASSES: Configuration[] = (['balanced', 'fast'] as const).map((quality) => ({
   name: quality,
-  selection: () => SELECTIONS[quality],
+  selection: ({ model }) => selectionOf(quality, model),
 }));
 
 /**
@@ -65,12 +70,12 @@ function widthAt({ prefixTokens, balancedDensity }: CellFacts): number {
 }
 
 function basics(alpha: number) {
-  const { pooledKeys, sinkBlocks, windowTokens } = SELECTIONS.balanced;
+  const { pooledKeys, sinkBlocks, windowTokens } = UNIFORM;
   return { pooledKeys, alpha, countForcedMass: false, sinkBlocks, windowTokens };
 }
 
 export function balancedBut(changes: Partial<TileSelection>): TileSelection {
-  return { ...SELECTIONS.balanced, ...changes };
+  return { ...UNIFORM, ...changes };
 }
 
 /** What the product tells prefill calls of a selection, for a prompt of `promptTokens`: where its dense tail begins. */
@@ -79,7 +84,7 @@ export function prefillOf(
   promptTokens: number,
 ): SparsePrefill | undefined {
   if (!selection) return undefined;
-  const plan = planAttention({ attention: 'sample', quality: 'balanced' }, promptTokens, undefined);
+  const plan = planAttention({ attention: 'sample', quality: 'balanced' }, promptTokens, {});
   const sparse = sparsePrefill(plan, promptTokens);
   return sparse && { ...sparse, selection };
 }

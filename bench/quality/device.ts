@@ -6,6 +6,7 @@ import { findCudaDevice } from '../../server/backends/cuda/find-device';
 import { openGguf } from '../../server/models/gguf/open-gguf';
 import { readModelSpec } from '../../server/models/read-model-spec';
 import type { CellFacts } from './configurations';
+import { YARN_FACTOR } from './contexts';
 import { PromptWriter } from './prompts';
 import { PrefixReader } from './reader';
 
@@ -29,9 +30,6 @@ export interface DeviceOptions {
 /** Sweeps try finer averages than the product's. */
 const FINEST_POOLED_KEYS = 4;
 
-/** How far YaRN may take the models of the catalogue beyond the context that they were trained for. */
-const YARN_FACTOR = 4;
-
 /** @throws Error where there is no GPU, LongviewError as the backend does */
 export async function openDevice({
   addonFile,
@@ -43,7 +41,7 @@ export async function openDevice({
   if (found.kind !== 'usable') throw new Error(found.reason);
   const gguf = await openGguf(modelPath);
   const writer = new PromptWriter(gguf);
-  const { headCount: heads, kvHeadCount: kvHeads, layerCount: layers } = readModelSpec(gguf);
+  const spec = readModelSpec(gguf);
   await gguf.close();
   const { addon, engine } = capturing(found.addon);
   const backend = new CudaBackend({
@@ -71,7 +69,7 @@ export async function openDevice({
   );
   if (loaded.sampleUnavailable !== undefined) throw new Error(loaded.sampleUnavailable);
   const reader = new PrefixReader(backend, engine(), loaded, writer.tokenizer);
-  return { name: found.device.name, reader, writer, backend, model: { layers, heads, kvHeads } };
+  return { name: found.device.name, reader, writer, backend, model: spec };
 }
 
 /** The addon, and the engine that the backend makes of it: `Backend` has no logits, which only benches read. */

@@ -1,4 +1,5 @@
 import type { TileSelection } from '../../server/backends/backend';
+import { alphasByHead, measurementOf } from '../../server/engine/retrieval-heads/retrieval-heads';
 import { balancedBut, type CellFacts, type Configuration } from './configurations';
 
 type Changes = Partial<TileSelection>;
@@ -25,13 +26,42 @@ const SCORING: Changes[] = [
   { pooledKeys: 4, alpha: 0.9, countForcedMass: true, windowTokens: 2048, score: 'maximum' },
 ];
 
+/** Retrieval heads, their alpha, that of the others, and what else differs from `balanced` of models without them. */
+const RETRIEVAL: [number, number, number, Changes?][] = [
+  [24, 1, 0.5],
+  [48, 1, 0.5],
+  [48, 0.98, 0.5],
+  [48, 0.95, 0.5],
+  [48, 0.98, 0.7],
+  [96, 0.98, 0.5],
+  [96, 0.95, 0.7],
+  [48, 0.98, 0],
+  [48, 0.95, 0.5, { windowTokens: 1024 }],
+  [48, 0.95, 0.5, { sampledRows: 32 }],
+];
+
+/** Where no head was measured none is a retrieval head. */
+const NOT_MEASURED = { lossNats: [] };
+
 /** What tuning runs try: the grids' names, and what each makes of a model. */
 export const GRIDS: Record<string, (model: CellFacts['model']) => Configuration[]> = {
   scoring: () => SCORING.map((changes) => named({ countForcedMass: false, ...changes })),
   /** What each query head needs far away: one after the other reads its window and the sink alone. */
-  heads: ({ layers, heads }) => blinded(layers, heads, 1),
+  heads: ({ layerCount, headCount }) => blinded(layerCount, headCount, 1),
   /** The same for the query heads of a KV head together. */
-  groups: ({ layers, heads, kvHeads }) => blinded(layers, heads, heads / kvHeads),
+  groups: ({ layerCount, headCount, kvHeadCount }) => blinded(layerCount, headCount, headCount / kvHeadCount),
+  /** How many heads read how much, and what the others read. */
+  retrieval: (model) =>
+    RETRIEVAL.map(([count, alpha, others, changes = {}]) => ({
+      name: `${count} heads a${alpha}, others a${others} ${nameOf(changes)}`.trimEnd(),
+      selection: () =>
+        balancedBut({
+          pooledKeys: 4,
+          ...changes,
+          alpha: others,
+          headAlpha: alphasByHead(measurementOf(model) ?? NOT_MEASURED, count, alpha, others),
+        }),
+    })),
 };
 
 /** Configurations that take everything but the window from `count` neighbouring heads of a layer, and nothing from the others. */
@@ -51,19 +81,10 @@ function named(changes: Changes): Configuration {
   return { name: nameOf(changes), selection: () => balancedBut(changes) };
 }
 
-function nameOf({
-  sampledRows = 16,
-  alpha,
-  score,
-  countForcedMass,
-  pooledKeys,
-  windowTokens,
-}: Changes): string {
-  const parts = [`r${sampledRows}`, `p${pooledKeys ?? ''}`, `a${alpha ?? ''}`];
-  const others = [
-    score === 'maximum' && 'max',
-    countForcedMass && 'counted',
-    windowTokens && `w${windowTokens}`,
-  ];
-  return [...parts, ...others].filter(Boolean).join(' ');
+function nameOf({ sampledRows, alpha, score, countForcedMass, pooledKeys, windowTokens }: Changes): string {
+  const numbers = { r: sampledRows, p: pooledKeys, a: alpha, w: windowTokens };
+  const parts = Object.entries(numbers).flatMap(([letter, value]) =>
+    value === undefined ? [] : `${letter}${value}`,
+  );
+  return [...parts, score === 'maximum' && 'max', countForcedMass && 'counted'].filter(Boolean).join(' ');
 }

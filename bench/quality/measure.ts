@@ -119,7 +119,7 @@ export async function measureCell(
   await reader.close();
   const { name, language, prefix } = cell;
   const { lengthTokens, model } = options;
-  const { layers, heads } = model;
+  const { layerCount: layers, headCount: heads } = model;
   return { cell: name, language, lengthTokens, prefixTokens: prefix.length, layers, heads, outcomes };
 }
 

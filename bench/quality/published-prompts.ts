@@ -1,10 +1,14 @@
 import fs from 'node:fs';
 import path from 'node:path';
+import { selectionOf } from '../../server/engine/attention-policy';
 import { openGguf } from '../../server/models/gguf/open-gguf';
+import { readModelSpec } from '../../server/models/read-model-spec';
 import { buildCell, type Cell } from './cell';
+import { contextFor, YARN_FACTOR } from './contexts';
 import { readCorpus } from './fetch';
 import type { QuestionCounts } from './planting';
 import { PromptWriter } from './prompts';
+import { publishModel } from './published-model';
 import type { Planting } from './sets';
 
 export interface PublishOptions {
@@ -23,6 +27,8 @@ interface PublishedPrompt {
   /** Whose tokenizer made the ids. */
   model: string;
   lengthTokens: number;
+  /** That the model is loaded with for it. */
+  contextTokens: number;
   prefix: number[];
   questions: {
     task: string;
@@ -37,7 +43,10 @@ interface PublishedPrompt {
   continuation: number[];
 }
 
-/** Writes the prompts of `plantings` to `out`, one JSON file each: no GPU, and of the model the tokenizer alone. */
+/**
+ * Writes the prompts of `plantings` to `out`, one JSON file each; `selections.json`, those of the quality classes; and
+ * `model.json`, where in the model's file its tensors lie. Needs no GPU.
+ */
 export async function publishPrompts(
   options: PublishOptions,
   plantings: readonly Planting[],
@@ -45,15 +54,27 @@ export async function publishPrompts(
 ): Promise<void> {
   const gguf = await openGguf(options.modelPath);
   const writer = new PromptWriter(gguf);
-  await gguf.close();
   fs.mkdirSync(options.out, { recursive: true });
+  const spec = readModelSpec(gguf);
+  const contextOf = (lengthTokens: number) => contextFor(lengthTokens, spec.trainedContextTokens);
+  const contexts = [...new Set(options.lengths.map(contextOf))];
+  const loads = contexts.map((contextTokens) => ({ contextTokens, yarnFactor: YARN_FACTOR }));
+  await publishModel(gguf, writer.tokenizer, loads, path.join(options.out, 'model.json'));
+  await gguf.close();
+  const selections = { balanced: selectionOf('balanced', spec), fast: selectionOf('fast', spec) };
+  fs.writeFileSync(path.join(options.out, 'selections.json'), JSON.stringify(selections));
   for (const lengthTokens of options.lengths) {
     for (const planting of plantings) {
       const corpus = readCorpus(options.corpus, planting);
       const cell = buildCell(writer, corpus, planting, lengthTokens, counts);
       const file = path.join(options.out, `prompt-${lengthTokens / 1000}k-${cell.name}.json`);
       const model = path.basename(path.dirname(options.modelPath));
-      fs.writeFileSync(file, JSON.stringify(publishedOf(cell, planting, lengthTokens, model)));
+      fs.writeFileSync(
+        file,
+        JSON.stringify(
+          publishedOf(cell, planting, { lengthTokens, contextTokens: contextOf(lengthTokens), model }),
+        ),
+      );
       console.log(`${file}: ${cell.prefix.length} tokens, ${cell.questions.length} questions`);
     }
   }
@@ -62,15 +83,13 @@ export async function publishPrompts(
 function publishedOf(
   cell: Cell,
   { repository, seed }: Planting,
-  lengthTokens: number,
-  model: string,
+  of: Pick<PublishedPrompt, 'model' | 'lengthTokens' | 'contextTokens'>,
 ): PublishedPrompt {
   return {
     repository: repository.package,
     version: repository.version,
     seed,
-    model,
-    lengthTokens,
+    ...of,
     prefix: [...cell.prefix],
     questions: cell.questions.map(({ task, depth, text, lead, rest, expected }) => ({
       task,

@@ -5,7 +5,8 @@
 //   npm run bench -- quality sweep  --model GGUF --addon FILE --grid NAME [--lengths 32,128] [--rounds N] [--only REPOSITORY]
 //                                   [--part 1/2] [--few] [--out DIR] [--limit SECONDS]
 //   npm run bench -- quality break-even --model GGUF --addon FILE [--where h200]
-//   npm run bench -- quality report [--out DIR] [--where h200]
+//   npm run bench -- quality report [--out DIR] [--where h200] [--as quality]
+//   npm run bench -- quality peers-report [--where h200]
 //   npm run bench -- quality densities [--out DIR] [--kind cell|sweep]
 //   npm run bench -- quality prompts --model GGUF [--set reporting|tuning] [--lengths 32,128] [--out DIR]
 // The bundle alone runs where there is a GPU and no checkout: `fetch`, `report`, `densities` (of every head) and `prompts`
@@ -20,6 +21,7 @@ import { dumpDensities } from './densities';
 import { fetchCorpus } from './fetch';
 import { printFront } from './front';
 import { GRIDS } from './grids';
+import { writePeersReport } from './peers-report';
 import { ALL_QUESTIONS } from './planting';
 import { publishPrompts } from './published-prompts';
 import { writeReport } from './report';
@@ -38,6 +40,7 @@ const { values, positionals } = parseArgs({
     rounds: { type: 'string', default: '1' },
     limit: { type: 'string', default: '600' },
     where: { type: 'string', default: 'h200' },
+    as: { type: 'string', default: 'quality' },
     kind: { type: 'string', default: 'cell' },
     grid: { type: 'string', default: '' },
     only: { type: 'string', default: '' },
@@ -47,7 +50,7 @@ const { values, positionals } = parseArgs({
   },
 });
 
-/** Questions that a tuning run asks of a cell; few where it tries hundreds of configurations. */
+/** Questions that a tuning run asks of a cell; few where it tries hundreds of configurations, or the cell is short. */
 const SWEEP_QUESTIONS = { needle: 32, multiKey: 3, tracking: 6, function: 6 };
 const FEW_QUESTIONS = { needle: 12, multiKey: 1, tracking: 2, function: 2 };
 
@@ -63,7 +66,7 @@ async function main(command: string | undefined): Promise<void> {
       await runCells(
         options(set, () => configurations, '16,32,64,128', true),
         plantingsOf(set, rounds),
-        ALL_QUESTIONS,
+        values.few ? FEW_QUESTIONS : ALL_QUESTIONS,
       );
       return;
     }
@@ -96,7 +99,10 @@ async function main(command: string | undefined): Promise<void> {
       return;
     }
     case 'report':
-      return writeReport(values.out, values.where);
+      return writeReport(values.out, values.where, values.as);
+    case 'peers-report':
+      writePeersReport(values.where);
+      return;
     case 'densities':
       dumpDensities(values.out, values.kind);
       return;
@@ -106,13 +112,13 @@ async function main(command: string | undefined): Promise<void> {
       await publishPrompts(
         { corpus, out, modelPath, lengths: lengthsIn(values.lengths || '32,128') },
         plantingsOf(setNamed(values.set), rounds),
-        ALL_QUESTIONS,
+        values.few ? FEW_QUESTIONS : ALL_QUESTIONS,
       );
       return;
     }
     default:
       throw new Error(
-        'usage: npm run bench -- quality fetch|run|sweep|break-even|report|densities|prompts [OPTIONS]',
+        'usage: npm run bench -- quality fetch|run|sweep|break-even|report|peers-report|densities|prompts [OPTIONS]',
       );
   }
 }

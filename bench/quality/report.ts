@@ -4,7 +4,7 @@ import { writeRecord } from '../record';
 import { peerRows, readDensePeer } from './dense-peer';
 import type { CellOutcome } from './measure';
 import { TASKS } from './planting';
-import { depthPlot, headPlot, paretoPlot } from './plots';
+import { depthPlot, headPlot, type ParetoPoint, paretoPlot } from './plots';
 import {
   denseMsOf,
   densitiesOf,
@@ -19,8 +19,8 @@ import {
 } from './rows';
 import { FACTS_FILE, type RunFacts } from './run';
 
-/** Writes `bench/results/<where>/quality.json`, `quality.md` and its plots from the cells in `out`. */
-export async function writeReport(out: string, where: string): Promise<void> {
+/** Writes `bench/results/<where>/<bench>.json`, `<bench>.md` and its plots from the cells in `out`. */
+export async function writeReport(out: string, where: string, bench: string): Promise<void> {
   const facts = JSON.parse(fs.readFileSync(path.join(out, FACTS_FILE), 'utf8')) as RunFacts;
   const cells = fs
     .readdirSync(out)
@@ -30,7 +30,7 @@ export async function writeReport(out: string, where: string): Promise<void> {
   if (groups.length === 0) throw new Error(`there are no cells of the reporting set in ${out}`);
   const peer = readDensePeer(out);
   await writeRecord(where, {
-    bench: 'quality',
+    bench,
     commit: facts.commit,
     date: new Date().toISOString(),
     device: facts.device,
@@ -38,12 +38,13 @@ export async function writeReport(out: string, where: string): Promise<void> {
     rows: groups.flatMap((group) => [...rowsOf(group), ...(peer ? peerRows(group, peer) : [])]),
   });
   const folder = path.join('bench', 'results', where);
-  fs.writeFileSync(path.join(folder, 'quality.md'), markdown(facts, cells, groups));
+  fs.writeFileSync(path.join(folder, `${bench}.md`), markdown(facts, cells, groups, bench));
   for (const lengthTokens of lengthsOf(groups)) {
     const here = groups.filter((group) => group.lengthTokens === lengthTokens);
     const denseMs = here[0] ? denseMsOf(here[0]) : 0;
-    const name = (kind: string) => path.join(folder, `quality-${kind}-${sizeOf(lengthTokens)}.svg`);
-    fs.writeFileSync(name('pareto'), paretoPlot(here, lengthTokens, denseMs));
+    const name = (kind: string) => path.join(folder, `${bench}-${kind}-${sizeOf(lengthTokens)}.svg`);
+    const title = `Answers kept at ${sizeOf(lengthTokens)}`;
+    fs.writeFileSync(name('pareto'), paretoPlot(here.map(pointOf), { title, unit: 'prefill, ms', denseMs }));
     fs.writeFileSync(name('depth'), depthPlot(here, lengthTokens));
     const balanced = here.find(({ configuration }) => configuration === 'balanced');
     const heads = cells[0]?.heads ?? 1;
@@ -54,11 +55,22 @@ export async function writeReport(out: string, where: string): Promise<void> {
   }
 }
 
+const pointOf = (group: Group): ParetoPoint => ({
+  label: `${group.configuration} (${(densityOf(group) * 100).toFixed(1)}%)`,
+  ms: prefillMsOf(group),
+  kept: keptOf(group),
+});
+
 const lengthsOf = (groups: readonly Group[]): number[] => [
   ...new Set(groups.map(({ lengthTokens }) => lengthTokens)),
 ];
 
-function markdown(facts: RunFacts, cells: readonly CellOutcome[], groups: readonly Group[]): string {
+function markdown(
+  facts: RunFacts,
+  cells: readonly CellOutcome[],
+  groups: readonly Group[],
+  bench: string,
+): string {
   const sections = lengthsOf(groups).flatMap((lengthTokens) => {
     const here = groups.filter((group) => group.lengthTokens === lengthTokens);
     const size = sizeOf(lengthTokens);
@@ -69,9 +81,9 @@ function markdown(facts: RunFacts, cells: readonly CellOutcome[], groups: readon
       '',
       table(here),
       '',
-      `![Answers kept against prefill time](quality-pareto-${size}.svg)`,
-      `![Answers kept by depth](quality-depth-${size}.svg)`,
-      `![Keys read by layer and head](quality-heads-${size}.svg)`,
+      `![Answers kept against prefill time](${bench}-pareto-${size}.svg)`,
+      `![Answers kept by depth](${bench}-depth-${size}.svg)`,
+      `![Keys read by layer and head](${bench}-heads-${size}.svg)`,
       '',
       '### By repository',
       '',

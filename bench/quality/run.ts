@@ -4,6 +4,7 @@ import { driverVersion } from '../driver';
 import { commitUnderTest } from '../record';
 import { buildCell } from './cell';
 import type { CellFacts, Configuration } from './configurations';
+import { contextFor, trainedTokensOf } from './contexts';
 import { type Device, openDevice } from './device';
 import { readCorpus } from './fetch';
 import { type CellOutcome, measureCell } from './measure';
@@ -34,10 +35,6 @@ export interface RunFacts {
   commit: string;
 }
 
-/** As the model's file allows it without YaRN; longer lengths share one load of the longest context. */
-const TRAINED_TOKENS = 32_768;
-const LONGEST_TOKENS = 131_072;
-
 /** Measures every cell that is not measured yet, length by length. Returns all that are there then. */
 export async function runCells(
   plan: CellPlan,
@@ -47,9 +44,10 @@ export async function runCells(
   const startedMs = performance.now();
   fs.mkdirSync(plan.out, { recursive: true });
   const outcomes: CellOutcome[] = [];
+  const trainedTokens = await trainedTokensOf(plan.modelPath);
   let device: (Device & { contextTokens: number }) | undefined;
   for (const lengthTokens of plan.lengths) {
-    const contextTokens = lengthTokens > TRAINED_TOKENS ? LONGEST_TOKENS : TRAINED_TOKENS;
+    const contextTokens = contextFor(lengthTokens, trainedTokens);
     for (const planting of plantings) {
       const file = path.join(plan.out, fileName(plan, planting, lengthTokens));
       if (fs.existsSync(file)) {

@@ -81,13 +81,14 @@ function factsList(record: TtftRecord): HTMLElement {
   return element('ul', { class: 'facts' }, ...facts.map((fact) => element('li', {}, fact)));
 }
 
+const BY_HAND: readonly string[] = ['attached', 'pinned'];
 const DETAIL_WORDS = { signatures: ', signatures', path: ', path only' } as const;
 
 function inclusionView(inclusion: InclusionReport, host: Host): HTMLElement {
   const included = inclusion.included.map(({ path, tokens, reason, detail }) =>
     fileRow(
       path,
-      `${countText(tokens)}${reason === 'attached' ? ', attached' : ''}${detail ? DETAIL_WORDS[detail] : ''}`,
+      `${countText(tokens)}${BY_HAND.includes(reason) ? `, ${reason}` : ''}${detail ? DETAIL_WORDS[detail] : ''}`,
       host,
     ),
   );
@@ -119,7 +120,10 @@ function leftOutView(
     element(
       'ul',
       { class: 'files' },
-      ...excluded.map(({ path, reason }) => fileRow(path, exclusionText(reason), host)),
+      ...excluded.map(({ path, reason, secrets = [] }) => {
+        const places = secrets.map(({ rule, line }) => `, ${rule} in line ${line}`);
+        return fileRow(path, exclusionText(reason) + places.join(''), host);
+      }),
       unlisted > 0 && element('li', {}, `and ${countText(unlisted)} more`),
     ),
   );

@@ -5,6 +5,7 @@ import type {
   PrefillPrecision,
   SamplingOptions,
 } from '../../protocol';
+import type { ModelSpec } from '../models/model-spec';
 import type { TokenId } from '../tokenizer/tokenizer';
 
 /**
@@ -160,6 +161,8 @@ export interface LoadedModel {
   device: string;
   /** Why chunks cannot be `sparse` here, in words; absent where they can. */
   sampleUnavailable?: string;
+  /** What the choice of attention for each head follows; absent where there is no such choice. */
+  spec?: Pick<ModelSpec, 'name' | 'layerCount' | 'headCount'>;
   contextTokens: number;
   vocabSize: number;
   maxSequences: number;

@@ -24,7 +24,7 @@ export async function resolveAttachments(
   gate: SecretGate,
 ): Promise<ResolvedAttachments> {
   const paths = new Set(attachments.flatMap((item) => (item.kind === 'file' ? [item.path] : [])));
-  const usable = new Set(view.usable);
+  const usable = new Set(paths.size > 0 ? view.usable : []);
   for (const file of paths) {
     if (!usable.has(file)) await requireUsable(file, repository, view.unusable);
     const loaded = await repository.load(file);

@@ -1,19 +1,22 @@
 import { LRUCache } from 'lru-cache';
-import type {
-  Citation,
-  ContextAccount,
-  ContextChoices,
-  ContextFolderList,
-  ExcludedFile,
-  ManifestSyncParams,
-  ManifestSyncResult,
-  OverlayParams,
-  PromptPartText,
+import {
+  type Citation,
+  type ContextAccount,
+  type ContextChoices,
+  type ContextFolderList,
+  countText,
+  type ExcludedFile,
+  type ExclusionReason,
+  exclusionText,
+  type ManifestSyncParams,
+  type ManifestSyncResult,
+  type OverlayParams,
+  type PromptPartText,
 } from '../../protocol';
 import { LongviewError } from '../errors';
 import { citationsOf } from '../prompt/citations';
 import { type Detail, type FileBlock, fileBlock, signaturesBlock } from '../prompt/file-block';
-import { isHardlyShorter } from '../prompt/fill';
+import { type Candidate, isHardlyShorter } from '../prompt/fill';
 import { type PackedResult, packPrompt } from '../prompt/pack';
 import type { PackedText } from '../prompt/packed-text';
 import { baseTokensOf } from '../prompt/parts';
@@ -36,6 +39,7 @@ import { choose } from './pinned';
 import type { LoadPromptModel } from './prompt-model';
 import { queryOf } from './ranking/question-terms';
 import { Repository, type RepositoryView } from './repository';
+import type { ScanFiles } from './scan/scan-files';
 import { SecretGate } from './secrets/secret-gate';
 import { SecretScanner } from './secrets/secret-scanner';
 import { Grammars } from './signatures/grammars';
@@ -90,10 +94,15 @@ export class ContextServiceImpl implements ContextService {
     source: FileSource,
     private readonly loadModel: LoadPromptModel,
     folders: ContextFolders,
+    scan?: ScanFiles,
   ) {
     this.signatures = new SignatureReader(new Grammars(folders.grammars));
     this.accounts = new Accounts(loadModel);
-    this.repository = new Repository(source, TEXT_CACHE_BYTES, folders.indexes);
+    this.repository = new Repository(source, {
+      textCacheBytes: TEXT_CACHE_BYTES,
+      indexFolder: folders.indexes,
+      scan,
+    });
   }
 
   sync(params: ManifestSyncParams): Promise<ManifestSyncResult> {
@@ -172,9 +181,11 @@ export class ContextServiceImpl implements ContextService {
     const encoder = new MeteredEncoder(model.tokenizer, model.identity, this.tokens);
     const breather = new Breather(signal);
     const query = queryOf(request.question, questionsIn(request), request.openEditor);
-    const usable = new Set([...chosen.usable, ...attached.paths]);
-    const usablePaths = [...usable];
-    const unusable = chosen.unusable.filter(({ path }) => !usable.has(path));
+    const attachedPaths = new Set(attached.paths);
+    const usablePaths = attachedPaths.size === 0 ? chosen.usable : withOthers(chosen.usable, attachedPaths);
+    const unusable = chosen.unusable.filter(({ path }) => !attachedPaths.has(path));
+    const isUsable = ({ path }: Candidate): boolean =>
+      choices.of(path) !== 'excluded' || attachedPaths.has(path);
     const bases = this.bases.for(model.identity, request.budgetTokens);
     const prompt = await packPrompt({
       budgetTokens: request.budgetTokens,
@@ -195,8 +206,11 @@ export class ContextServiceImpl implements ContextService {
         files.every(({ path }) => choices.of(path) !== 'excluded'),
       ),
       held: request.held ?? [],
-      rank: () =>
-        request.question === '' ? [] : this.repository.rank(query).filter(({ path }) => usable.has(path)),
+      rank: () => {
+        if (request.question === '') return [];
+        const ranked = this.repository.rank(query);
+        return choices.isSilent ? ranked : ranked.filter(isUsable);
+      },
       loadFile: async (path, detail = 'full', forQuestion = false) => {
         await breather.breathe();
         return this.loadBlock(path, detail, {
@@ -263,6 +277,11 @@ export class ContextServiceImpl implements ContextService {
   }
 }
 
+/** In their order, with those of `others` behind them that are not there. */
+function withOthers(paths: readonly string[], others: ReadonlySet<string>): string[] {
+  return [...new Set([...paths, ...others])];
+}
+
 function questionsIn({ history }: PackRequest): string[] {
   return history.filter((turn) => turn.role === 'user').map((turn) => turn.text);
 }
@@ -289,9 +308,9 @@ function emptyRepository(view: RepositoryView, roots: readonly string[]): Longvi
 }
 
 function summary(unusable: readonly ExcludedFile[]): string {
-  const counts = new Map<string, number>();
+  const counts = new Map<ExclusionReason, number>();
   for (const { reason } of unusable) counts.set(reason, (counts.get(reason) ?? 0) + 1);
-  return [...counts].map(([reason, count]) => `${count} ${reason}`).join(', ');
+  return [...counts].map(([reason, count]) => `${countText(count)} ${exclusionText(reason)}`).join(', ');
 }
 
 function forgottenPack(packId: number): LongviewError {

@@ -19,7 +19,9 @@ import type {
   PackedPrompt,
   PackRequest,
 } from './context-service';
-import { Manifest, placeKey } from './manifest';
+import { Manifest } from './manifest';
+import { packedSync } from './packed-sync';
+import { placeKey } from './place-map';
 import {
   type Call,
   type CallResult,
@@ -60,6 +62,8 @@ class WorkerContextService implements ContextService {
   private readonly manifest = new Manifest();
   private readonly overlays = new Map<string, OverlayParams>();
   private choices: ContextChoices | undefined;
+  /** The full list that is coming in, and the thread that has its pieces so far. */
+  private listing: { revision: number; worker: Worker } | undefined;
 
   constructor(private readonly options: ContextServiceOptions) {}
 
@@ -69,14 +73,19 @@ class WorkerContextService implements ContextService {
     const result = this.manifest.apply(params);
     if (before !== rootsOf(this.manifest)) this.overlays.clear();
     if (result.resync) return result;
-    if (params.mode === 'delta') await this.call(worker, { method: 'sync', params });
-    else if (params.last) await this.passFullList(worker);
+    if (params.mode === 'delta' || this.hasAllPieces(worker, params)) await this.passSync(worker, params);
+    else if (params.last) for (const piece of this.manifest.snapshot()) await this.passSync(worker, piece);
     return result;
   }
 
-  /** In one go once it is complete: a thread that starts halfway would miss the first pieces. */
-  private async passFullList(worker: Worker): Promise<void> {
-    for (const params of this.manifest.snapshot()) await this.call(worker, { method: 'sync', params });
+  /** False for a thread that was started halfway through the list: it has missed the first pieces. */
+  private hasAllPieces(worker: Worker, { revision }: ManifestSyncParams): boolean {
+    if (this.listing?.revision !== revision) this.listing = { revision, worker };
+    return this.listing.worker === worker;
+  }
+
+  private async passSync(worker: Worker, params: ManifestSyncParams): Promise<void> {
+    await this.call(worker, { method: 'sync', params: packedSync(params) });
   }
 
   async overlay(params: OverlayParams): Promise<void> {
@@ -190,7 +199,8 @@ class WorkerContextService implements ContextService {
     worker.on('message', (message: FromWorker) => this.receive(message));
     worker.on('error', (error) => this.lose(worker, messageOf(error)));
     worker.on('exit', (code) => this.lose(worker, `exit code ${code}`));
-    for (const params of this.manifest.snapshot()) this.tell(worker, { method: 'sync', params });
+    for (const params of this.manifest.snapshot())
+      this.tell(worker, { method: 'sync', params: packedSync(params) });
     for (const params of this.overlays.values()) this.tell(worker, { method: 'overlay', params });
     if (this.choices) this.tell(worker, { method: 'choose', params: this.choices });
     return worker;

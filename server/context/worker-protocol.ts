@@ -5,13 +5,13 @@ import type {
   ContextFolderList,
   ErrorCode,
   ErrorData,
-  ManifestSyncParams,
   OverlayParams,
   PromptPartText,
 } from '../../protocol';
 import { CancelledError, LongviewError, messageOf } from '../errors';
 import type { TokenTableData } from '../tokenizer/token-table';
 import type { BaseRequest, InspectRequest, PackedBase, PackedPrompt, PackRequest } from './context-service';
+import type { PackedSync } from './packed-sync';
 
 /** What the worker is started with. */
 export interface WorkerData {
@@ -21,7 +21,7 @@ export interface WorkerData {
 
 /** What the worker can be asked. Answers come back in any order, by `id`. */
 export type Call =
-  | { method: 'sync'; params: ManifestSyncParams }
+  | { method: 'sync'; params: PackedSync }
   | { method: 'overlay'; params: OverlayParams }
   | { method: 'choose'; params: ContextChoices }
   | { method: 'pack'; params: PackRequest }

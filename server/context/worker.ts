@@ -3,7 +3,9 @@ import path from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
 import { ContextServiceImpl } from './context-service-impl';
 import { DiskFileSource } from './disk-file-source';
+import { unpackedSync } from './packed-sync';
 import { PromptModels } from './prompt-model';
+import { scanByThreads } from './scan/scan-pool';
 import type { CallResult, FromWorker, ToWorker, WorkerData } from './worker-protocol';
 import { toWire } from './worker-protocol';
 
@@ -13,10 +15,9 @@ const port = parentPort;
 if (!port) throw new Error('this program is a worker thread of the server');
 
 const { indexFolder } = workerData as WorkerData;
-const service = new ContextServiceImpl(new DiskFileSource(), new PromptModels().load, {
-  grammars: path.join(__dirname, 'grammars'),
-  indexes: indexFolder,
-});
+const folders = { grammars: path.join(__dirname, 'grammars'), indexes: indexFolder };
+const scan = scanByThreads(path.join(__dirname, 'scan-worker.js'));
+const service = new ContextServiceImpl(new DiskFileSource(), new PromptModels().load, folders, scan);
 const running = new Map<number, AbortController>();
 
 port.on('message', (message: ToWorker) => {
@@ -41,7 +42,7 @@ async function answer(call: CallMessage): Promise<void> {
 async function perform(call: CallMessage, signal: AbortSignal): Promise<CallResult> {
   switch (call.method) {
     case 'sync':
-      await service.sync(call.params);
+      await service.sync(unpackedSync(call.params));
       return null;
     case 'overlay':
       await service.overlay(call.params);

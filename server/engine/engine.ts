@@ -120,7 +120,7 @@ export class Engine {
       );
       const room = roomForAnswer(packed.tokenIds.length, loaded.contextTokens);
       const maxAnswerTokens = Math.min(request.maxAnswerTokens, room);
-      const attention = planAttention(wish, packed.tokenIds.length, loaded.sampleUnavailable);
+      const attention = planAttention(wish, packed.tokenIds.length, loaded);
       return await this.run({ ...request, maxAnswerTokens }, { ...packed, attention, text }, onEvent, signal);
     } finally {
       this.giveBack(ticket, model);

@@ -51,7 +51,7 @@ export class Warming {
     const { resident } = this.device;
     let sequence: Sequence | undefined;
     try {
-      const plan = planAttention(settings, prompt.tokenIds.length, loaded.sampleUnavailable);
+      const plan = planAttention(settings, prompt.tokenIds.length, loaded);
       const { attention, tokens } = beginningOf(plan, prompt.tokenIds);
       // The question that follows goes on in the same place.
       const wanted = { id: prompt.id, tokens, attention, totalTokens: settings.contextTokens };

@@ -3,7 +3,7 @@ import type { AskOptions, Device, WarmPrefixParams, WarmStatus } from '../../pro
 import type { ContextService, PackedBase } from '../context/context-service';
 import type { Engine } from '../engine/engine';
 import type { EngineSettings } from '../engine/generation';
-import { CancelledError, LongviewError, messageOf } from '../errors';
+import { CancelledError, LongviewError, messageOf, throwIfCancelled } from '../errors';
 import type { ModelStore } from '../models/model-store';
 import { budgetFor } from './ask-budget';
 import { engineSettings } from './engine-settings';
@@ -93,9 +93,9 @@ export class WarmPrefix {
     try {
       const device = await deps.engine.deviceFor(params.options.device);
       const pressure = await this.pressureOn(device);
-      if (signal.aborted) return;
+      throwIfCancelled(signal);
       if (pressure !== undefined) {
-        deps.onStatus({ state: 'waiting', fraction: 0, reason: pressure });
+        this.tellWaiting(pressure, 0, signal);
         this.restart(this.waits.retry);
         return;
       }
@@ -137,10 +137,15 @@ export class WarmPrefix {
   private async breathe(device: Device, fraction: number, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const reason = this.params?.evenWhenBusy ? undefined : await this.deps.pressure.againstGoingOn(device);
-      if (reason === undefined || signal.aborted) return;
-      this.deps.onStatus({ state: 'waiting', fraction, reason });
+      if (reason === undefined) return;
+      this.tellWaiting(reason, fraction, signal);
       await delay(this.waits.retry, undefined, { signal }).catch(() => undefined);
     }
+  }
+
+  private tellWaiting(reason: string, fraction: number, signal: AbortSignal): void {
+    // What gave way meanwhile has nothing to say any more.
+    if (!signal.aborted) this.deps.onStatus({ state: 'waiting', fraction, reason });
   }
 
   private async pressureOn(device: Device): Promise<string | undefined> {

@@ -58,16 +58,31 @@ function attribute(path: string): string {
     .replaceAll('\n', '&#10;');
 }
 
+/** A path as part of a line: a line end in it would make another line, in the words of the prompt. */
+export function onOneLine(path: string): string {
+  return JSON.stringify(path).slice(1, -1);
+}
+
 /** The folders of a repository with the number of files below each, down to `depth` levels. */
 export function folderOutline(paths: readonly string[], depth: number): string {
   const counts = new Map<string, number>();
   for (const path of paths) {
-    const folders = path.split('/').slice(0, -1).slice(0, depth);
-    const folder = folders.length > 0 ? `${folders.join('/')}/` : './';
+    const folder = folderOf(path, depth);
     counts.set(folder, (counts.get(folder) ?? 0) + 1);
   }
   const lines = [...counts]
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([folder, count]) => `${attribute(folder)} (${count})`);
   return `Folders of the repository, with their number of files:\n${lines.join('\n')}\n\n`;
+}
+
+/** The folder of a file, or the one around it that is `depth` levels down. */
+function folderOf(path: string, depth: number): string {
+  let end = 0;
+  for (let level = 0; level < depth; level++) {
+    const slash = path.indexOf('/', end);
+    if (slash < 0) break;
+    end = slash + 1;
+  }
+  return end === 0 ? './' : path.slice(0, end);
 }

@@ -200,7 +200,7 @@ async function takeRanked(input: PackInput, { base, attached }: Stem, room: numb
   const shown = new Set(base.files.map(({ path }) => path));
   const ranked = input.rank().filter(({ path }) => !whole.has(path));
   const filled = await fillByValue({
-    candidates: ranked.map((each) => ({ ...each, hasSignatures: shown.has(each.path) })),
+    candidates: ranked.map((each) => (shown.has(each.path) ? { ...each, hasSignatures: true } : each)),
     roomTokens: room,
     leastTokens: input.budgetTokens * NEGLIGIBLE_SHARE,
     load: (path, detail) => {

@@ -1,3 +1,5 @@
+import { onOneLine } from './format';
+
 /** Paths of files that there is no room for, so that the model knows that they are there. */
 export interface PathList {
   entries: readonly { path: string; tokens: number }[];
@@ -26,8 +28,7 @@ export function pathsWithin(
   let room = roomTokens - head.length;
   for (const path of paths) {
     if (room < FEWEST_TOKENS) break;
-    // A newline in a path would make two of it.
-    const line = encode(`${JSON.stringify(path).slice(1, -1)}\n`);
+    const line = encode(`${onOneLine(path)}\n`);
     if (line.length > room) continue;
     pieces.push(line);
     entries.push({ path, tokens: line.length });

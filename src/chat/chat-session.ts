@@ -7,10 +7,18 @@ import type {
   ChatFailure,
   ChatHostMessage,
   DownloadEvent,
+  Turn,
 } from '../../protocol';
 import type { AnswerService } from '../session/answer-service';
 import { Signal } from '../session/signal';
-import { advance, type ConversationEvent, comparable, exchangeOf, historyBefore } from './conversation';
+import {
+  advance,
+  type ConversationEvent,
+  comparable,
+  exchangeOf,
+  historyBefore,
+  historyNow,
+} from './conversation';
 import type { ConversationStore } from './conversation-store';
 import { failureOf } from './failure';
 import { downloadOffer, modelInQuestion } from './model-offer';
@@ -43,6 +51,11 @@ export class ChatSession {
 
   get current(): ChatConversation {
     return this.conversation;
+  }
+
+  /** What the next question would be asked with. */
+  get upcoming(): { history: Turn[]; attachments: Attachment[] } {
+    return { history: historyNow(this.conversation), attachments: this.attachments };
   }
 
   get isRunning(): boolean {

@@ -162,8 +162,16 @@ export function comparable(conversation: ChatConversation, id: string): Compared
 export function historyBefore(conversation: ChatConversation, id: string): Turn[] {
   const start = exchangeOf(conversation, id)?.baseline?.id ?? id;
   const end = conversation.exchanges.findIndex((each) => each.id === start);
-  return conversation.exchanges
-    .slice(0, end)
+  return turnsOf(conversation.exchanges.slice(0, end));
+}
+
+/** The turns that the next question would follow. */
+export function historyNow(conversation: ChatConversation): Turn[] {
+  return turnsOf(conversation.exchanges);
+}
+
+function turnsOf(exchanges: readonly ChatExchange[]): Turn[] {
+  return exchanges
     .filter(
       ({ phase, answer, baseline }) =>
         !baseline && phase !== 'failed' && phase !== 'running' && answer !== '',

@@ -11,6 +11,12 @@ function workspaceRoots(): WorkspaceRoot[] {
   return nameRoots(onDisk.map(({ uri, name }) => ({ path: uri.fsPath, name })));
 }
 
+/** The place on disk of a file that questions name so; undefined outside of every folder. */
+export function fileUri(repoPath: string): vscode.Uri | undefined {
+  const absolute = absolutePathOf(workspaceRoots(), repoPath);
+  return absolute === undefined ? undefined : vscode.Uri.file(absolute);
+}
+
 /** The file of the workspace in front of the user, as the server names it; undefined when there is none. */
 export function openEditorPath(): string | undefined {
   const document = vscode.window.activeTextEditor?.document;
@@ -60,7 +66,7 @@ export function attachmentOfEditor(): Attachment {
   if (!editor) throw new Error('No editor is open. Open the file that should be attached.');
   const { document, selection } = editor;
   if (selection.isEmpty) return attachmentOfFile(document.uri);
-  const name = nameOf(document.uri) ?? path.basename(document.fileName);
+  const name = pathOfUri(document.uri) ?? path.basename(document.fileName);
   // A selection that ends before the first character of a line does not take that line in.
   const endsBefore = selection.end.character === 0 && selection.end.line > selection.start.line;
   return {
@@ -74,13 +80,14 @@ export function attachmentOfEditor(): Attachment {
 
 /** @throws when the file is not in an open folder. */
 export function attachmentOfFile(uri: vscode.Uri): Attachment {
-  const name = nameOf(uri);
+  const name = pathOfUri(uri);
   if (name !== undefined) return { kind: 'file', path: name };
   throw new Error(
     `${path.basename(uri.path)} is not in an open folder. Select the text that matters; a selection can be attached from any file.`,
   );
 }
 
-function nameOf(uri: vscode.Uri): string | undefined {
+/** How questions name a file or a folder; undefined for one that is not in an open folder. */
+export function pathOfUri(uri: vscode.Uri): string | undefined {
   return uri.scheme === 'file' ? repoPathOf(workspaceRoots(), uri.fsPath) : undefined;
 }

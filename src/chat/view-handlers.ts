@@ -52,7 +52,10 @@ function actions(session: ChatSession): Record<ChatAction, (id: string) => Thena
     openFolder: () => run('vscode.openFolder'),
     restartEngine: () => run('longview.restartEngine'),
     showLog: () => run('longview.showLog'),
-    allowSecrets: (id) => session.retry(id),
+    allowSecrets: async (id) => {
+      await run('longview.allowSecrets', exchangeOf(session.current, id)?.failure?.secrets);
+      await session.retry(id);
+    },
     compare: (id) => session.compare(id),
   };
 }

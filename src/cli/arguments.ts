@@ -12,6 +12,8 @@ export interface AskCommand {
   options: AskOptions;
   /** Twice: with sample attention, then with dense. */
   compare: boolean;
+  /** Files that look as if they held a secret are sent, too. */
+  allowSecrets: boolean;
   /** As the driver counts; absent: the first that can be used. */
   gpu?: number;
   /** Absent: as the settings say. */
@@ -45,6 +47,7 @@ const OPTIONS = {
   context: { type: 'string' },
   'max-tokens': { type: 'string' },
   compare: { type: 'boolean' },
+  'allow-secrets': { type: 'boolean' },
   json: { type: 'boolean' },
   verbose: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
@@ -114,6 +117,7 @@ function askCommand(values: Values, words: string[], cwd: string): AskCommand {
       }),
     },
     compare: values.compare ?? false,
+    allowSecrets: values['allow-secrets'] ?? false,
     ...(values.gpu !== undefined && { gpu: gpuNumber(values.gpu) }),
     ...(values.precision !== undefined && {
       prefillPrecision: oneOf('--precision', values.precision, PRECISIONS),

@@ -6,6 +6,8 @@ import {
   type AskResult,
   DownloadModel,
   ManifestSync,
+  NO_CHOICES,
+  SetContextChoices,
 } from '../../protocol';
 import { type ServerConnection, ServerError } from '../client/server-connection';
 import { nameRoots } from '../workspace/roots';
@@ -33,6 +35,9 @@ export async function runAsk(
   signal: AbortSignal,
 ): Promise<void> {
   await sendWorkspace(command.repo, connection, terminal.progress, signal);
+  if (command.allowSecrets) {
+    await connection.notify(SetContextChoices, { ...NO_CHOICES, allowAllSecrets: true });
+  }
   const printer = new AnswerPrinter(terminal, command.json);
   const ask = (options: AskOptions): Promise<AskResult> =>
     askWithModel({ ...command, options }, connection, printer, terminal.progress, signal);

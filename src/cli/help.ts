@@ -18,6 +18,7 @@ Options of ask
   --context N         tokens of prompt and answer together
   --max-tokens N      tokens of the answer at most
   --compare           ask twice, with sample and with dense attention, and show both
+  --allow-secrets     send files that look as if they held a secret; without it they are held back and named
   --json              one JSON object on stdout instead of text
   --verbose           what the server logs, on stderr
 

@@ -51,6 +51,33 @@ suite('the longview command', () => {
     assert.match(stderr, /Prefill \d+% of/);
   });
 
+  test('a file that may hold a secret is held back and named, and sent with --allow-secrets', async () => {
+    // In pieces, so that no other scanner takes this file for a leak.
+    const token = ['ghp', 'wWPw5k4aXcaT4fNP0UcnZwJUVFk6LO0pINUx'].join('_');
+    const leaky = await tempRepository({ 'a.md': 'Words.\n', 'deploy.env': `GITHUB=${token}\n` });
+    try {
+      const about = [
+        'ask',
+        '--repo',
+        leaky.path,
+        '--model',
+        FAST_MODEL,
+        '--context',
+        '1024',
+        '--max-tokens',
+        '4',
+        'Which?',
+      ];
+      const held = await longview(...about).ended;
+      assert.match(held.stdout, /1 of 2 files, [^]*Held back[^]* deploy\.env: github in line 1\n/);
+      assert.ok(!(held.stdout + held.stderr).includes(token));
+      const sent = await longview(...about, '--allow-secrets').ended;
+      assert.match(sent.stdout, /2 of 2 files/);
+    } finally {
+      await leaky.dispose();
+    }
+  });
+
   test('text ends with the files and the TTFT', async () => {
     const { code, stdout } = await ask('--max-tokens', '12', 'What is the launch word?').ended;
     assert.equal(code, 0);

@@ -26,16 +26,17 @@ class SampleAttention:
         self._selector.close()
         self._prefill.close()
 
-    def __call__(self, query, key, value, dense_from=longview.NEVER):
+    def __call__(self, query, key, value, dense_from=longview.NEVER, head_alpha=None):
         """query [tokens, heads, dim]; key, value [tokens, KV heads, dim]; bf16, contiguous, on the GPU.
-        Tiles that reach position `dense_from` read everything. Returns the output, shaped like query, and
-        how many blocks each tile of each head reads: int32 [heads, tiles]."""
+        Tiles that reach position `dense_from` read everything. `head_alpha`, fp32 [heads] on the GPU, stands in
+        place of the settings' alpha. Returns the output, shaped like query, and how many blocks each tile of
+        each head reads: int32 [heads, tiles]."""
         tokens = query.shape[0]
         output = torch.empty_like(query)
         counts = []
         for first in range(0, tokens, self._chunk_tokens):
             end = min(first + self._chunk_tokens, tokens)
-            lists = self._select(query[first:end], key, end, dense_from)
+            lists = self._select(query[first:end], key, end, dense_from, head_alpha)
             self._prefill.run(
                 _prefill_call(query[first:end], key, value, output[first:end], end),
                 lists,
@@ -44,7 +45,7 @@ class SampleAttention:
             counts.append(self._buffers["counts"][: query.shape[1] * lists.tiles].clone())
         return output, torch.cat([each.view(query.shape[1], -1) for each in counts], dim=1)
 
-    def _select(self, query, key, kv_len, dense_from):
+    def _select(self, query, key, kv_len, dense_from, head_alpha):
         """The lists of one chunk, in buffers that the next call reuses."""
         q_len, num_heads, dim = query.shape
         heads = longview.Heads(num_heads, key.shape[1], dim)
@@ -68,6 +69,7 @@ class SampleAttention:
             softmax_scale=1 / math.sqrt(dim),
             pool_from=kv_len - q_len,
             dense_from=dense_from,
+            head_alpha=None if head_alpha is None else head_alpha.data_ptr(),
             workspace=self._buffer("workspace", workspace_bytes, torch.uint8),
             lists=lists,
         )
@@ -101,11 +103,11 @@ class DenseAttention:
 
 
 def densities(counts, tokens):
-    """The share of the visible key blocks that each head reads, float [heads]; `counts` of a whole prompt
-    of `tokens`, as SampleAttention returns them."""
+    """The share of the visible key blocks that each head reads, fp64 [heads] on the GPU; `counts` of a whole
+    prompt of `tokens`, as SampleAttention returns them."""
     ends = (torch.arange(counts.shape[1]) + 1) * longview.TILE_ROWS
     visible = (ends.clamp(max=tokens) + longview.BLOCK_KEYS - 1) // longview.BLOCK_KEYS
-    return counts.cpu().sum(1).double() / visible.sum()
+    return counts.sum(1).double() / visible.sum().item()
 
 
 def _prefill_call(query, key, value, output, kv_len):

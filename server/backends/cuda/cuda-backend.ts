@@ -40,7 +40,7 @@ const LAYERS_AHEAD = 2;
 const FP8_CAPABILITY = 8.9;
 
 /** What the quality classes of the engine's policy average, at the least. */
-const POOLED_KEYS = 8;
+const POOLED_KEYS = 4;
 
 export interface CudaBackendDependencies {
   addon: CudaAddon;
@@ -211,6 +211,7 @@ export class CudaBackend implements DeviceBackend {
     return {
       backend: 'cuda',
       device: this.dependencies.device.name,
+      spec: { name: spec.name, layerCount: spec.layerCount, headCount: spec.headCount },
       contextTokens,
       vocabSize: spec.vocabSize,
       maxSequences: MAX_SEQUENCES,

@@ -1,5 +1,6 @@
 // Loaded into an engine host before anything else (NODE_OPTIONS=--require): stands in for longview-cuda.node, so that
-// what follows a failure of a GPU can be tested where there is none. It computes nothing: an answer is the prompt again.
+// what follows a failure of a GPU can be tested where there is none. The KV of a token is the token, and an answer is made
+// of tokens of the prompt, chosen by all that the sequence holds: one wrong token in it gives another answer.
 // The file LONGVIEW_GPU_FAILS names how its next call of a kind fails, as JSON:
 //   { "call": "prefill", "code": "cudaFatal", "message": "...", "fittingTokens": 0 }, or { "call": "decode", "abort": "what it says" }
 'use strict';
@@ -10,18 +11,19 @@ const SPECIAL_TOKENS = 17;
 const STEP_MS = 5;
 
 class Engine {
-  heard = [];
-  said = 0;
-  sequences = 0;
+  /** Tokens by sequence. */
+  kv = new Map();
+  opened = 0;
 
   async load({ contextTokens }, onProgress) {
     failWhereTold('load');
     onProgress(1);
+    this.kv.clear();
     return {
       weights: 'bf16',
       weightBytes: 1e9,
       kvBytes: 1e9,
-      poolTokens: contextTokens,
+      poolTokens: 4 * contextTokens,
       kvBlockTokens: 128,
       workspaceBytes: 1e9,
       fittingTokens: contextTokens,
@@ -30,35 +32,68 @@ class Engine {
   }
 
   async openSequence() {
-    return ++this.sequences;
+    return this.add([]);
   }
 
-  async fork() {
-    return ++this.sequences;
+  async fork(sequence, lengthTokens) {
+    return this.add(this.tokensOf(sequence).slice(0, lengthTokens));
   }
 
-  async prefill(_sequence, tokens, choose, onLayer) {
+  async prefill(sequence, tokens, choose, onLayer) {
     failWhereTold('prefill');
     onLayer?.(3);
-    this.heard = [...tokens].filter((token) => token >= SPECIAL_TOKENS);
-    this.said = 0;
-    return { ...(choose && { next: this.say() }), deviceMs: STEP_MS, attentionMs: 1 };
+    this.tokensOf(sequence).push(...tokens);
+    return { ...(choose && { next: this.choose(sequence) }), deviceMs: STEP_MS, attentionMs: 1 };
   }
 
-  async decode() {
+  async decode(sequence, token) {
     failWhereTold('decode');
     await new Promise((resolve) => setTimeout(resolve, STEP_MS));
-    return { next: this.say(), deviceMs: STEP_MS };
+    this.tokensOf(sequence).push(token);
+    return { next: this.choose(sequence), deviceMs: STEP_MS };
   }
 
-  say() {
-    return this.heard[this.said++ % this.heard.length];
+  async rewind(sequence, lengthTokens) {
+    this.tokensOf(sequence).length = lengthTokens;
   }
 
-  async rewind() {}
-  async closeSequence() {}
-  async dispose() {}
+  async closeSequence(sequence) {
+    this.kv.delete(sequence);
+  }
+
+  async exportKv(sequence, startToken, tokens) {
+    const kept = Int32Array.from(this.tokensOf(sequence).slice(startToken, startToken + tokens));
+    return new Uint8Array(kept.buffer);
+  }
+
+  async importKv(sequence, _tokens, kv) {
+    // A copy: bytes of a file may start anywhere.
+    this.tokensOf(sequence).push(...new Int32Array(Uint8Array.from(kv).buffer));
+  }
+
+  async dispose() {
+    this.kv.clear();
+  }
+
   cancel() {}
+
+  add(tokens) {
+    this.kv.set(++this.opened, tokens);
+    return this.opened;
+  }
+
+  tokensOf(sequence) {
+    const tokens = this.kv.get(sequence);
+    if (!tokens) throw Object.assign(new Error(`sequence ${sequence} is not open`), { code: 'badArgument' });
+    return tokens;
+  }
+
+  choose(sequence) {
+    const tokens = this.tokensOf(sequence);
+    const hash = tokens.reduce((sum, token) => (Math.imul(sum, 31) + token) | 0, 7);
+    const choices = tokens.filter((token) => token >= SPECIAL_TOKENS);
+    return choices[(hash >>> 0) % choices.length];
+  }
 }
 
 function failWhereTold(call) {

@@ -14,7 +14,7 @@ const waiting = new Map();
 parentPort.on('message', (m) => {
   if (m.kind === 'cancel') return parentPort.postMessage({ kind: 'error', id: m.id, error: { kind: 'cancelled' } });
   if (m.kind === 'release') return;
-  if (m.method === 'sync') told.push(m.params.mode + ':' + m.params.upserts.map((e) => e.path).join());
+  if (m.method === 'sync') told.push(m.params.mode + ':' + m.params.paths.split(String.fromCharCode(0)).join());
   if (m.method === 'overlay') told.push('overlay:' + m.params.path);
   if (m.method === 'pack') {
     const question = m.params.question;
@@ -78,7 +78,7 @@ suite('worker-client', () => {
     assert.deepEqual(await full(1, true, 'b'), { resync: false, files: 2 });
     assert.deepEqual(await delta(2, 'c'), { resync: false, files: 3 });
     assert.equal((await delta(7, 'x')).resync, true);
-    assert.deepEqual(await told(), ['full:a,b', 'delta:c']);
+    assert.deepEqual(await told(), ['full:a', 'full:b', 'delta:c']);
   });
 
   test('errors keep their code, action and details; others are named internal', async () => {
@@ -120,6 +120,14 @@ suite('worker-client', () => {
       assert.equal((await delta(3, 'd')).files, 4);
     });
   }
+
+  test('a worker that dies between the pieces of a list: the next one is told the whole list', async () => {
+    await full(1, false, 'a');
+    await assert.rejects(pack('die'), /stopped/);
+    await full(1, false, 'b');
+    await full(1, true, 'c');
+    assert.deepEqual(await told(), ['full:a,b,c']);
+  });
 
   test('a worker that cannot start is an error, not a hang', async () => {
     const lost = createContextService({ workerPath: path.join(dir, 'none.js') });

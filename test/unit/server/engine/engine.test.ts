@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { EngineStatus } from '../../../../protocol';
-import { SELECTIONS } from '../../../../server/engine/attention-policy';
+import { selectionOf } from '../../../../server/engine/attention-policy';
 import { Engine } from '../../../../server/engine/engine';
 import type {
   EngineSettings,
@@ -202,7 +202,7 @@ suite('Engine', () => {
       assert.equal(result.attention.kind, 'sample');
       assert.deepEqual(backend.chunkSizes, [512, 512, 512, 64]);
       assert.deepEqual(new Set(backend.sparse.map((sparse) => sparse?.denseFromToken)), new Set([1024]));
-      assert.equal(backend.sparse[0]?.selection, SELECTIONS.fast);
+      assert.deepEqual(backend.sparse[0]?.selection, selectionOf('fast', undefined));
       assert.deepEqual(result.blocks, { kept: 4, visible: 16 });
     });
 

@@ -9,6 +9,8 @@ import {
   type AskResult,
   DownloadModel,
   ManifestSync,
+  NO_CHOICES,
+  SetContextChoices,
 } from '../../../../protocol';
 import { inclusionLine } from '../../../../src/cli/answer-text';
 import { type AskCommand, parseCommand } from '../../../../src/cli/arguments';
@@ -81,7 +83,10 @@ class FakeConnection implements ServerConnection {
         return result;
       });
   };
-  notify = () => Promise.resolve();
+  notify: ServerConnection['notify'] = (spec, params) => {
+    this.requests.push({ method: spec.method, params });
+    return Promise.resolve();
+  };
   onNotification = () => ({ dispose: () => undefined });
   onState = () => ({ dispose: () => undefined });
   dispose = () => Promise.resolve();
@@ -219,6 +224,33 @@ suite('longview ask', () => {
       runAsk(command, new FakeConnection({}), terminal, new AbortController().signal),
       (error) => error instanceof UsageError && error.message.includes('/no/such/place'),
     );
+  });
+
+  test('files that may hold a secret are named by rule and line, and sent only when that is said', async () => {
+    const secrets = [
+      { rule: 'aws', line: 3 },
+      { rule: 'github', line: 9 },
+    ];
+    const excluded = [{ path: 'a.env', reason: 'secret' as const, secrets }];
+    const inclusion = { ...RESULT.inclusion, excluded, excludedByReason: { secret: 1 } };
+    const answers = () => ({
+      [ManifestSync.method]: [synced],
+      [Ask.method]: [() => ({ result: { ...RESULT, inclusion } })],
+    });
+    const holding = new FakeConnection(answers());
+    const { stdout } = await run(holding);
+    assert.match(
+      stdout,
+      /1 left out: may hold a secret\nHeld back[^\n]*--allow-secrets\):\n {2}a\.env: aws in line 3, github in line 9\n/,
+    );
+    assert.ok(!holding.requests.some(({ method }) => method === SetContextChoices.method));
+    const allowing = new FakeConnection(answers());
+    await run(allowing, '--allow-secrets');
+    assert.deepEqual(allowing.requests.map(({ method }) => method).slice(1), [
+      SetContextChoices.method,
+      Ask.method,
+    ]);
+    assert.deepEqual(allowing.requests[1]?.params, { ...NO_CHOICES, allowAllSecrets: true });
   });
 
   test('an inclusion of everything leaves nothing out', () => {

@@ -31,8 +31,8 @@ function fakeServer(log: string[]) {
       if (enabled) log.push('warm');
       return Promise.resolve();
     },
-    onNotification: (_spec: unknown, listener: (status: EngineStatus) => void) => {
-      notify = listener;
+    onNotification: ({ method }: { method: string }, listener: (status: EngineStatus) => void) => {
+      if (method === 'longview/engine/didChangeStatus') notify = listener;
       return { dispose: () => undefined };
     },
     onState: (listener: (state: ServerState) => void) => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import path from 'node:path';
 import type { LoadProgress, LoadRequest } from '../../../../../server/backends/backend';
 import { CudaBackend } from '../../../../../server/backends/cuda/cuda-backend';
-import { SELECTIONS } from '../../../../../server/engine/attention-policy';
+import { selectionOf } from '../../../../../server/engine/attention-policy';
 import { CancelledError, LongviewError } from '../../../../../server/errors';
 import { DEVICE, FakeEngine, fakeAddon } from './fake-addon';
 
@@ -200,7 +200,7 @@ suite('CUDA backend', () => {
     assert.equal(prefillChunkTokens, 16_384);
     assert.equal(engine.loaded?.chunkTokens, 16_384);
     const sequence = await backend.openSequence(OPEN);
-    const sparse = { selection: SELECTIONS.fast, denseFromToken: 128 };
+    const sparse = { selection: selectionOf('fast', undefined), denseFromToken: 128 };
     const { blocks } = await backend.prefillChunk({
       sequence,
       tokens: new Int32Array(256),
@@ -209,7 +209,11 @@ suite('CUDA backend', () => {
     });
     assert.deepEqual(engine.sparse, sparse);
     assert.deepEqual(blocks, { kept: 3, visible: 6 });
-    const finest = Math.min(...Object.values(SELECTIONS).map(({ pooledKeys }) => pooledKeys));
+    const models = [undefined, { name: 'Qwen2.5 Coder 1.5B Instruct', layerCount: 28, headCount: 12 }];
+    const selections = models.flatMap((model) =>
+      (['balanced', 'fast'] as const).map((quality) => selectionOf(quality, model)),
+    );
+    const finest = Math.min(...selections.map(({ pooledKeys }) => pooledKeys));
     assert.equal(engine.loaded.pooledKeys, finest, 'the averages that the policy needs');
   });
 
