@@ -10,7 +10,7 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import type { PrefillPrecision } from '../../protocol';
 import type { BlockSelection } from '../../server/backends/backend';
-import { SELECTIONS } from '../../server/engine/attention-policy';
+import { selectionOf } from '../../server/engine/attention-policy';
 import { driverVersion } from '../driver';
 import { type Agreement, compare, type DensePosition, densePosition } from '../quality/agreement';
 import { buildCell, type Cell } from '../quality/cell';
@@ -21,9 +21,6 @@ import { addToRecord, type BenchRow, commitUnderTest, folderOf, spreadOf } from 
 
 const PRECISIONS = ['bf16', 'fp8'] as const satisfies PrefillPrecision[];
 type Devices = Record<PrefillPrecision, Device>;
-
-/** Attention under which prefill is timed. */
-const ATTENTION = { dense: undefined, balanced: SELECTIONS.balanced };
 
 const CONTEXT_TOKENS = 131_072;
 /** Of the reporting set: every repository once. */
@@ -64,7 +61,8 @@ async function main(): Promise<void> {
       );
     const [first] = cells;
     if (!first) throw new Error('the reporting set is empty');
-    for (const [attention, selection] of Object.entries(ATTENTION)) {
+    const ways = { dense: undefined, balanced: selectionOf('balanced', devices.bf16.model) };
+    for (const [attention, selection] of Object.entries(ways)) {
       const times = await timed(devices, first, selection, Number(values.repetitions));
       rows.push({ id: `prefill.fp8.${attention}.${thousands}k`, ...times });
     }
