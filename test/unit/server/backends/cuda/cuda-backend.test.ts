@@ -61,6 +61,7 @@ suite('CUDA backend', () => {
         backgroundChunkTokens: 8192,
         kvPoolTokens: 8192,
         kvBlockTokens: 640,
+        spec: { name: 'qwen2-tied-mixed', layerCount: 2, headCount: 2 },
         prefillPrecision: 'bf16',
         notices: [],
       },
