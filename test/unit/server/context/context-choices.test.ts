@@ -82,7 +82,7 @@ suite('choices of the user in what is packed', () => {
         `export const VALUE_OF_M${i} = ${i * 7};\n`.repeat(8),
       ]),
     );
-    files['m217/f.ts'] += LEAK;
+    files['m217/f.ts'] = `${files['m217/f.ts']}${LEAK}`;
     await open(files);
     await choose({ excluded: ['m218/'] });
     const { inclusion, tokenIds } = await ask({ question: 'What are VALUE_OF_M217 and VALUE_OF_M218?' });
