@@ -4,10 +4,7 @@ import {
   type ContextAccount,
   type ContextChoices,
   type ContextFolderList,
-  countText,
   type ExcludedFile,
-  type ExclusionReason,
-  exclusionText,
   type FindParams,
   type FindResult,
   type ManifestSyncParams,
@@ -41,6 +38,7 @@ import type {
 import { Breather } from './cooperation';
 import type { FileSource } from './file-source';
 import { Finder } from './find';
+import { emptyRepository, noWorkspace } from './no-context';
 import { choose } from './pinned';
 import type { LoadPromptModel } from './prompt-model';
 import { queryOf } from './ranking/question-terms';
@@ -191,7 +189,8 @@ export class ContextServiceImpl implements ContextService {
     const gate = new SecretGate(this.scanner, choices);
     const chosen = await choose(choices, this.repository, view);
     const attached = await resolveAttachments(request.attachments, this.sources(view, chosen), gate);
-    if (chosen.usable.length === 0) throw emptyRepository({ ...view, ...chosen }, this.repository.rootPaths);
+    if (chosen.usable.length === 0)
+      throw await emptyRepository({ ...view, ...chosen }, this.repository.rootPaths);
     const encoder = new MeteredEncoder(model.tokenizer, model.identity, this.tokens);
     const breather = new Breather(signal);
     const query = queryOf(request.question, questionsIn(request), request.openEditor);
@@ -341,33 +340,6 @@ function withOthers(paths: readonly string[], others: ReadonlySet<string>): stri
 
 function questionsIn({ history }: PackRequest): string[] {
   return history.filter((turn) => turn.role === 'user').map((turn) => turn.text);
-}
-
-function noWorkspace(): LongviewError {
-  return new LongviewError(
-    'noWorkspace',
-    'No folder is open.',
-    'Open the folder that the question is about.',
-  );
-}
-
-function emptyRepository(view: RepositoryView, roots: readonly string[]): LongviewError {
-  const what =
-    view.totalFiles === 0
-      ? 'holds no files that ignore rules and settings leave in'
-      : `holds no file that can be read as text (${summary(view.unusable)})`;
-  return new LongviewError(
-    'emptyRepository',
-    `${roots.join(', ')} ${what}.`,
-    'Open a folder with source files, or change what is ignored and excluded.',
-    { files: view.totalFiles },
-  );
-}
-
-function summary(unusable: readonly ExcludedFile[]): string {
-  const counts = new Map<ExclusionReason, number>();
-  for (const { reason } of unusable) counts.set(reason, (counts.get(reason) ?? 0) + 1);
-  return [...counts].map(([reason, count]) => `${countText(count)} ${exclusionText(reason)}`).join(', ');
 }
 
 function forgottenPack(packId: number): LongviewError {
