@@ -27,7 +27,16 @@ const BUNDLES = [
 ];
 
 /** Flags of `longview ask` that take a value: only with them known can the question be told from the rest. */
-const FLAGS_WITH_VALUE = ['repo', 'model', 'gpu', 'attention', 'device', 'context', 'max-tokens'];
+const FLAGS_WITH_VALUE = [
+  'repo',
+  'model',
+  'gpu',
+  'precision',
+  'attention',
+  'device',
+  'context',
+  'max-tokens',
+];
 
 const given = process.argv.slice(2);
 try {

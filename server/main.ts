@@ -6,6 +6,7 @@ import { DidChangeContext, DidChangeEngineStatus, type InitializationOptions } f
 import { type Route, toResponseError } from './connection';
 import { createContextService } from './context/worker-client';
 import { Engine } from './engine/engine';
+import type { LoadDefaults } from './engine/resident-model';
 import { HostSupervisor } from './engine-host/host-supervisor';
 import { RestartPolicy } from './engine-host/restart-policy';
 import { messageOf } from './errors';
@@ -54,7 +55,7 @@ function main(): void {
 }
 
 function compose(connection: Connection, options: InitializationOptions, version: string) {
-  const { cacheDir, cpuThreads, prefixCacheBytes = 0, gpu, idleUnloadMinutes = 0 } = options;
+  const { cacheDir, gpu, idleUnloadMinutes = 0 } = options;
   const log = (line: string): void => connection.console.info(line);
   const steadyClock = (): number => performance.now();
   const models = new ModelStore({
@@ -76,12 +77,7 @@ function compose(connection: Connection, options: InitializationOptions, version
   });
   const engine = new Engine({
     backends: supervisor,
-    defaults: {
-      cacheDir,
-      cpuThreads: cpuThreads === 0 ? availableParallelism() : cpuThreads,
-      kvStore: { memoryBytes: totalmem() * KV_MEMORY_SHARE, diskBytes: prefixCacheBytes },
-      ...(gpu !== undefined && { gpu }),
-    },
+    defaults: loadDefaults(options),
     log,
     now: steadyClock,
     idleUnloadMs: idleUnloadMinutes * 60_000,
@@ -130,6 +126,17 @@ function compose(connection: Connection, options: InitializationOptions, version
       inspector.dispose();
       await Promise.all([warm.dispose(), engine.dispose(), context.dispose()]);
     },
+  };
+}
+
+function loadDefaults(options: InitializationOptions): LoadDefaults {
+  const { cacheDir, cpuThreads, prefixCacheBytes = 0, gpu, prefillPrecision = 'bf16' } = options;
+  return {
+    cacheDir,
+    cpuThreads: cpuThreads === 0 ? availableParallelism() : cpuThreads,
+    kvStore: { memoryBytes: totalmem() * KV_MEMORY_SHARE, diskBytes: prefixCacheBytes },
+    ...(gpu !== undefined && { gpu }),
+    prefillPrecision,
   };
 }
 

@@ -7,6 +7,7 @@ import {
   type InitializationOptions,
   LEAST_CONTEXT_TOKENS,
   PROTOCOL_VERSION,
+  type PrefillPrecision,
   type WarmPrefixParams,
 } from '../protocol';
 
@@ -36,6 +37,7 @@ export interface Settings {
   cpuThreads: number;
   /** As the driver counts; absent: the first that can be used. */
   gpu?: number;
+  prefillPrecision: PrefillPrecision;
   /** 0: the model is never let go. */
   idleUnloadMinutes: number;
   /** Absolute; absent: the cache folder of the user. */
@@ -117,6 +119,7 @@ export const SETTINGS = {
     expected: 'a whole number from 0 to 63, or null',
     fallback: null,
   },
+  prefillPrecision: { schema: z.enum(['bf16', 'fp8']), expected: 'bf16 or fp8', fallback: 'bf16' },
   idleUnloadMinutes: {
     schema: z.number().check(z.gte(0), z.lte(1440)),
     expected: 'a number from 0 to 1440',
@@ -164,6 +167,7 @@ export function readSettings(source: SettingsSource): { settings: Settings; prob
     exclude: read('exclude'),
     cpuThreads: read('cpuThreads'),
     ...(gpu !== null && { gpu }),
+    prefillPrecision: read('prefillPrecision'),
     idleUnloadMinutes: read('idleUnloadMinutes'),
     ...(cacheDir !== '' && { cacheDir }),
     prefixCacheGb: read('prefixCacheGb'),
@@ -199,13 +203,14 @@ export function askOptionsOf(settings: Settings): AskOptions {
 
 /** What a server is started with. */
 export function initializationOf(settings: Settings): InitializationOptions {
-  const { cpuThreads, prefixCacheGb, gpu, idleUnloadMinutes } = settings;
+  const { cpuThreads, prefixCacheGb, gpu, prefillPrecision, idleUnloadMinutes } = settings;
   return {
     protocolVersion: PROTOCOL_VERSION,
     cacheDir: cacheDirOf(settings),
     cpuThreads,
     prefixCacheBytes: Math.round(prefixCacheGb * 1e9),
     ...(gpu !== undefined && { gpu }),
+    prefillPrecision,
     idleUnloadMinutes,
   };
 }

@@ -1,3 +1,4 @@
+import type { PrefillPrecision } from '../../protocol';
 import type { Backend, LoadedModel } from '../../server/backends/backend';
 import { type CudaAddon, type CudaEngine, loadAddon } from '../../server/backends/cuda/addon';
 import { CudaBackend } from '../../server/backends/cuda/cuda-backend';
@@ -22,13 +23,20 @@ export interface DeviceOptions {
   addonFile: string;
   modelPath: string;
   contextTokens: number;
+  /** Absent: bf16. */
+  prefillPrecision?: PrefillPrecision;
 }
 
 /** Sweeps try finer averages than the product's. */
 const FINEST_POOLED_KEYS = 4;
 
 /** @throws Error where there is no GPU, LongviewError as the backend does */
-export async function openDevice({ addonFile, modelPath, contextTokens }: DeviceOptions): Promise<Device> {
+export async function openDevice({
+  addonFile,
+  modelPath,
+  contextTokens,
+  prefillPrecision,
+}: DeviceOptions): Promise<Device> {
   const found = findCudaDevice(loadAddon(addonFile), () => true);
   if (found.kind !== 'usable') throw new Error(found.reason);
   const gguf = await openGguf(modelPath);
@@ -55,6 +63,7 @@ export async function openDevice({ addonFile, modelPath, contextTokens }: Device
       contextTokens,
       yarnFactor: YARN_FACTOR,
       cpuThreads: 1,
+      ...(prefillPrecision && { prefillPrecision }),
     },
     () => undefined,
   );

@@ -169,6 +169,8 @@ decoder::DecoderOptions decoder_options(const Napi::Object& request) {
   if (request.Get("kernels").IsString() && text_of(request, "kernels") == "portable") {
     options.kernels = decoder::PrefillKernels::kPortable;
   }
+  options.fp8_prefill = request.Get("prefillPrecision").IsString() &&
+                        text_of(request, "prefillPrecision") == "fp8";
   if (request.Get("weights").IsUndefined()) return options;
   options.form = text_of(request, "weights") == "stored" ? decoder::WeightForm::kAsStored
                                                          : decoder::WeightForm::kBf16;

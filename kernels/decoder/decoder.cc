@@ -38,6 +38,9 @@ Decoder::Prepared Decoder::prepare(const ModelSpec& spec, const TensorTable& ten
                        std::to_string(longest_context_tokens(spec)));
   }
   if (options.chunk_tokens < 1) throw std::invalid_argument("a chunk without tokens");
+  if (options.fp8_prefill && !gemm::Fp8Gemm::is_available()) {
+    throw std::invalid_argument("fp8 needs a GPU of compute capability 8.9 or newer");
+  }
   WeightLayout bf16 = lay_out_weights(spec, tensors, WeightForm::kBf16);
   WeightLayout stored = lay_out_weights(spec, tensors, WeightForm::kAsStored);
   WorkspaceSizes sizes{};
@@ -49,10 +52,12 @@ Decoder::Prepared Decoder::prepare(const ModelSpec& spec, const TensorTable& ten
   sizes.sampling_bytes = sample_workspace_bytes(spec.vocab_size);
   sizes.selection =
       selection_sizes(spec, sizes.chunk_tokens, options.context_tokens, options.pooled_keys);
+  sizes.has_fp8_prefill = options.fp8_prefill;
 
   MemoryDemand demand{};
   demand.bf16_weight_bytes = bf16.size_bytes;
   demand.stored_weight_bytes = stored.size_bytes;
+  demand.fp8_weight_bytes = options.fp8_prefill ? Fp8Layers::size_bytes(spec) : 0;
   demand.layer_scratch_bytes = bf16.shape.size_bytes;
   demand.workspace_bytes = WorkspaceLayout(spec, sizes).size_bytes;
   demand.kv_block_bytes = KvPool::block_bytes(spec) +
@@ -82,6 +87,10 @@ Decoder::Decoder(const ModelSpec& spec, const DecoderOptions& options, const Loa
       workspace_(spec_, prepared.sizes),
       prefill_(spec_, options.kernels,
                options.pooled_keys > 0 ? prepared.sizes.chunk_tokens : 0) {
+  if (options.fp8_prefill) {
+    fp8_layers_.emplace(spec_, weights_, workspace_.layer_scratch(), gemm_kernel(options.kernels),
+                        stream_);
+  }
   warm_up();
 }
 
@@ -268,7 +277,8 @@ std::vector<float> Decoder::logits() {
 }
 
 Model Decoder::model() const {
-  return {spec_, weights_, pool_, pooled_keys_, positions_, workspace_, stream_, plan_.context_tokens};
+  return {spec_, weights_, fp8_layers_ ? &*fp8_layers_ : nullptr, pool_, pooled_keys_,
+          positions_, workspace_, stream_, plan_.context_tokens};
 }
 
 Sequence& Decoder::sequence(SequenceId id) {

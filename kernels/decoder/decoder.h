@@ -24,6 +24,7 @@ struct DecoderOptions {
   int chunk_tokens;                // the longest prefill call
   int pooled_keys;                 // fewest that a selection averages; 0: all prefill is dense
   std::optional<WeightForm> form;  // none: bf16 where it fits
+  bool fp8_prefill = false;        // prefill multiplies in e4m3: faster, and less exact
   PrefillKernels kernels = PrefillKernels::kFastest;
 };
 
@@ -49,6 +50,7 @@ class Decoder {
   /// Plans the memory, then allocates, loads and warms up.
   /// @throws MemoryError where it does not fit; nothing was allocated then.
   /// @throws ModelError for a model that cannot run or weights that are damaged.
+  /// @throws std::invalid_argument for fp8 prefill on a device that does not multiply fp8.
   /// @throws CancelledError, CudaError.
   Decoder(const ModelSpec& spec, const TensorTable& tensors, const DecoderOptions& options,
           const LoadControl& control);
@@ -149,6 +151,7 @@ class Decoder {
   PooledKeyCache pooled_keys_;
   RopeTables positions_;
   Workspace workspace_;
+  std::optional<Fp8Layers> fp8_layers_;
   Prefill prefill_;
   std::vector<int32_t> block_counts_;
   PinnedBuffer<uint8_t> staging_;  // one block on its way to or from the host; empty until the first

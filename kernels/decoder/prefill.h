@@ -22,6 +22,11 @@ struct PrefillControl {
 /// kPortable: those that run everywhere, also where faster ones exist; for tests.
 enum class PrefillKernels { kFastest, kPortable };
 
+constexpr gemm::GemmKernel gemm_kernel(PrefillKernels kernels) {
+  return kernels == PrefillKernels::kPortable ? gemm::GemmKernel::kPortable
+                                              : gemm::GemmKernel::kFastest;
+}
+
 /// The kernels of prefill, chosen for the device that was current when it was made.
 class Prefill {
  public:

@@ -1,4 +1,10 @@
-import type { AttentionChoice, BackendKind, DeviceChoice, SamplingOptions } from '../../protocol';
+import type {
+  AttentionChoice,
+  BackendKind,
+  DeviceChoice,
+  PrefillPrecision,
+  SamplingOptions,
+} from '../../protocol';
 import type { ModelSpec } from '../models/model-spec';
 import type { TokenId } from '../tokenizer/tokenizer';
 
@@ -144,6 +150,8 @@ export interface LoadRequest {
   gpu?: number;
   /** MatMul accuracy of the CPU backend: 0 keeps activations in fp32, 4 rounds them to int8 blocks. */
   matmulAccuracy?: 0 | 4;
+  /** Of a GPU; absent: bf16. `fp8` multiplies weights and activations rounded to e4m3. */
+  prefillPrecision?: PrefillPrecision;
 }
 
 export type LoadProgress = { stage: 'convert' | 'load'; fraction: number };
@@ -166,6 +174,8 @@ export interface LoadedModel {
   kvPoolTokens: number;
   /** KV memory is handed out, and KV copied, in blocks of this many tokens. */
   kvBlockTokens: number;
+  /** How prefill multiplies; absent where that is the model file's matter. */
+  prefillPrecision?: PrefillPrecision;
   /** Degradations in words, for the TTFT record. */
   notices: string[];
 }

@@ -1,4 +1,4 @@
-import type { SamplingOptions } from '../../protocol';
+import type { PrefillPrecision, SamplingOptions } from '../../protocol';
 import type {
   KvStoreLimits,
   LoadedModel,
@@ -24,6 +24,7 @@ export interface LoadDefaults {
   gpu?: number;
   /** What may be kept of KV beside the device; absent: nothing. */
   kvStore?: KvStoreLimits;
+  prefillPrecision?: PrefillPrecision;
 }
 
 interface Loaded {
@@ -169,8 +170,17 @@ export interface Residence extends OpenedSequence {
 
 /** Everything that a load decides: the weights by their hash, not by their path. Attention is of each prompt. */
 function keyOf(request: LoadRequest): string {
-  const { modelSha256, device, contextTokens, yarnFactor, cpuThreads, matmulAccuracy } = request;
-  return JSON.stringify([modelSha256, device, contextTokens, yarnFactor, cpuThreads, matmulAccuracy]);
+  const { modelSha256, device, contextTokens, yarnFactor, cpuThreads, matmulAccuracy, prefillPrecision } =
+    request;
+  return JSON.stringify([
+    modelSha256,
+    device,
+    contextTokens,
+    yarnFactor,
+    cpuThreads,
+    matmulAccuracy,
+    prefillPrecision,
+  ]);
 }
 
 /** Raised whenever the same model makes other KV of the same tokens. */
@@ -178,7 +188,7 @@ const KV_VERSION = 1;
 
 /** What KV that outlives a load depends on, attention and tokens apart: the device computes in its own way, too. */
 function storeKey(request: LoadRequest, { backend, device }: LoadedModel): string {
-  const { modelSha256, contextTokens, yarnFactor, matmulAccuracy } = request;
+  const { modelSha256, contextTokens, yarnFactor, matmulAccuracy, prefillPrecision } = request;
   return JSON.stringify([
     KV_VERSION,
     modelSha256,
@@ -187,5 +197,6 @@ function storeKey(request: LoadRequest, { backend, device }: LoadedModel): strin
     contextTokens,
     yarnFactor,
     matmulAccuracy,
+    prefillPrecision,
   ]);
 }

@@ -162,5 +162,6 @@ export const initializationOptions: z.ZodType<InitializationOptions> = z.object(
   cpuThreads: count,
   prefixCacheBytes: count.exactOptional(),
   gpu: count.exactOptional(),
+  prefillPrecision: z.enum(['bf16', 'fp8']).exactOptional(),
   idleUnloadMinutes: z.number().min(0).exactOptional(),
 });

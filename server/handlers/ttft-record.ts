@@ -37,6 +37,7 @@ export function ttftRecord(
     device: result.model.device,
     attention: result.attention.kind,
     ...sparseFigures(result),
+    ...(result.model.prefillPrecision && { prefillPrecision: result.model.prefillPrecision }),
     notices: [
       ...result.model.notices,
       ...readAnew(result),

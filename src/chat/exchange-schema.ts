@@ -124,6 +124,7 @@ const record = z.object({
   sparse: z.exactOptional(
     z.object({ strategy: z.string(), quality: z.enum(['fast', 'balanced']), density: z.number() }),
   ),
+  prefillPrecision: z.exactOptional(z.enum(['bf16', 'fp8'])),
   notices: z.array(z.string()),
 }) satisfies z.ZodMiniType<TtftRecord>;
 

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import type { AskOptions, AttentionChoice, DeviceChoice, Quality } from '../../protocol';
+import type { AskOptions, AttentionChoice, DeviceChoice, PrefillPrecision, Quality } from '../../protocol';
 import { askOptionsOf, readSettings } from '../config';
 import type { AttachedPath } from './attached-paths';
 import { UsageError } from './exit-codes';
@@ -19,6 +19,8 @@ export interface AskCommand {
   allowSecrets: boolean;
   /** As the driver counts; absent: the first that can be used. */
   gpu?: number;
+  /** Absent: as the settings say. */
+  prefillPrecision?: PrefillPrecision;
   json: boolean;
   verbose: boolean;
 }
@@ -45,6 +47,7 @@ const OPTIONS = {
   quality: { type: 'string' },
   device: { type: 'string' },
   gpu: { type: 'string' },
+  precision: { type: 'string' },
   context: { type: 'string' },
   'max-tokens': { type: 'string' },
   compare: { type: 'boolean' },
@@ -58,6 +61,7 @@ const OPTIONS = {
 const DEVICES: readonly DeviceChoice[] = ['auto', 'cpu', 'cuda'];
 const ATTENTIONS: readonly AttentionChoice[] = ['auto', 'dense', 'sample'];
 const QUALITIES: readonly Quality[] = ['fast', 'balanced'];
+const PRECISIONS: readonly PrefillPrecision[] = ['bf16', 'fp8'];
 
 /**
  * What the user wants. Relative paths are taken from `cwd`.
@@ -120,6 +124,9 @@ function askCommand(values: Values, words: string[], cwd: string): AskCommand {
     compare: values.compare ?? false,
     allowSecrets: values['allow-secrets'] ?? false,
     ...(values.gpu !== undefined && { gpu: gpuNumber(values.gpu) }),
+    ...(values.precision !== undefined && {
+      prefillPrecision: oneOf('--precision', values.precision, PRECISIONS),
+    }),
     json: values.json ?? false,
     verbose: values.verbose ?? false,
   };

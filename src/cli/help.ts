@@ -15,6 +15,7 @@ Options of ask
   --quality CLASS     fast or balanced: how closely sample attention follows dense
   --device KIND       auto, cpu or cuda
   --gpu N             which NVIDIA GPU, counted from 0; default: the first that can be used
+  --precision KIND    bf16 or fp8: how a GPU multiplies a prompt; fp8 is faster and less exact
   --context N         tokens of prompt and answer together
   --max-tokens N      tokens of the answer at most
   --compare           ask twice, with sample and with dense attention, and show both

@@ -4,16 +4,16 @@ LIBRARY is liblongview_attention.so. Sampling, selection and attention run throu
 is attended to is checked against fp64 under the mask that the lists stand for.
 """
 
-import argparse
 import ctypes
-import sys
+from contextlib import nullcontext
 
 import torch
 
 from attention_kernels import causal_mask  # finds the modules below
 import longview_attention as longview
-from attention_testing import check_errors, check_refused, check_same_bits, make, run_tests
+from attention_testing import check_errors, check_refused, check_same_bits, make
 from sample_attention import DenseAttention, SampleAttention, densities
+from suite_runner import main, run_suites
 
 SHAPES = [(2048, 12, 2, 128), (1900, 14, 2, 64), (1000, 9, 3, 64), (1280, 8, 8, 128)]  # tokens, heads
 
@@ -113,12 +113,11 @@ def test_mistakes_are_told(library):
     attention.close()
 
 
+def run_all(library, only=""):
+    """Runs the tests; returns the names of those that failed."""
+    suite = (globals(), "C interface", lambda: nullcontext(longview.load(library)))
+    return run_suites([suite], only)
+
+
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("library")
-    parser.add_argument("--only", default="")
-    options = parser.parse_args()
-    loaded = longview.load(options.library)
-    passed, failed = run_tests(sys.modules[__name__], loaded, "C interface", options.only)
-    print(f"{passed} passed, {len(failed)} failed", flush=True)
-    sys.exit(1 if failed else 0)
+    main(run_all, __doc__)

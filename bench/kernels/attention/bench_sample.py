@@ -8,7 +8,6 @@ is one dense call. Every list has the best blocks up to the length that `--densi
 cases whose id contains the text; their rows replace those of the same id in FILE.
 """
 
-import argparse
 import math
 import statistics
 import sys
@@ -20,9 +19,10 @@ ROOT = Path(__file__).resolve().parents[3]
 sys.path[:0] = [str(ROOT / "bench" / "kernels"), str(ROOT / "kernels" / "capi" / "python")]
 
 import longview_attention as longview
+from options import bench_options
 from record import checksum_of, write_record
 from sample_attention import SampleAttention, densities
-from timing import REPEATS, measure
+from timing import measure
 
 CASES = [
     # id, tokens, heads, KV heads, head dim
@@ -75,14 +75,7 @@ def row(case, times, density, checksum):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--library", required=True)
-    parser.add_argument("--commit", required=True)
-    parser.add_argument("--out", required=True, type=Path)
-    parser.add_argument("--density", type=float, default=0.08)
-    parser.add_argument("--repeats", type=int, default=REPEATS)
-    parser.add_argument("--only", default="")
-    options = parser.parse_args()
+    options = bench_options(__doc__, density=0.08)
 
     library = longview.load(options.library)
     rows = []

@@ -7,13 +7,9 @@ The tests of the products run first; no figure is written when one fails. Weight
 cache: each product goes through copies of its matrix in turn, inside one CUDA graph.
 """
 
-import argparse
-import datetime
 import hashlib
-import json
 import math
 import statistics
-import subprocess
 import sys
 from pathlib import Path
 
@@ -37,6 +33,8 @@ from ops_kernels import (
     gemv_input,
     matrix,
 )
+from options import bench_options
+from record import write_record
 from timing import copy_bytes_per_second
 
 # Qwen2.5-Coder-1.5B
@@ -242,22 +240,12 @@ def bench_step(step, limit):
     return row("step", size, times, limit, note)
 
 
-def driver_version():
-    query = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
-    return subprocess.run(query, capture_output=True, text=True, check=True).stdout.strip()
-
-
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--library", required=True)
-    parser.add_argument("--commit", required=True)
-    parser.add_argument("--out", required=True, type=Path)
-    parser.add_argument("--only", default="", help="products whose name contains this")
-    options = parser.parse_args()
+    options = bench_options(__doc__)
 
-    kernels = OpsKernels(options.library)
-    if ops_test.run_all(kernels, only="gemv"):
+    if ops_test.run_all(options.library, only="gemv"):
         sys.exit("The products fail their tests: no figures.")
+    kernels = OpsKernels(options.library)
     torch.manual_seed(0)
     step = Step(kernels)
     limit = copy_bytes_per_second() / 1e9
@@ -279,17 +267,7 @@ def main():
             f"{rows[-1]['id']:32} {rows[-1]['value']:8.1f} GB/s  {rows[-1]['ratio']:.3f}  {rows[-1]['note']}",
             flush=True,
         )
-
-    record = {
-        "bench": "decode-gemv",
-        "commit": options.commit,
-        "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-        "device": torch.cuda.get_device_name(),
-        "driver": driver_version(),
-        "rows": rows,
-    }
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps(record, indent=2) + "\n")
+    write_record(options.out, "decode-gemv", options.commit, rows)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
 import path from 'node:path';
+import type { PrefillPrecision } from '../../../protocol';
 import { messageOf } from '../../errors';
 import type { ModelSpec } from '../../models/model-spec';
 import type { BlockCounts, PooledKeys, SparsePrefill } from '../backend';
@@ -49,6 +50,8 @@ export interface CudaLoadRequest {
   pooledKeys?: PooledKeys;
   /** Absent: bf16 where it fits, else as the file stores them. */
   weights?: CudaWeights;
+  /** `fp8`: copies of the layers in e4m3 beside the weights, for prefill. Absent: bf16. */
+  prefillPrecision?: PrefillPrecision;
   /** Prefill by the kernels that run on every GPU, also where there are faster ones; for tests. */
   kernels?: 'portable';
 }

@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto';
+import type { PrefillPrecision } from '../../../protocol';
 import { LongviewError } from '../../errors';
 import type { ModelSpec } from '../../models/model-spec';
 import { openModel } from '../../models/open-model';
@@ -34,6 +35,9 @@ const LONG_CONTEXT_TOKENS = 65_536;
 
 /** The host enqueues a layer when the one two before it is done, and tells of it then. */
 const LAYERS_AHEAD = 2;
+
+/** Ada and newer. */
+const FP8_CAPABILITY = 8.9;
 
 /** What the quality classes of the engine's policy average, at the least. */
 const POOLED_KEYS = 4;
@@ -78,6 +82,7 @@ export class CudaBackend implements DeviceBackend {
 
   async load(request: LoadRequest, onProgress: (progress: LoadProgress) => void): Promise<LoadedModel> {
     await this.dispose();
+    checkPrecision(request, this.dependencies.device);
     const gguf = await openModel(request.modelPath);
     try {
       const prepared = await specForLoad(gguf, request);
@@ -93,6 +98,7 @@ export class CudaBackend implements DeviceBackend {
             contextTokens: request.contextTokens,
             chunkTokens: chunkTokensFor(request),
             pooledKeys: this.dependencies.pooledKeys ?? POOLED_KEYS,
+            prefillPrecision: precisionOf(request),
           },
           (fraction) => onProgress({ stage: 'load', fraction }),
         ),
@@ -199,7 +205,9 @@ export class CudaBackend implements DeviceBackend {
     { weights, description, poolTokens, kvBlockTokens }: CudaMemoryPlan,
   ): LoadedModel {
     const { contextTokens } = request;
-    const isShort = weights === 'stored';
+    const prefillPrecision = precisionOf(request);
+    // In fp8, prefill multiplies by copies that are the same whatever the weights are kept as.
+    const isSlowed = weights === 'stored' && prefillPrecision === 'bf16';
     return {
       backend: 'cuda',
       device: this.dependencies.device.name,
@@ -212,14 +220,33 @@ export class CudaBackend implements DeviceBackend {
       backgroundChunkTokens: chunkTokensFor(request),
       kvPoolTokens: poolTokens,
       kvBlockTokens,
+      prefillPrecision,
       notices: [
         ...notices,
-        ...(isShort
+        ...(isSlowed
           ? [`GPU memory is short: the weights stay quantised, which slows prefill (${description}).`]
+          : []),
+        ...(prefillPrecision === 'fp8'
+          ? ['Prefill multiplies in fp8: it is faster, and answers may differ from those in bf16.']
           : []),
       ],
     };
   }
+}
+
+/** @throws LongviewError `deviceUnavailable` where the device does not multiply what was asked for */
+function checkPrecision(request: LoadRequest, { name, computeCapability = '0' }: CudaDevice): void {
+  if (precisionOf(request) === 'bf16' || Number(computeCapability) >= FP8_CAPABILITY) return;
+  throw new LongviewError(
+    'deviceUnavailable',
+    `${name} does not multiply fp8: that needs a GPU of compute capability ${FP8_CAPABILITY} or newer.`,
+    'Set longview.prefillPrecision (--precision) to bf16.',
+    { device: name },
+  );
+}
+
+function precisionOf({ prefillPrecision = 'bf16' }: LoadRequest): PrefillPrecision {
+  return prefillPrecision;
 }
 
 function chunkTokensFor({ contextTokens }: LoadRequest): number {

@@ -30,6 +30,7 @@ suite('settings', () => {
       cpuThreads: 0,
       prefixCacheGb: 4,
       idleUnloadMinutes: 15,
+      prefillPrecision: 'bf16',
       warmPrefix: 'whenIdle',
       statusBarVisible: true,
     });
@@ -63,6 +64,7 @@ suite('settings', () => {
       protocolVersion: PROTOCOL_VERSION,
       cpuThreads: 0,
       gpu: 1,
+      prefillPrecision: 'bf16',
       idleUnloadMinutes: 0.5,
       prefixCacheBytes: 4_000_000_000,
     });
@@ -81,6 +83,7 @@ suite('settings', () => {
     device: ['gpu', ''],
     attention: ['sparse'],
     quality: ['exact'],
+    prefillPrecision: ['int8'],
     contextTokens: [100, 1.5, '4096', -1],
     maxAnswerTokens: [0, 'many'],
     temperature: [-1, 3, Number.NaN],

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { Device, DeviceChoice } from '../../../../protocol';
+import type { Device, DeviceChoice, PrefillPrecision } from '../../../../protocol';
 import type {
   Backend,
   DecodeStepRequest,
@@ -41,6 +41,7 @@ export interface FakeScript {
   diskFailure?: string;
   /** Why there is no SampleAttention; undefined: there is. */
   sampleUnavailable: string | undefined;
+  prefillPrecision?: PrefillPrecision;
   /** What each chunk tells of itself before it is done. */
   shares: number[];
   /** Of each chunk. */
@@ -95,7 +96,7 @@ export class FakeBackend implements DeviceBackend, StoringBackend {
     return this.call('load', () => {
       this.sequences.clear();
       onProgress({ stage: 'load', fraction: 1 });
-      const { sampleUnavailable } = this.script;
+      const { sampleUnavailable, prefillPrecision } = this.script;
       this.model = {
         backend: 'onnx',
         device: 'fake',
@@ -108,6 +109,7 @@ export class FakeBackend implements DeviceBackend, StoringBackend {
         kvBlockTokens: KV_BLOCK,
         notices: [],
         ...(sampleUnavailable !== undefined && { sampleUnavailable }),
+        ...(prefillPrecision && { prefillPrecision }),
       };
       return this.model;
     });

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { PrefillPrecision } from '../../../../protocol';
 import { Engine } from '../../../../server/engine/engine';
 import type { EngineSettings } from '../../../../server/engine/generation';
 import { TtftClock } from '../../../../server/engine/ttft-clock';
@@ -26,12 +27,19 @@ suite('prefixes kept beside the device', () => {
   });
 
   /** An engine that starts with what earlier ones stored. */
-  function start(script: Partial<FakeScript> = {}, now?: () => number) {
+  function start(
+    script: Partial<FakeScript> = {},
+    now?: () => number,
+    prefillPrecision: PrefillPrecision = 'bf16',
+  ) {
     const backend = new FakeBackend({ maxSequences: 4, ...script }, stored);
     const logged: string[] = [];
     const engine = new Engine({
       backends: new FakeProvider(backend),
-      defaults: { cacheDir: '/cache', cpuThreads: 1, kvStore: { memoryBytes: 1, diskBytes: 1 } },
+      defaults: {
+        ...{ cacheDir: '/cache', cpuThreads: 1, prefillPrecision },
+        kvStore: { memoryBytes: 1, diskBytes: 1 },
+      },
       onStatus: quiet,
       log: (line) => logged.push(line),
       ...(now && { now }),
@@ -107,6 +115,15 @@ suite('prefixes kept beside the device', () => {
       assert.equal((await ask(`${BASE}: why?`, { ...SETTINGS, ...change })).cache.cachedTokens, 0);
     });
   }
+
+  test('nothing made in fp8 is restored in bf16, nor the other way round', async () => {
+    await start({}, undefined, 'fp8').warm();
+    assert.equal((await start().ask(`${BASE}: why?`)).cache.cachedTokens, 0);
+    stored.clear();
+    await start().warm();
+    assert.equal((await start({}, undefined, 'fp8').ask(`${BASE}: why?`)).cache.cachedTokens, 0);
+    assert.equal((await start().ask(`${BASE}: why?`)).cache.cachedTokens, 24);
+  });
 
   test('a prompt that differs anywhere before a block does not find it', async () => {
     await start().warm();

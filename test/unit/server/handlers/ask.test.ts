@@ -159,6 +159,11 @@ suite('AskHandler', () => {
     assert.deepEqual(record.prefillKernelsMs, { attention: 0.5, other: 1.5 });
   });
 
+  test('records how prefill multiplied, where the device tells', async () => {
+    assert.equal((await setup().ask()).record.prefillPrecision, undefined);
+    assert.equal((await setup({ prefillPrecision: 'fp8' }).ask()).record.prefillPrecision, 'fp8');
+  });
+
   test('on a GPU the default context goes as far as YaRN may', async () => {
     const { ask, context } = setup({}, () => Promise.resolve({ ...MODEL, yarnFactor: 4 }), 'cuda');
     await ask({ device: 'auto' });

@@ -174,7 +174,7 @@ suite('initialize', () => {
 
   test('takes good options', () => {
     assert.deepEqual(checkInitializationOptions(GOOD), GOOD);
-    const more = { ...GOOD, gpu: 1, idleUnloadMinutes: 0.5 };
+    const more = { ...GOOD, gpu: 1, prefillPrecision: 'fp8', idleUnloadMinutes: 0.5 };
     assert.deepEqual(checkInitializationOptions(more), more);
   });
 
@@ -189,5 +189,9 @@ suite('initialize', () => {
     assert.throws(() => checkInitializationOptions(undefined), { code: 'badRequest' });
     assert.throws(() => checkInitializationOptions({ ...GOOD, cpuThreads: -1 }), /cpuThreads/);
     assert.throws(() => checkInitializationOptions({ ...GOOD, gpu: 0.5 }), /gpu/);
+    assert.throws(
+      () => checkInitializationOptions({ ...GOOD, prefillPrecision: 'int8' }),
+      /prefillPrecision/,
+    );
   });
 });

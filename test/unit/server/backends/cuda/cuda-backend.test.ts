@@ -62,6 +62,7 @@ suite('CUDA backend', () => {
         backgroundChunkTokens: 8192,
         kvPoolTokens: 8192,
         kvBlockTokens: 640,
+        prefillPrecision: 'bf16',
         notices: [],
       },
     );
@@ -90,6 +91,28 @@ suite('CUDA backend', () => {
     );
     assert.equal(engine.loaded?.spec.layerCount, 2);
     assert.deepEqual(shares, [0, 0, 0.5, 1], 'the last two layers are only begun');
+  });
+
+  test('multiplies in fp8 where that is asked for, and says so', async () => {
+    assert.deepEqual((await load()).notices, []);
+    assert.equal(engine.loaded?.prefillPrecision, 'bf16');
+    const { notices, prefillPrecision } = await load({ prefillPrecision: 'fp8' });
+    assert.deepEqual([engine.loaded.prefillPrecision, prefillPrecision], ['fp8', 'fp8']);
+    assert.match(notices.join(' '), /fp8.*answers may differ/);
+  });
+
+  test('refuses fp8 on a GPU that does not multiply it, before it loads anything', async () => {
+    const device = { ...DEVICE, computeCapability: '8.6' };
+    backend = new CudaBackend({
+      addon: fakeAddon({}, engine),
+      device,
+      freshSeed: () => 42,
+      endProcess: (reason) => ended.push(reason),
+    });
+    const asked = load({ prefillPrecision: 'fp8' });
+    await rejectsWith(asked, 'deviceUnavailable', /NVIDIA Fake does not multiply fp8/, /precision.* bf16/);
+    assert.equal(engine.loaded, undefined);
+    assert.equal((await load()).prefillPrecision, 'bf16');
   });
 
   test('runs a sequence, with a fresh seed where none is given', async () => {
@@ -133,6 +156,8 @@ suite('CUDA backend', () => {
     engine.plan = { ...engine.plan, weights: 'stored' };
     const { notices } = await load();
     assert.match(notices.join(), /GPU memory is short.*weights 0\.1 GB/);
+    const inFp8 = await load({ prefillPrecision: 'fp8' });
+    assert.doesNotMatch(inFp8.notices.join(), /short/, 'copies in fp8 are as fast beside quantised weights');
   });
 
   test('offers the context that fits when memory is short', async () => {
