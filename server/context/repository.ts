@@ -17,7 +17,7 @@ import { Manifest, type ManifestFiles } from './manifest';
 import { type Place } from './place-map';
 import type { Query } from './ranking/question-terms';
 import { RankingIndex } from './ranking/ranking-index';
-import type { ScanFiles } from './scan/scan-files';
+import type { ScanFiles, ScanInput } from './scan/scan-files';
 
 /** The files of the workspace as far as they are known, all under their display paths in path order. */
 export interface RepositoryView {
@@ -196,16 +196,18 @@ export class Repository {
     toRead: readonly number[],
     { onProgress, signal }: { onProgress: (fraction: number) => void; signal: AbortSignal },
   ): Promise<void> {
-    const requests = toRead.map((at) => ({
-      ...this.requestFor(entries[at] as ManifestEntry),
-      displayPath: displayPaths[at] as string,
-    }));
     let done = 0;
-    await this.scan?.(
-      requests,
-      this.index.mostTerms(entries.length),
-      signal,
-      (index, { state, stamp, text }) => {
+    const input: ScanInput = {
+      count: toRead.length,
+      request: (index) => {
+        const at = toRead[index] as number;
+        return {
+          ...this.requestFor(entries[at] as ManifestEntry),
+          displayPath: displayPaths[at] as string,
+        };
+      },
+      mostTerms: this.index.mostTerms(entries.length),
+      onFile: (index, { state, stamp, text }) => {
         const at = toRead[index] as number;
         const place = entries[at] as ManifestEntry;
         states[at] = state;
@@ -215,7 +217,8 @@ export class Repository {
         } else this.store.noteExcluded(place, stamp, reasonOfCode(state) ?? 'unreadable');
         if (++done % 64 === 0) onProgress(done / toRead.length);
       },
-    );
+    };
+    await this.scan?.(input, signal);
   }
 
   private async readNow(file: ManifestEntry, displayPath: string): Promise<number> {

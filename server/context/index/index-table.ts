@@ -42,8 +42,9 @@ export function columnsToBytes(table: IndexTable): Buffer {
     table.hashes,
     table.states,
   ];
-  const bytes = Buffer.concat([head, ...columns.map(bytesOf), paths]);
-  return Buffer.concat([bytes, Buffer.alloc((4 - (bytes.length % 4)) % 4)]);
+  const parts = [head, ...columns.map(bytesOf), paths];
+  const length = parts.reduce((sum, part) => sum + part.length, 0);
+  return Buffer.concat([...parts, Buffer.alloc((4 - (length % 4)) % 4)]);
 }
 
 /** @param segments of the terms  @throws DamagedIndex */
