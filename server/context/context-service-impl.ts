@@ -55,8 +55,8 @@ import { SymbolLinker } from './symbol-links';
 import { Symbols } from './symbols';
 import { MeteredEncoder, TokenCache } from './token-cache';
 
-const TEXT_CACHE_BYTES = 64 * 1024 * 1024;
-const TOKEN_CACHE_BYTES = 64 * 1024 * 1024;
+const TEXT_CACHE_BYTES = 24 * 1024 * 1024;
+const TOKEN_CACHE_BYTES = 24 * 1024 * 1024;
 /** Packed texts that callers forgot to release go when this many newer ones are there. */
 const PACKS_KEPT = 16;
 

@@ -48,7 +48,7 @@ const RANK_OFFSET = 1.5;
 export class Repository {
   private readonly manifest = new Manifest();
   private readonly store: FileStore;
-  private readonly index = new RankingIndex();
+  private readonly index: RankingIndex;
   private readonly before: KnownBefore;
   private readonly scan: ScanFiles | undefined;
   /** The list of files that nothing is known beyond. */
@@ -56,6 +56,7 @@ export class Repository {
 
   constructor(source: FileSource, { textCacheBytes, indexFolder, scan }: RepositoryOptions) {
     this.store = new FileStore(source, { textCacheBytes });
+    this.index = new RankingIndex(indexFolder);
     this.before = new KnownBefore(this.manifest, this.store, this.index, indexFolder);
     this.scan = scan;
   }

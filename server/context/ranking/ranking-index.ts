@@ -46,12 +46,17 @@ export class RankingIndex {
   /** Of the walk over references; 0 where it was not computed. */
   private importance = new Float64Array();
   private readonly freeRows: number[] = [];
-  private terms = new TermStore();
+  private terms: TermStore;
   private readonly counter = new TermCounter();
   /** Rows in the order of their paths, until a file comes or goes. */
   private inOrder: Int32Array | undefined;
   private isImportanceKnown = false;
   private changedSinceRanked = 0;
+
+  /** @param folder where terms are put that are not looked at just now; without one they stay in memory */
+  constructor(private readonly folder?: string) {
+    this.terms = new TermStore(folder);
+  }
 
   get size(): number {
     return this.rows.size;
@@ -121,7 +126,7 @@ export class RankingIndex {
 
   clear(): void {
     for (const path of this.rows.keys()) this.remove(path);
-    this.terms = new TermStore();
+    this.moveTermsTo(new TermStore(this.folder));
     this.isImportanceKnown = false;
   }
 
@@ -192,7 +197,7 @@ export class RankingIndex {
 
   /** Moves the terms together once many of them are those of texts that changed. */
   private compact(): void {
-    if (this.terms.isWasteful) this.moveTermsTo(new TermStore());
+    if (this.terms.isWasteful) this.moveTermsTo(new TermStore(this.folder));
   }
 
   private moveTermsTo(terms: TermStore): void {
@@ -200,6 +205,7 @@ export class RankingIndex {
       const reference = this.references[row] ?? NO_TERMS;
       if (reference !== NO_TERMS) this.references[row] = terms.add(this.terms.view(reference));
     }
+    this.terms.release();
     this.terms = terms;
   }
 
