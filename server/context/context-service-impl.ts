@@ -10,6 +10,7 @@ import {
   exclusionText,
   type FindParams,
   type FindResult,
+  type InclusionReport,
   type ManifestSyncParams,
   type ManifestSyncResult,
   type OverlayParams,
@@ -31,6 +32,7 @@ import { Choices } from './choices';
 import type {
   BaseRequest,
   Cited,
+  BrokenGrammar,
   ContextService,
   CountRequest,
   InspectRequest,
@@ -89,6 +91,7 @@ interface Loading {
 /** The context service in the thread that does the work. */
 export class ContextServiceImpl implements ContextService {
   private readonly repository: Repository;
+  private readonly grammars: Grammars;
   private readonly signatures: SignatureReader;
   private readonly symbols: Symbols;
   private readonly finder: Finder;
@@ -107,7 +110,8 @@ export class ContextServiceImpl implements ContextService {
     folders: ContextFolders,
     scan?: ScanFiles,
   ) {
-    this.signatures = new SignatureReader(new Grammars(folders.grammars));
+    this.grammars = new Grammars(folders.grammars);
+    this.signatures = new SignatureReader(this.grammars);
     this.accounts = new Accounts(loadModel);
     this.repository = new Repository(source, {
       textCacheBytes: TEXT_CACHE_BYTES,
@@ -143,7 +147,13 @@ export class ContextServiceImpl implements ContextService {
     this.packs.set(packId, { question: request.question, packed });
     // A copy: the ids move to another thread.
     this.account('asked', request, { packId, prompt: { ...prompt, tokenIds: tokenIds.slice() } });
-    return { packId, tokenIds, spans, inclusion, tokenizeMs };
+    return { packId, tokenIds, spans, inclusion, tokenizeMs, brokenGrammars: this.brokenFor(inclusion) };
+  }
+
+  /** What stood in the way of better signatures, where there are any. */
+  private brokenFor({ included }: InclusionReport): BrokenGrammar[] {
+    if (!included.some(({ detail }) => detail === 'signatures')) return [];
+    return [...this.grammars.failures].map(([grammar, reason]) => ({ grammar, reason }));
   }
 
   async inspect(request: InspectRequest, signal: AbortSignal): Promise<ContextAccount> {
