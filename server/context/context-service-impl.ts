@@ -46,8 +46,7 @@ import { Finder } from './find';
 import { choose } from './pinned';
 import type { LoadPromptModel } from './prompt-model';
 import { queryOf } from './ranking/question-terms';
-import { Repository, type RepositoryView } from './repository';
-import type { ScanFiles } from './scan/scan-files';
+import { Repository, type RepositoryOptions, type RepositoryView } from './repository';
 import { SecretGate } from './secrets/secret-gate';
 import { SecretScanner } from './secrets/secret-scanner';
 import { Grammars } from './signatures/grammars';
@@ -108,7 +107,7 @@ export class ContextServiceImpl implements ContextService {
     source: FileSource,
     private readonly loadModel: LoadPromptModel,
     folders: ContextFolders,
-    scan?: ScanFiles,
+    helpers: Pick<RepositoryOptions, 'scan' | 'lastCommits'> = {},
   ) {
     this.grammars = new Grammars(folders.grammars);
     this.signatures = new SignatureReader(this.grammars);
@@ -116,7 +115,7 @@ export class ContextServiceImpl implements ContextService {
     this.repository = new Repository(source, {
       textCacheBytes: TEXT_CACHE_BYTES,
       indexFolder: folders.indexes,
-      scan,
+      ...helpers,
     });
     this.symbols = new Symbols(this.repository, this.signatures);
     this.finder = new Finder(this.repository, this.symbols);

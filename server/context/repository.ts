@@ -17,6 +17,8 @@ import { Manifest, type ManifestFiles } from './manifest';
 import { type Place } from './place-map';
 import type { Query } from './ranking/question-terms';
 import { RankingIndex } from './ranking/ranking-index';
+import type { LastCommits } from './recency/last-commits';
+import { Recency } from './recency/recency';
 import type { ScanFiles, ScanInput } from './scan/scan-files';
 
 /** The files of the workspace as far as they are known, all under their display paths in path order. */
@@ -34,11 +36,15 @@ export interface RepositoryOptions {
   indexFolder?: string | undefined;
   /** Reads many files at once, off this thread; without it, and for few files, they are read here. */
   scan?: ScanFiles | undefined;
+  /** Tells what was committed lately; without it, files' own times do. */
+  lastCommits?: LastCommits | undefined;
 }
 
 const READS_AT_A_TIME = 16;
 /** With fewer files to read, starting threads takes longer than reading them. */
 const WORTH_SCANNING = 256;
+/** So many files that changed at once are more than somebody edits: there may be other commits. */
+const BRANCH_SWITCH = 16;
 /** Looking whether so many files changed takes a few milliseconds. */
 const FILES_BETWEEN_BREATHS = 4096;
 /** The chance to be what answers falls with the rank, about like this: fitted to the tuning set of bench/recall. */
@@ -51,14 +57,16 @@ export class Repository {
   private readonly index: RankingIndex;
   private readonly before: KnownBefore;
   private readonly scan: ScanFiles | undefined;
+  private readonly recency: Recency;
   /** The list of files that nothing is known beyond. */
   private prunedFor: ManifestFiles | undefined;
 
-  constructor(source: FileSource, { textCacheBytes, indexFolder, scan }: RepositoryOptions) {
+  constructor(source: FileSource, { textCacheBytes, indexFolder, scan, lastCommits }: RepositoryOptions) {
     this.store = new FileStore(source, { textCacheBytes });
     this.index = new RankingIndex(indexFolder);
     this.before = new KnownBefore(this.manifest, this.store, this.index, indexFolder);
     this.scan = scan;
+    this.recency = new Recency(lastCommits);
   }
 
   get hasRoots(): boolean {
@@ -71,7 +79,7 @@ export class Repository {
 
   apply(params: ManifestSyncParams): ManifestSyncResult {
     const before = this.rootPaths.join('\0');
-    if (params.mode === 'full') this.before.expect(params.roots);
+    if (params.mode === 'full') this.expect(params);
     const result = this.manifest.apply(params);
     // Files and unsaved text are known by the number of their root, which means another folder now.
     if (before !== this.rootPaths.join('\0')) {
@@ -95,7 +103,9 @@ export class Repository {
     const states = new Uint8Array(files.entries.length);
     const toRead = await this.settle(files, states, new Breather(signal));
     const changed = toRead.filter((at) => this.store.peek(files.entries[at] as ManifestEntry) === undefined);
+    if (changed.length >= BRANCH_SWITCH) this.recency.renew(this.manifest.roots);
     await this.bringUpToDate(files, states, toRead, { onProgress, signal });
+    await this.recency.settle(this.manifest.roots);
     const view = viewOf(files, states);
     this.prune(files, view);
     this.before.noteChanges(changed.length, files.entries.length);
@@ -126,7 +136,8 @@ export class Repository {
 
   /** Files that hold text by how likely they answer the question, likeliest first. */
   rank(query: Query): Candidate[] {
-    return this.index.rank(query).map((file, at) => ({ path: file, likelihood: 1 / (at + RANK_OFFSET) }));
+    const ranked = this.index.rank(query, this.recency.weights(this.manifest));
+    return ranked.map((file, at) => ({ path: file, likelihood: 1 / (at + RANK_OFFSET) }));
   }
 
   /** `paths`, in their order, by how much they tell about the repository, whatever is asked. */
@@ -143,6 +154,12 @@ export class Repository {
     if (!place || rootPath === undefined) return undefined;
     const absolutePath = path.resolve(rootPath, place.path);
     return { ...place, absolutePath, rootPath, listed: this.manifest.has(place) };
+  }
+
+  /** Begins what can be done while these folders are still being listed. */
+  private expect({ roots, revision }: ManifestSyncParams): void {
+    this.before.expect(roots);
+    this.recency.expect(roots, revision);
   }
 
   /** Fills in the states of files that are as they were, and returns the numbers of those that have to be read. */

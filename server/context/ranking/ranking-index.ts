@@ -16,6 +16,8 @@ const TEST_IMPORTANCE = 0.1;
 const DEFINER_GAIN = 0.5;
 /** The same for the file in front of the user. */
 const OPEN_GAIN = 0.3;
+/** Of its own score: what a file that was worked on last gains. Little, since most questions are about what is old. */
+const RECENT_GAIN = 0.1;
 
 /** Memory for terms of all files, in bytes; with more files, each keeps fewer of them. */
 const TERM_BYTES = 80 * 1024 * 1024;
@@ -140,10 +142,17 @@ export class RankingIndex {
   /**
    * Indexed paths by how well they fit the question, best first; files that share no term with it follow. Equal scores
    * are ordered by path, so that the same question gives the same order.
+   * @param recency of a path: 1 for what was worked on last, towards 0 for what was not for long
    */
-  rank(query: Query): string[] {
+  rank(query: Query, recency?: (path: string) => number): string[] {
     const order = this.order();
     const scores = this.scores(query, order);
+    if (recency) {
+      order.forEach((row, at) => {
+        const score = scores[at] as number;
+        if (score > 0) scores[at] = score * (1 + RECENT_GAIN * recency(this.paths[row] as string));
+      });
+    }
     return Array.from(rowsByKey(scores), (at) => this.paths[order[at] as number] as string);
   }
 
