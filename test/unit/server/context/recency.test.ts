@@ -102,7 +102,11 @@ suite('recency', () => {
       source = new FakeSource();
     });
 
-    async function rank(question: string, commits?: LastCommits, mtimeMs = (_file: string) => 1000) {
+    async function rank(
+      question: string,
+      commits?: LastCommits,
+      mtimeMs: (file: string) => number = () => 1000,
+    ) {
       const repository = new Repository(source, { textCacheBytes: 1e6, lastCommits: commits });
       const upserts: ManifestEntry[] = [...source.files.entries()].map(([file, { bytes }]) => ({
         root: 0,
