@@ -31,8 +31,8 @@ import { BaseMemory } from './base-memory';
 import { Choices } from './choices';
 import type {
   BaseRequest,
-  Cited,
   BrokenGrammar,
+  Cited,
   ContextService,
   CountRequest,
   InspectRequest,
