@@ -142,7 +142,7 @@ export class Repository {
 
   /** `paths`, in their order, by how much they tell about the repository, whatever is asked. */
   rankBase(paths: readonly string[]): Candidate[] {
-    return this.index.rankBase(paths).map(({ path: file, score }) => ({ path: file, likelihood: score }));
+    return this.index.rankBase(paths);
   }
 
   /** Where a display path lies; undefined outside of all roots. */

@@ -40,6 +40,8 @@ export interface ContextServiceOptions {
   workerPath: string;
   /** Absolute path of the folder where what is known of repositories is kept. */
   indexFolder?: string;
+  /** Starts the thread at once instead of with the first message: it is ready when the first files are told. */
+  startsAtOnce?: boolean;
 }
 
 /**
@@ -52,7 +54,7 @@ export function createContextService(options: ContextServiceOptions): ContextSer
 }
 
 /** Room for what lives briefly: with more, the thread takes tens of megabytes more and is hardly faster. */
-const MOST_YOUNG_MB = 12;
+const MOST_YOUNG_MB = 24;
 
 interface PendingCall {
   resolve: (result: CallResult) => void;
@@ -72,7 +74,9 @@ class WorkerContextService implements ContextService {
   /** The full list that is coming in, and the thread that has its pieces so far. */
   private listing: { revision: number; worker: Worker } | undefined;
 
-  constructor(private readonly options: ContextServiceOptions) {}
+  constructor(private readonly options: ContextServiceOptions) {
+    if (options.startsAtOnce) this.running();
+  }
 
   async sync(params: ManifestSyncParams): Promise<ManifestSyncResult> {
     const worker = this.running();

@@ -1,3 +1,4 @@
+import type { Candidate } from '../../prompt/fill';
 import { rowsByKey, withRow } from '../index/columns';
 import { defines, type FileTerms } from '../index/file-terms';
 import { TermCounter } from '../index/term-counter';
@@ -27,12 +28,6 @@ const MOST_TERMS = 4096;
 
 /** With more files, what of the graph a few of them change is not computed again. */
 const STALE_SHARE = 0.02;
-
-/** A path by how likely it is what is looked for; no share of anything. */
-export interface Scored {
-  path: string;
-  score: number;
-}
 
 /**
  * Ranks files for a question by BM25 over paths, defined names and text, and, whatever the question is, by how
@@ -157,7 +152,7 @@ export class RankingIndex {
   }
 
   /** `paths` by how much of the repository refers to them, whatever is asked: the shares of all sum to 1 at most. */
-  rankBase(paths: readonly string[]): Scored[] {
+  rankBase(paths: readonly string[]): Candidate[] {
     this.bringImportanceUpToDate();
     const scores = Float64Array.from(paths, (path) => {
       const row = this.rows.get(path);
@@ -165,7 +160,7 @@ export class RankingIndex {
     });
     return Array.from(rowsByKey(scores), (at) => ({
       path: paths[at] as string,
-      score: scores[at] as number,
+      likelihood: scores[at] as number,
     }));
   }
 
