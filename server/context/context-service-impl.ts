@@ -7,6 +7,7 @@ import {
   type ExcludedFile,
   type FindParams,
   type FindResult,
+  type InclusionReport,
   type ManifestSyncParams,
   type ManifestSyncResult,
   type OverlayParams,
@@ -27,6 +28,7 @@ import { BaseMemory } from './base-memory';
 import { Choices } from './choices';
 import type {
   BaseRequest,
+  BrokenGrammar,
   Cited,
   ContextService,
   CountRequest,
@@ -42,8 +44,7 @@ import { emptyRepository, noWorkspace } from './no-context';
 import { choose } from './pinned';
 import type { LoadPromptModel } from './prompt-model';
 import { queryOf } from './ranking/question-terms';
-import { Repository, type RepositoryView } from './repository';
-import type { ScanFiles } from './scan/scan-files';
+import { Repository, type RepositoryOptions, type RepositoryView } from './repository';
 import { SecretGate } from './secrets/secret-gate';
 import { SecretScanner } from './secrets/secret-scanner';
 import { Grammars } from './signatures/grammars';
@@ -53,8 +54,8 @@ import { SymbolLinker } from './symbol-links';
 import { Symbols } from './symbols';
 import { MeteredEncoder, TokenCache } from './token-cache';
 
-const TEXT_CACHE_BYTES = 64 * 1024 * 1024;
-const TOKEN_CACHE_BYTES = 64 * 1024 * 1024;
+const TEXT_CACHE_BYTES = 24 * 1024 * 1024;
+const TOKEN_CACHE_BYTES = 24 * 1024 * 1024;
 /** Packed texts that callers forgot to release go when this many newer ones are there. */
 const PACKS_KEPT = 16;
 
@@ -87,6 +88,7 @@ interface Loading {
 /** The context service in the thread that does the work. */
 export class ContextServiceImpl implements ContextService {
   private readonly repository: Repository;
+  private readonly grammars: Grammars;
   private readonly signatures: SignatureReader;
   private readonly symbols: Symbols;
   private readonly finder: Finder;
@@ -103,14 +105,15 @@ export class ContextServiceImpl implements ContextService {
     source: FileSource,
     private readonly loadModel: LoadPromptModel,
     folders: ContextFolders,
-    scan?: ScanFiles,
+    helpers: Pick<RepositoryOptions, 'scan' | 'lastCommits'> = {},
   ) {
-    this.signatures = new SignatureReader(new Grammars(folders.grammars));
+    this.grammars = new Grammars(folders.grammars);
+    this.signatures = new SignatureReader(this.grammars);
     this.accounts = new Accounts(loadModel);
     this.repository = new Repository(source, {
       textCacheBytes: TEXT_CACHE_BYTES,
       indexFolder: folders.indexes,
-      scan,
+      ...helpers,
     });
     this.symbols = new Symbols(this.repository, this.signatures);
     this.finder = new Finder(this.repository, this.symbols);
@@ -141,7 +144,13 @@ export class ContextServiceImpl implements ContextService {
     this.packs.set(packId, { question: request.question, packed });
     // A copy: the ids move to another thread.
     this.account('asked', request, { packId, prompt: { ...prompt, tokenIds: tokenIds.slice() } });
-    return { packId, tokenIds, spans, inclusion, tokenizeMs };
+    return { packId, tokenIds, spans, inclusion, tokenizeMs, brokenGrammars: this.brokenFor(inclusion) };
+  }
+
+  /** What stood in the way of better signatures, where there are any. */
+  private brokenFor({ included }: InclusionReport): BrokenGrammar[] {
+    if (!included.some(({ detail }) => detail === 'signatures')) return [];
+    return [...this.grammars.failures].map(([grammar, reason]) => ({ grammar, reason }));
   }
 
   async inspect(request: InspectRequest, signal: AbortSignal): Promise<ContextAccount> {

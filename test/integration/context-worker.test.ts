@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { writeCorpus } from '../../bench/scale/corpus';
 import type { ContextService } from '../../server/context/context-service';
 import { createContextService } from '../../server/context/worker-client';
 import { CancelledError } from '../../server/errors';
@@ -93,6 +94,27 @@ suite('the context worker', () => {
     let same = 0;
     while (one[same] === two[same]) same++;
     assert.ok(same > one.length - 20, `${same} of ${one.length} tokens are the same`);
+  });
+
+  test('a budget that not everything fits is filled to within 1%, and never exceeded', async () => {
+    // More files than are read one by one: threads read them.
+    writeCorpus(path.join(dir, 'corpus'), { files: 600, bytes: 6_000_000 });
+    fs.cpSync('server', path.join(dir, 'server'), { recursive: true });
+    await sync();
+    const questions = [
+      'Where is the retry of a batch configured?',
+      'How does RankingIndex rank?',
+      'And why?',
+    ];
+    for (const budgetTokens of [2048, 4096, 8192, 32_768, 131_072]) {
+      for (const question of questions) {
+        const { tokenIds, inclusion } = await pack(question, budgetTokens);
+        assert.ok((inclusion.excludedByReason.noRoom ?? 0) > 0);
+        assert.equal(inclusion.promptTokens, tokenIds.length);
+        const unused = budgetTokens - tokenIds.length;
+        assert.ok(unused >= 0 && unused <= budgetTokens / 100, `${unused} of ${budgetTokens} are unused`);
+      }
+    }
   });
 
   test('packing is stopped while ten thousand files are read, and goes on later', async () => {
