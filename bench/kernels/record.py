@@ -15,7 +15,7 @@ def checksum_of(output):
 
 def _driver_version():
     query = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
-    return subprocess.run(query, capture_output=True, text=True, check=True).stdout.strip()
+    return subprocess.run(query, capture_output=True, text=True, check=True).stdout.splitlines()[0].strip()
 
 
 def write_record(path, bench, commit, rows):
