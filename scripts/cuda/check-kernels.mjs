@@ -1,7 +1,7 @@
 // Checks what of kernels/ can be checked without a GPU: the CPU oracles and the host's own code under ASan and
 // UBSan, and that everything compiles for every architecture.
 //   node scripts/cuda/check-kernels.mjs
-// The compilation is skipped where the same sources have passed before. Needs CMake and a C++ compiler; without
+// The compilation is skipped where the same sources have passed before. Needs CMake, a C and a C++ compiler; without
 // one it says so and checks nothing. CUDA is fetched where it is missing.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -54,7 +54,7 @@ function checkCompilation() {
   fs.writeFileSync(passed, '');
 }
 
-const missing = ['cmake', 'c++'].filter((command) => !isThere(command));
+const missing = ['cmake', 'cc', 'c++'].filter((command) => !isThere(command));
 if (missing.length) {
   process.stdout.write(`The kernels were not checked: no ${missing.join(' and no ')} here.\n`);
 } else {
