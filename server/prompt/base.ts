@@ -48,6 +48,8 @@ const FILL_SHARE = 0.75;
 const KEEP_SHARE = 0.8;
 /** Of the budget, when not everything fits: what pinned files may take, before all others. */
 const PINNED_SHARE = 0.9;
+/** A folder with thousands of files may be pinned: after so many that do not fit, the others hardly do. */
+const MOST_MISSES = 24;
 /** With less of the budget left, the rest of a large repository is not read for a file that might fit. */
 const NEGLIGIBLE_SHARE = 0.01;
 
@@ -131,12 +133,18 @@ class Chosen {
 
   /** Whole as long as they fit; of the others, the signatures. */
   async takePinned(paths: readonly string[], room: number): Promise<void> {
+    const tooLong = await this.takeEach(paths, room, 'full');
+    await this.takeEach(tooLong, room, 'signatures');
+    this.pinsWithoutRoom.push(...tooLong);
+  }
+
+  /** Adds the files that fit and returns the others. After many that do not fit, no more are read. */
+  private async takeEach(paths: readonly string[], room: number, detail: Detail): Promise<string[]> {
     const tooLong: string[] = [];
     for (const path of paths) {
-      if (!(await this.take(path, room))) tooLong.push(path);
+      if (tooLong.length >= MOST_MISSES || !(await this.take(path, room, detail))) tooLong.push(path);
     }
-    for (const path of tooLong) await this.take(path, room, 'signatures');
-    this.pinsWithoutRoom.push(...tooLong);
+    return tooLong;
   }
 
   /** Adds the file unless it would exceed `room`, or notes that it is lost. False where there is no room. */

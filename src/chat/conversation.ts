@@ -133,7 +133,11 @@ function withoutActivity(exchange: ChatExchange): ChatExchange {
 
 /** The report with at most `LISTED_EXCLUDED_FILES` names of left-out files. */
 function shortened(inclusion: InclusionReport): InclusionReport {
-  return { ...inclusion, excluded: inclusion.excluded.slice(0, LISTED_EXCLUDED_FILES) };
+  return {
+    ...inclusion,
+    excluded: inclusion.excluded.slice(0, LISTED_EXCLUDED_FILES),
+    pinsWithoutRoom: inclusion.pinsWithoutRoom.slice(0, LISTED_EXCLUDED_FILES),
+  };
 }
 
 function replace(

@@ -41,15 +41,22 @@ export function contextCommands(
   const target = (argument: unknown): Promise<ContextTarget> => targetFor(argument, tree);
   const choose = (act: (path: string) => void) => async (argument: unknown) =>
     act((await target(argument)).path);
+  const pin = async (wanted: string): Promise<void> => {
+    if (wanted.endsWith('/') && (await model.isUnknown(wanted)))
+      throw new Error(
+        `${wanted} holds no file that Longview reads: ignore rules or settings leave them out. Pin its files one by one; a pinned file is read all the same.`,
+      );
+    choices.pin(wanted);
+  };
   return {
     showContext: () => vscode.commands.executeCommand(`${CONTEXT_VIEW}.focus`),
-    pinInContext: choose((file) => choices.pin(file)),
+    pinInContext: async (argument) => pin((await target(argument)).path),
     unpinFromContext: choose((file) => choices.unpin(file)),
     excludeFromContext: choose((file) => choices.exclude(file)),
     includeInContext: choose((file) => choices.include(file)),
     addFolderToContext: async () => {
       const folder = await pickFolder();
-      if (folder !== undefined) choices.pin(folder);
+      if (folder !== undefined) await pin(folder);
     },
     allowSecrets: async (argument) => {
       choices.allow(isDecision(argument) ? argument : decisionFor(await target(argument)));
@@ -80,7 +87,8 @@ export function contextCommands(
 async function targetFor(argument: unknown, tree: ContextTree): Promise<ContextTarget> {
   if (argument instanceof vscode.Uri) return { path: await pathOf(argument) };
   if (argument === SELECTION) {
-    if (tree.selected) return tree.selected;
+    const selected = await tree.selected();
+    if (selected) return selected;
     throw new Error('Select a file or a folder in the Context view first.');
   }
   const node = targetOf(argument as ContextNode | undefined);

@@ -8,6 +8,7 @@ import {
   type PromptPartText,
   type Turn,
 } from '../../protocol';
+import { failureOf } from '../chat/failure';
 import type { ServerSession } from '../session/server-session';
 import { type Disposable, Signal } from '../session/signal';
 
@@ -95,6 +96,12 @@ export class ContextModel implements Disposable {
     }
   }
 
+  /** True when the server knows no file in the folder: ignore rules leave it out, or it is empty. */
+  async isUnknown(folder: string): Promise<boolean> {
+    const account = this.state.account ?? (await this.look(new AbortController().signal));
+    return (await this.listOf(account, folder)).entries.length === 0;
+  }
+
   /** The prompt that is shown as text; when none is, that of the next question. */
   async promptText(): Promise<{ account: ContextAccount; parts: PromptPartText[] }> {
     const account = this.state.account ?? (await this.look(new AbortController().signal));
@@ -121,7 +128,8 @@ export class ContextModel implements Disposable {
     } catch (error) {
       // Another look has begun.
       if (this.running !== running) return;
-      this.set({ problem: error instanceof Error ? error.message : String(error), isLooking: false });
+      const { message, action } = failureOf(error);
+      this.set({ problem: `${message} ${action}`, isLooking: false });
     }
   }
 

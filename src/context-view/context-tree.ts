@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import * as vscode from 'vscode';
 import type { ContextAccount, ContextEntry, ContextFile, SecretFinding } from '../../protocol';
 import { fileUri } from '../chat/editor-actions';
@@ -15,6 +16,10 @@ import {
   type Row,
   totalText,
 } from './context-words';
+
+/** Ample for a tree to be drawn, on a busy machine, too. */
+const REDRAW_MS = 1000;
+const POLL_MS = 25;
 
 export const CONTEXT_VIEW = 'longview.context';
 
@@ -53,8 +58,14 @@ export class ContextTree implements vscode.TreeDataProvider<ContextNode>, vscode
     model.setVisible(this.view.visible);
   }
 
-  /** The row that has the keyboard in the view. */
-  get selected(): ContextTarget | undefined {
+  /**
+   * The row that is selected; undefined when none is. While the tree is drawn anew, VS Code knows no row for a moment,
+   * which a key that is pressed then must not feel.
+   */
+  async selected(): Promise<ContextTarget | undefined> {
+    for (let waitedMs = 0; waitedMs < REDRAW_MS && this.view.selection.length === 0; waitedMs += POLL_MS) {
+      await sleep(POLL_MS);
+    }
     return targetOf(this.view.selection[0]);
   }
 

@@ -87,12 +87,14 @@ export function heldBackRow(count: number): Row {
 
 export function pinsWithoutRoomRow(paths: readonly string[]): Row {
   const label = `${countedText(paths.length, 'pinned file')} without room`;
-  const tooltip = `Not there whole, since the context is too small:\n${paths.join('\n')}`;
+  const more = paths.length > NAMED ? `\nand ${countText(paths.length - NAMED)} more` : '';
+  const names = paths.slice(0, NAMED);
+  const tooltip = `Not there whole, since the context is too small:\n${names.join('\n')}${more}`;
   return {
     label,
     description: '',
     tooltip,
-    spoken: `${label}: ${paths.join(', ')}`,
+    spoken: `${label}: ${names.join(', ')}${more.replace('\n', ' ')}`,
     icon: 'warning',
     color: WARNING,
   };
@@ -134,6 +136,9 @@ export function fileRow(file: ContextFile, of: ContextAccount['of'], choice: Cho
     ...iconOf(file, choice),
   };
 }
+
+/** More names than this tell nobody more. */
+const NAMED = 20;
 
 type Choice = 'pinned' | 'excluded' | undefined;
 

@@ -70,12 +70,12 @@ def row(case, times, density, checksum):
         "max": round(max(times["ours"]), 4),
         "density": round(density, 4),
         "note": f"sampling, selection and attention at density {density:.4f}; {rate:.0f} TFLOP/s of attention; "
-        f"{REPEATS} repeats in turn; output sha256 {checksum}",
+        f"{len(times['ours'])} repeats in turn; output sha256 {checksum}",
     }
 
 
 def main():
-    options = bench_options(__doc__, density=0.08)
+    options = bench_options(__doc__, density=0.08, repeats=REPEATS)
 
     library = longview.load(options.library)
     rows = []
@@ -89,7 +89,8 @@ def main():
         inputs = make(tokens, heads, kv_heads, dim)
         output, counts = attention(*inputs)
         density = densities(counts, tokens).mean().item()
-        times = measure({"ours": attention, "peer": flash_attention_3}, inputs)
+        implementations = {"ours": attention, "peer": flash_attention_3}
+        times = measure(implementations, inputs, options.repeats)
         rows.append(row(case, times, density, checksum_of(output)))
         print(
             f"{name:30} {rows[-1]['value']:8.3f} ms  x{rows[-1]['ratio']:.3f}  {rows[-1]['note']}",
@@ -97,7 +98,7 @@ def main():
         )
         attention.close()
         del inputs, output
-    write_record(options.out, "attention-sample", options.commit, rows)
+        write_record(options.out, "attention-sample", options.commit, rows)
 
 
 if __name__ == "__main__":

@@ -90,6 +90,8 @@ def _attend_suffix(query, keys, values, places):
 def answer_all(decoder, vocabulary, prefix, remainder, questions, attend_prefix):
     """Whether each question is answered rightly. `remainder` are the prefix's last tokens that `prefix` does not
     hold: they stand before every question. `questions` as `quality prompts` writes them."""
+    if not questions:
+        return []
     device = decoder.device
     texts = [remainder + question["rest"] for question in questions]
     lengths = torch.tensor([len(text) for text in texts], device=device)

@@ -45,7 +45,8 @@ class Ours:
     """A quality class of the product, through the C interface."""
 
     def __init__(self, library, selection):
-        self.settings = json.dumps(selection)
+        plain = {name: value for name, value in selection.items() if name != "headAlpha"}
+        self.settings = json.dumps(plain) + (", alpha by head" if "headAlpha" in selection else "")
         if selection["strategy"] != "tiles":
             raise ValueError(f"the product has no strategy {selection['strategy']}")
         self._attend = SampleAttention(
@@ -99,22 +100,22 @@ class Peer:
         return self._attend(query, key, value)
 
 
-def make(name, library, selections, peers_folder):
+def make(name, library, selections, peers_folder, compiled=True):
     """The attention `name`: `fa3`, a quality class, or a peer.
 
     library: liblongview_attention.so, loaded; selections: those of the quality classes; peers_folder: what
-    fetch.py made."""
+    fetch.py made; compiled as in peers.make."""
     if name == DENSE:
         return FlashAttention3()
     if name in selections:
         return Ours(library, selections[name])
-    return Peer(peers.make(name, peers_folder))
+    return Peer(peers.make(name, peers_folder, compiled))
 
 
 def names_among(wanted):
     """All names, or those of a list with commas."""
     every = [DENSE, *OURS, *peers.PEERS]
-    names = every if not wanted else wanted.split(",")
+    names = wanted.split(",") if wanted else every
     unknown = [name for name in names if name not in every]
     if unknown:
         raise ValueError(f"there is no attention {', '.join(unknown)}; there are {', '.join(every)}")

@@ -47,7 +47,11 @@ class FlashPrefill:
 
     settings = "alpha 0.08, blocks of 128, sink 2, window 4, last 2 blocks dense"
 
-    def __init__(self, folder):
+    def __init__(self, folder, compiled=True):
+        """Without `compiled` its selection runs as written instead of through torch.compile, which takes many
+        seconds for each length."""
+        if not compiled:
+            self.settings += "; selection not compiled"
         identity = lambda function: function
         _module("fla")
         _module(
@@ -55,7 +59,7 @@ class FlashPrefill:
             contiguous=identity,
             autocast_custom_fwd=torch.amp.custom_fwd(device_type="cuda"),
         )
-        with _fewer_configurations(), _found_first(folder / "ops"):
+        with _fewer_configurations(), _compiling(compiled), _found_first(folder / "ops"):
             self._peer = importlib.import_module("flashprefill_native_forward")
 
     def __call__(self, query, key, value):
@@ -103,6 +107,18 @@ def _fewer_configurations():
         yield
     finally:
         triton.autotune = autotune
+
+
+@contextmanager
+def _compiling(allowed):
+    """Within it, torch.compile leaves functions as they are unless it is `allowed`."""
+    compile_function = torch.compile
+    if not allowed:
+        torch.compile = lambda function=None, **_: function or (lambda decorated: decorated)
+    try:
+        yield
+    finally:
+        torch.compile = compile_function
 
 
 def _matching(configs, tried):
@@ -283,11 +299,13 @@ def _functions_of(file, names, scope):
 PEERS = {
     "flashprefill2": FlashPrefill2,
     "flashprefill": FlashPrefill,
-    "minference": MInference,
     "flexprefill": FlexPrefill,
+    "minference": MInference,
 }
 
 
-def make(name, folder):
-    """The peer `name`, from what fetch.py put into `folder`/`name`."""
+def make(name, folder, compiled=True):
+    """The peer `name`, from what fetch.py put into `folder`/`name`; `compiled` as FlashPrefill has it."""
+    if name == "flashprefill":
+        return FlashPrefill(folder / name, compiled)
     return PEERS[name](folder / name)

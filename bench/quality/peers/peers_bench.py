@@ -9,8 +9,8 @@
 Each prompt's prefix is read once with each attention in all layers, by a plain torch forward pass over the same
 weights (decoder.py); its time is what attention took on the device, selection included, the sum over the layers.
 Then all questions are answered behind that KV with dense attention, greedily. Prefixes end at a multiple of 128
-tokens; the few that are left stand before each question. Of the answers that dense attention gets right, the
-share that is right is what an attention keeps. No prompt begins after --limit. Needs fa3-fwd==0.0.3.
+tokens; the few that are left stand before each question. Others than dense attention are asked what it gets right:
+the share that is right is what they keep. Nothing begins after --limit. Needs fa3-fwd==0.0.3.
 """
 
 import argparse
@@ -65,14 +65,15 @@ class Measured:
     def __init__(self, settings):
         self.settings = settings
         self.attention_ms, self.densities = [], []
-        self.kept = self.of = 0
+        self.kept = self.of = self.asked = 0
 
-    def add(self, attention_ms, density, right, dense_right):
+    def add(self, attention_ms, density, right, asked, dense_right):
         self.attention_ms.append(attention_ms)
         if density is not None:
             self.densities.append(density)
-        self.of += sum(dense_right)
-        self.kept += sum(1 for ours, dense in zip(right, dense_right) if ours and dense)
+        self.asked += asked
+        self.of += dense_right
+        self.kept += right
 
 
 def wilson(right, of):
@@ -85,8 +86,8 @@ def wilson(right, of):
     return middle - spread, middle + spread
 
 
-def measure(decoder, vocabulary, prompt, attention, attend_prefix):
-    """Milliseconds of attention, density, and whether each question was answered rightly."""
+def measure(decoder, vocabulary, prompt, questions, attention, attend_prefix):
+    """Milliseconds of attention, density, and whether each of the questions was answered rightly."""
     # Once before it counts: kernels are compiled and chosen for a length when they are first called.
     positions = torch.arange(len(prompt.tokens), device="cuda")
     embedded, rotations = decoder.embed(prompt.tokens), decoder.rotations(positions)
@@ -101,7 +102,7 @@ def measure(decoder, vocabulary, prompt, attention, attend_prefix):
     prefix = decoder.read(prompt.tokens, attend)
     told = [float(share) for share in shares if share is not None]
     density = sum(told) / len(told) if told else None
-    right = answer_all(decoder, vocabulary, prefix, prompt.remainder, prompt.questions, attend_prefix)
+    right = answer_all(decoder, vocabulary, prefix, prompt.remainder, questions, attend_prefix)
     return clock.total_ms(), density, right
 
 
@@ -144,7 +145,8 @@ def rows_of(measured):
                 "min": round(low, 4),
                 "median": round(share, 4),
                 "max": round(high, 4),
-                "note": f"answers kept of the {result.of} that dense gets right; min and max are the 95% interval",
+                "note": f"answers kept of the {result.of} that dense gets right of {dense.asked}; "
+                "min and max are the 95% interval",
             }
         )
     return rows
@@ -158,6 +160,7 @@ def main():
     parser.add_argument("--names", default="")
     parser.add_argument("--only", default="")
     parser.add_argument("--limit", type=float, default=600)
+    parser.add_argument("--not-compiled", action="store_true", help="FlashPrefill v1 without torch.compile")
     options = parser.parse_args()
     started = time.perf_counter()
     elapsed = lambda: f"[{time.perf_counter() - started:5.1f} s]"
@@ -177,32 +180,37 @@ def main():
     files = [file for file in options.prompts.glob("prompt-*.json") if options.only in file.name]
     files.sort(key=lambda file: file.stat().st_size)  # short prompts first
     for prompt in map(Prompt, files):
-        if time.perf_counter() - started > options.limit:
-            print(f"{elapsed()} {prompt.name}: left for another run", flush=True)
-            continue
         decoder.use(described["specs"][prompt.context])
-        dense_right = None
+        questions = prompt.questions
         for name in names:
+            if time.perf_counter() - started > options.limit:
+                print(f"{elapsed()} {prompt.name} {name}: left for another run", flush=True)
+                continue
             try:
                 if name not in made:
-                    made[name] = attentions.make(name, library, selections, options.peers)
-                attention = made[name]
-                attention_ms, density, right = measure(decoder, vocabulary, prompt, attention, attend_prefix)
+                    made[name] = attentions.make(
+                        name, library, selections, options.peers, not options.not_compiled
+                    )
+                attention_ms, density, right = measure(
+                    decoder, vocabulary, prompt, questions, made[name], attend_prefix
+                )
             except Exception:
                 if name == attentions.DENSE:
                     raise
                 print(f"{elapsed()} {name} FAILED\n{traceback.format_exc(limit=-4)}", flush=True)
                 continue
-            dense_right = right if dense_right is None else dense_right
-            result = measured.setdefault((prompt.size, name), Measured(attention.settings))
-            result.add(attention_ms, density, right, dense_right)
-            kept = sum(1 for ours, dense in zip(right, dense_right) if ours and dense)
+            asked = len(questions)
+            if name == attentions.DENSE:
+                # Others are asked what dense attention answers.
+                questions = [question for question, good in zip(questions, right) if good]
+            result = measured.setdefault((prompt.size, name), Measured(made[name].settings))
+            result.add(attention_ms, density, sum(right), asked, len(questions))
             print(
                 f"{elapsed()} {prompt.name:24} {name:14} {attention_ms:8.1f} ms  density {density or math.nan:.4f}  "
-                f"right {sum(right):3}  kept {kept:3} of {sum(dense_right)}",
+                f"kept {sum(right):3} of {asked}",
                 flush=True,
             )
-        write_record(options.out, "quality-peers", options.commit, rows_of(measured))
+            write_record(options.out, "quality-peers", options.commit, rows_of(measured))
 
 
 if __name__ == "__main__":

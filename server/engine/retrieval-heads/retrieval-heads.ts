@@ -1,8 +1,8 @@
-import type { ModelSpec } from '../../models/model-spec';
+import type { LoadedModel } from '../../backends/backend';
 import qwenCoder15b from './qwen2.5-coder-1.5b.json';
 
 /** What of a model decides which measurement fits it. */
-export type MeasuredModel = Pick<ModelSpec, 'name' | 'layerCount' | 'headCount'>;
+export type MeasuredModel = NonNullable<LoadedModel['spec']>;
 
 /**
  * How much the query heads of a model need what lies far away. Few do: they find what a question asks for in the

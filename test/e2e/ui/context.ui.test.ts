@@ -18,6 +18,7 @@ suite('the Context view', () => {
     fs.mkdirSync(path.join(workspace.dir, 'docs'));
     fs.writeFileSync(path.join(workspace.dir, 'docs/history.md'), 'It was written in 1998.\n'.repeat(40));
     fs.writeFileSync(path.join(workspace.dir, 'deploy.env'), `# of the test account\nGITHUB=${TOKEN}\n`);
+    fs.writeFileSync(path.join(workspace.dir, 'second.env'), `GITHUB=${TOKEN}\n`);
     window = await LongviewWindow.open({
       folder: workspace.dir,
       settings: { 'longview.maxAnswerTokens': 40 },
@@ -51,7 +52,7 @@ suite('the Context view', () => {
     await shows(/^Next question: [\d,]+ of 4,096 tokens/);
     await shows(/^Folder src\/, [\d,]+ tokens, 2 files: 2 whole/);
     await shows(/^README\.md, [\d,]+ tokens, everything fits/);
-    await shows(/^1 file held back/);
+    await shows(/^2 files held back/);
     await shows(/^deploy\.env, held back: may hold a secret\. Not sent: github in line 2/);
     await row(/^Next question/)
       .locator('.monaco-tl-twistie')
@@ -59,14 +60,18 @@ suite('the Context view', () => {
     await shows(/^Kept for the answer: 40 tokens/);
     await window.page.mouse.move(900, 500);
     await window.shot('context-next');
+    await row(/^README\.md/).click({ button: 'right' });
+    for (const name of ['Pin in Context', 'Exclude from Context']) {
+      await window.page.getByRole('menuitem', { name }).waitFor();
+    }
+    await window.shot('context-menu');
+    await window.page.keyboard.press('Escape');
   });
 
   test('a held-back file is included, a file excluded and another pinned by keyboard', async () => {
     await press(/^deploy\.env, held back/, 'Shift+Insert');
     await shows(/^deploy\.env, [\d,]+ tokens, everything fits\. Sent with: github in line 2/);
-    await row(/held back/)
-      .first()
-      .waitFor({ state: 'detached' });
+    await shows(/^1 file held back/);
     await press(/^README\.md/, 'Control+Enter');
     await shows(/^README\.md, [\d,]+ tokens, pinned/);
     await press(/^Folder docs\//, 'Delete');
@@ -100,8 +105,25 @@ suite('the Context view', () => {
     assert.match(await window.editor.innerText(), /#\sContext\sof\sthe\slast\squestion/u);
   });
 
+  test('an attached file that may hold a secret is asked about, and sent when that is wished', async () => {
+    await window.openFile('second.env');
+    await window.command('Longview: Attach File to Chat');
+    const exchange = await window.ask('Which variable is set?');
+    const failure = exchange.locator('.failure');
+    await failure.getByText('second.env looks as if it held a secret: github in line 1').waitFor();
+    assert.ok(!(await failure.innerText()).includes(TOKEN));
+    await window.shot('context-secret-attached');
+    await failure.getByRole('button', { name: 'Include Anyway' }).click();
+    await window.answering(exchange);
+    await window.finished(exchange);
+    assert.match(await exchange.innerText(), /to first token/);
+    await toggleChat();
+    await shows(/^second\.env, [\d,]+ tokens, attached to the question\. Sent with: github in line 1/);
+  });
+
   test('choices outlive a reload of the window', async () => {
-    await window.reload(['done']);
+    await toggleChat();
+    await window.reload(['done', 'done']);
     await window.openView();
     await openContext();
     await shows(/^README\.md, [\d,]+ tokens, pinned/);

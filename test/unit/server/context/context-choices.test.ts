@@ -75,12 +75,36 @@ suite('choices of the user in what is packed', () => {
     assert.doesNotMatch(textOf(after), /f1\.ts/);
   });
 
+  test('what ranks best for the question is left out all the same, by its path, too, when it must not be sent', async () => {
+    const files = Object.fromEntries(
+      Array.from({ length: 300 }, (_, i) => [
+        `m${i}/f.ts`,
+        `export const VALUE_OF_M${i} = ${i * 7};\n`.repeat(8),
+      ]),
+    );
+    files['m217/f.ts'] += LEAK;
+    await open(files);
+    await choose({ excluded: ['m218/'] });
+    const { inclusion, tokenIds } = await ask({ question: 'What are VALUE_OF_M217 and VALUE_OF_M218?' });
+    assert.ok(inclusion.excluded.length > 100, 'not everything fits');
+    assert.deepEqual(
+      inclusion.excluded.slice(0, 2).map(({ path, reason }) => [path, reason]),
+      [
+        ['m217/f.ts', 'secret'],
+        ['m218/f.ts', 'excludedByHand'],
+      ],
+      'what the user decides about goes first',
+    );
+    assert.doesNotMatch(tokenizer.decode(tokenIds), /m21[78]\/f\.ts/);
+    assert.equal(inclusion.included.length + inclusion.excluded.length, 300);
+  });
+
   test('choices that leave nothing are an error that says why', async () => {
     await open({ 'a.ts': 'let a;\n' });
     await choose({ excluded: ['a.ts'] });
     await assert.rejects(ask(), (error) => {
       assert.ok(error instanceof LongviewError);
-      assert.match(error.message, /1 excludedByHand/);
+      assert.match(error.message, /1 by your choice/);
       return error.code === 'emptyRepository';
     });
   });

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { NO_CHOICES } from '../../../../protocol';
 import type { ContextService } from '../../../../server/context/context-service';
 import { createContextService } from '../../../../server/context/worker-client';
 import { CancelledError, LongviewError } from '../../../../server/errors';
@@ -15,6 +16,7 @@ parentPort.on('message', (m) => {
   if (m.kind === 'cancel') return parentPort.postMessage({ kind: 'error', id: m.id, error: { kind: 'cancelled' } });
   if (m.kind === 'release') return;
   if (m.method === 'sync') told.push(m.params.mode + ':' + m.params.paths.split(String.fromCharCode(0)).join());
+  if (m.method === 'choose') told.push('choose:' + m.params.pinned.join());
   if (m.method === 'overlay') told.push('overlay:' + m.params.path);
   if (m.method === 'pack') {
     const question = m.params.question;
@@ -110,13 +112,14 @@ suite('worker-client', () => {
       await service.overlay({ root: 0, path: 'a', text: 'unsaved' });
       await service.overlay({ root: 0, path: 'b', text: 'gone' });
       await service.overlay({ root: 0, path: 'b', text: null });
+      await service.choose({ ...NO_CHOICES, pinned: ['a'] });
       const bystander = assert.rejects(pack('hang'), /stopped/);
       await assert.rejects(pack(death), (error) => {
         assert.ok(error instanceof LongviewError);
         return error.code === 'internal' && error.action.startsWith('Ask again');
       });
       await bystander;
-      assert.deepEqual(await told(), ['full:a,b,c', 'overlay:a']);
+      assert.deepEqual(await told(), ['full:a,b,c', 'overlay:a', 'choose:a']);
       assert.equal((await delta(3, 'd')).files, 4);
     });
   }

@@ -16,7 +16,7 @@ const INCLUSION: InclusionReport = {
   budgetTokens: 80,
   promptTokens: 8,
   newerVersions: [],
-  pinsWithoutRoom: [],
+  pinsWithoutRoom: ['a.ts', 'b.ts'],
   historyTokens: 0,
   droppedTurns: 2,
   shortenedTurns: 0,
@@ -183,7 +183,10 @@ suite('AskHandler', () => {
     assert.equal(record.promptTokens, 8);
     assert.equal(record.answerTokens, 7);
     assert.equal(record.contextTokens, 100);
-    assert.deepEqual(record.notices, ['2 earlier messages left out: no room in the context.']);
+    assert.deepEqual(record.notices, [
+      '2 earlier messages left out: no room in the context.',
+      'Pinned, and not there whole, since they do not fit: a.ts and 1 more.',
+    ]);
     const { queue, load, context: packing, prefill, firstToken } = record.stagesMs;
     assert.equal(queue + load + packing + prefill + firstToken, record.ttftMs);
 

@@ -95,6 +95,20 @@ suite('pinned files', () => {
     assert.equal(baseOf(after).slice(0, at), baseOf(before).slice(0, at));
   });
 
+  test('while the base without it is computed, a file that is pinned stands behind that', async () => {
+    const usablePaths = ['a.ts', ...paths];
+    const before = await pack({ usablePaths });
+    const held = { held: [before.tokenIds], earlierBases: [before.usedBase], earlierBase: detailsOf(before) };
+    const after = await pack({ ...held, usablePaths, pinnedPaths: ['a.ts'], question: 'and now?' });
+    const computed = await pack({ usablePaths, pinnedPaths: ['a.ts'], earlierBase: detailsOf(before) });
+    assert.equal(computed.base.files[0]?.path, 'a.ts', 'its place is the first, by its age');
+    const base = baseOf(before);
+    const text = tokenizer.decode(after.tokenIds);
+    assert.equal(text.slice(0, base.length), base, 'nothing of it is computed again');
+    assert.ok(text.lastIndexOf('<file path="a.ts">') >= base.length);
+    assert.equal(entryOf(after, 'a.ts')?.reason, 'pinned');
+  });
+
   test('one that does not fit is there by its signatures, and is named', async () => {
     const packed = await pack({ pinnedPaths: ['big.ts', 'f98.ts'] });
     assert.deepEqual(packed.inclusion.pinsWithoutRoom, ['big.ts']);
@@ -105,7 +119,16 @@ suite('pinned files', () => {
   });
 
   test('of too many, as many as fit; the question keeps its room', async () => {
-    const packed = await pack({ pinnedPaths: paths.filter((path) => path !== 'big.ts') });
+    const loaded = new Set<string>();
+    const { loadFile } = inputOf();
+    const packed = await pack({
+      pinnedPaths: paths.filter((path) => path !== 'big.ts'),
+      loadFile: (path, detail) => {
+        if (detail !== 'signatures') loaded.add(path);
+        return loadFile(path, detail);
+      },
+    });
+    assert.ok(loaded.size < 60, `${loaded.size} files are read for some 25 that fit`);
     const whole = packed.base.files.filter(({ detail }) => detail === 'full').length;
     const named = packed.inclusion.pinsWithoutRoom.length;
     assert.equal(whole + named, 100);

@@ -19,6 +19,12 @@ suite('failures in the view', () => {
     assert.equal(failureOf(serverError('modelMissing', { id: 'small' })).modelId, 'small');
   });
 
+  test('what may hold a secret is offered to be sent anyway', () => {
+    const failure = failureOf(serverError('secretFound', { path: 'a.env', rules: ['aws', 'github'] }));
+    assert.deepEqual(failure.secrets, { path: 'a.env', rules: ['aws', 'github'] });
+    assert.equal(failure.buttons[0], 'allowSecrets');
+  });
+
   test('a model file of the user’s own is not offered for download', () => {
     const failure = failureOf(serverError('modelMissing', { path: '/models/own.gguf' }));
     assert.equal(failure.modelId, undefined);

@@ -74,6 +74,6 @@ export function exchange(fields: Partial<ChatExchange> = {}): ChatExchange {
 }
 
 /** A failure as the client raises it. */
-export function serverError(code: string, details?: Record<string, string | number>): Error {
+export function serverError(code: string, details?: Record<string, string | number | string[]>): Error {
   return Object.assign(new Error(`message of ${code}`), { data: { code, action: `Mend ${code}.`, details } });
 }

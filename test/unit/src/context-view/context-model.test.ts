@@ -3,7 +3,7 @@ import type { ContextAccount } from '../../../../protocol';
 import { ContextModel, type ContextServer } from '../../../../src/context-view/context-model';
 import { followConversation } from '../../../../src/context-view/follow-conversation';
 import { Signal } from '../../../../src/session/signal';
-import { exchange, INCLUSION } from '../chat/samples';
+import { exchange, INCLUSION, serverError } from '../chat/samples';
 import { ACCOUNT } from './samples';
 
 /** Lets everything that is under way go on. */
@@ -106,11 +106,14 @@ suite('the account that the Context view shows', () => {
   test('a failure is shown in words and tried again with the next change', async () => {
     const { model, fail, context } = setup();
     const shown = () => model.current;
-    fail(new Error('No folder is open.'));
+    fail(serverError('noWorkspace'));
     model.setVisible(true);
     await settle();
     await settle();
-    assert.deepEqual(shown(), { problem: 'No folder is open.', isLooking: false });
+    assert.deepEqual(shown(), {
+      problem: 'message of noWorkspace Mend noWorkspace.',
+      isLooking: false,
+    });
     fail(undefined);
     context.fire();
     await settle();

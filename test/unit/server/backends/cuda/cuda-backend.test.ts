@@ -54,6 +54,7 @@ suite('CUDA backend', () => {
       {
         backend: 'cuda',
         device: 'NVIDIA Fake',
+        spec: { name: 'qwen2-tied-mixed', layerCount: 2, headCount: 2 },
         contextTokens: 1000,
         vocabSize: 96,
         maxSequences: 8,
@@ -61,7 +62,6 @@ suite('CUDA backend', () => {
         backgroundChunkTokens: 8192,
         kvPoolTokens: 8192,
         kvBlockTokens: 640,
-        spec: { name: 'qwen2-tied-mixed', layerCount: 2, headCount: 2 },
         prefillPrecision: 'bf16',
         notices: [],
       },
