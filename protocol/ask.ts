@@ -1,3 +1,4 @@
+import type { Attachment, ExcerptSource } from './attachments';
 import type { AttentionChoice, DeviceChoice, Quality, TtftRecord } from './metrics';
 import { request, type StreamParams } from './spec';
 
@@ -6,11 +7,6 @@ export interface Turn {
   role: 'user' | 'assistant';
   text: string;
 }
-
-/** Something the user adds to the question by hand. Lines count from 1; both ends are included. */
-export type Attachment =
-  | { kind: 'file'; path: string }
-  | { kind: 'selection'; path: string; startLine: number; endLine: number; text: string };
 
 /** How answer tokens are chosen. `temperature` 0 is greedy and ignores the other three numbers. */
 export interface SamplingOptions {
@@ -72,6 +68,13 @@ export interface SecretFinding {
   line: number;
 }
 
+/** Attached text that is no file of the repository. */
+export interface IncludedExcerpt {
+  source: ExcerptSource;
+  label: string;
+  tokens: number;
+}
+
 export type ExclusionReason =
   /** It looks as if it held a secret, and the user has not decided yet. */
   | 'secret'
@@ -97,6 +100,8 @@ export interface InclusionReport {
   /** Files in the manifest. */
   totalFiles: number;
   included: IncludedFile[];
+  /** What else was attached. */
+  excerpts: IncludedExcerpt[];
   /** Every file left out, at most `EXCLUDED_LIST_LIMIT` of them listed; the counts are always complete. */
   excluded: ExcludedFile[];
   excludedByReason: Partial<Record<ExclusionReason, number>>;
@@ -138,6 +143,21 @@ export interface Citation {
   claim: string;
 }
 
+/** A name in backticks in the answer, and where the repository defines it: one place, or a few of that name. */
+export interface SymbolLink {
+  /** As the answer writes it. */
+  name: string;
+  places: SymbolPlace[];
+}
+
+export interface SymbolPlace {
+  path: string;
+  /** From 1. */
+  line: number;
+  /** The name that stands there: of `a.b()`, `b`. */
+  symbol: string;
+}
+
 /** Streamed while an answer is made. `seq` counts from 0 without gaps. */
 export type AskEvent = { seq: number } & (
   | { kind: 'queued'; ahead: number }
@@ -153,6 +173,8 @@ export type StopReason = 'endOfTurn' | 'stopSequence' | 'maxTokens' | 'cancelled
 export interface AskResult {
   answer: string;
   citations: Citation[];
+  /** Definitions of names in the answer, checked when it was complete. */
+  symbols: SymbolLink[];
   inclusion: InclusionReport;
   stopReason: StopReason;
   record: TtftRecord;

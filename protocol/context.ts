@@ -1,12 +1,5 @@
-import type {
-  AskOptions,
-  Attachment,
-  ExclusionReason,
-  IncludedFile,
-  InclusionSummary,
-  SecretFinding,
-  Turn,
-} from './ask';
+import type { AskOptions, ExclusionReason, IncludedFile, InclusionSummary, SecretFinding, Turn } from './ask';
+import type { Attachment } from './attachments';
 import { notification, request } from './spec';
 
 /**

@@ -1,7 +1,7 @@
 import type { PrefillPrecision } from './metrics';
 
 /** Raised whenever a message changes shape; both sides refuse another version in words. */
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 
 /** `initializationOptions` of the language server: what cannot change while it runs. */
 export interface InitializationOptions {

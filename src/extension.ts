@@ -3,6 +3,8 @@ import { ChatSession } from './chat/chat-session';
 import { CHAT_VIEW, ChatViewProvider } from './chat/chat-view-provider';
 import { ConversationStore } from './chat/conversation-store';
 import { openEditorPath } from './chat/editor-actions';
+import { Mentions } from './chat/mentions/mentions';
+import { Terminals } from './chat/mentions/terminals';
 import { WelcomeSource } from './chat/welcome';
 import { chatCommands } from './commands/chat-commands';
 import { contextCommands } from './commands/context-commands';
@@ -53,8 +55,10 @@ export function activate(context: vscode.ExtensionContext): void {
     },
     warn,
   );
-  const view = new ChatViewProvider(extensionUri, session, welcome, log);
   const contextView = new ContextView(server, session, choices, warn);
+  const terminals = new Terminals(warn);
+  const mentions = new Mentions(server, terminals, warn);
+  const view = new ChatViewProvider(extensionUri, session, mentions, welcome, log);
   const diagnose = new DiagnoseCommand(() => ({
     extensionVersion: (context.extension.packageJSON as { version: string }).version,
     settings: { ...settings.value },
@@ -75,6 +79,7 @@ export function activate(context: vscode.ExtensionContext): void {
     settings,
     server,
     session,
+    terminals,
     view,
     contextView,
     diagnose,

@@ -28,16 +28,16 @@ const SCORING: Changes[] = [
 
 /** Retrieval heads, their alpha, that of the others, and what else differs from `balanced` of models without them. */
 const RETRIEVAL: [number, number, number, Changes?][] = [
-  [24, 1, 0.5],
-  [48, 1, 0.5],
   [48, 0.98, 0.5],
-  [48, 0.95, 0.5],
   [48, 0.98, 0.7],
-  [96, 0.98, 0.5],
+  [48, 0.98, 0.85],
   [96, 0.95, 0.7],
+  [24, 1, 0.7],
+  [48, 0.98, 0.9, { score: 'maximum' }],
+  [48, 0.98, 0.7, { sampledRows: 32 }],
+  [48, 0.98, 0.7, { windowTokens: 1024 }],
   [48, 0.98, 0],
-  [48, 0.95, 0.5, { windowTokens: 1024 }],
-  [48, 0.95, 0.5, { sampledRows: 32 }],
+  [0, 0, 0.9],
 ];
 
 /** Where no head was measured none is a retrieval head. */

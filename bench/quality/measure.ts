@@ -31,7 +31,7 @@ export interface Outcome {
   density: number;
   /** Of each head, layer by layer. */
   densities?: number[];
-  /** By question; only those that dense gets right are asked of others, but for sweeps. */
+  /** By question, in the order in which dense answers them, too. */
   answers: Answer[];
   agreement?: Agreement;
   /** Tokens of the free answer that are the same as dense's, from the first on, and how many dense has. */
@@ -52,40 +52,35 @@ export interface CellOutcome {
 export interface MeasureOptions {
   model: CellFacts['model'];
   lengthTokens: number;
-  /** Next-token agreement and free answers beside retrieval; else answers are forced, and their likelihood is kept. */
-  withAgreement: boolean;
+  /** Whether what is expected is forced, and its likelihood kept; else the model answers, and answers a free question. */
+  forcesAnswers: boolean;
   /** Of the vocabulary without unused rows. */
   vocabularySize: number;
 }
 
-/** Runs dense and then each configuration on one cell; they are asked what dense answers. */
+/** What dense attention came to on a cell, which ran first: others are compared with it. */
+interface DenseReference {
+  positions: DensePosition[];
+  forced: ForcedAnswer[];
+  free: number[];
+}
+
+/** Runs dense and then each configuration on one cell; all answer the same questions. */
 export async function measureCell(
   reader: PrefixReader,
   cell: Cell,
   configurations: readonly Configuration[],
   options: MeasureOptions,
 ): Promise<CellOutcome> {
-  const positions: DensePosition[] = [];
-  let denseAnswer: number[] = [];
+  const { lengthTokens, model } = options;
+  const reference: DenseReference = { positions: [], forced: [], free: [] };
   let balancedDensity = 1;
-  const forced: ForcedAnswer[] = [];
-  let asked = cell.questions;
   const outcomes: Outcome[] = [];
   for (const configuration of [DENSE, ...configurations]) {
-    const { model } = options;
     const selection = configuration.selection({ prefixTokens: cell.prefix.length, balancedDensity, model });
     const { deviceMs, attentionMs, selectionMs, densities } = await reader.read(cell.prefix, selection);
     const density = densities ? mean(densities) : 1;
-    const answers: Answer[] = [];
-    for (const [i, { task, depth, rest, expected }] of asked.entries()) {
-      if (options.withAgreement) {
-        answers.push({ task, depth, right: await reader.isAnswered(rest, expected) });
-      } else {
-        const answer = await reader.forced(rest, expected);
-        forced[i] ??= answer;
-        answers.push({ task, depth, ...likelihood(answer, forced[i]) });
-      }
-    }
+    if (configuration.name === 'balanced') balancedDensity = density;
     const outcome: Outcome = {
       configuration: configuration.name,
       attention: selection ? JSON.stringify(selection) : 'dense',
@@ -94,33 +89,60 @@ export async function measureCell(
       selectionMs,
       density,
       ...(densities && { densities: densities.map((share) => Math.round(share * 1e4) / 1e4) }),
-      answers,
+      answers: await answersTo(reader, cell, reference, options),
+      ...(await likeness(reader, cell, reference, options)),
     };
-    const isDense = configuration === DENSE;
-    if (isDense && options.withAgreement) asked = cell.questions.filter((_question, i) => answers[i]?.right);
-    if (configuration.name === 'balanced') balancedDensity = density;
-    if (options.withAgreement) {
-      const agreement: Agreement = { positions: 0, sameTop: 0, klSum: 0 };
-      await reader.force(cell.continuation, (position, logits) => {
-        const dense = positions[position];
-        if (dense) compare(dense, logits, agreement);
-        else positions.push(densePosition(logits, options.vocabularySize));
-      });
-      const answer = await reader.answer(cell.free, FREE_ANSWER_TOKENS);
-      if (isDense) denseAnswer = answer;
-      else {
-        outcome.agreement = agreement;
-        outcome.sameAnswerTokens = { same: commonPrefix(answer, denseAnswer), of: denseAnswer.length };
-      }
-    }
     outcomes.push(outcome);
     console.log(lineOf(cell, outcome));
   }
   await reader.close();
   const { name, language, prefix } = cell;
-  const { lengthTokens, model } = options;
   const { layerCount: layers, headCount: heads } = model;
   return { cell: name, language, lengthTokens, prefixTokens: prefix.length, layers, heads, outcomes };
+}
+
+async function answersTo(
+  reader: PrefixReader,
+  { questions }: Cell,
+  { forced }: DenseReference,
+  { forcesAnswers }: MeasureOptions,
+): Promise<Answer[]> {
+  const answers: Answer[] = [];
+  for (const [i, { task, depth, rest, expected }] of questions.entries()) {
+    if (forcesAnswers) {
+      const answer = await reader.forced(rest, expected);
+      forced[i] ??= answer;
+      answers.push({ task, depth, ...likelihood(answer, forced[i]) });
+    } else {
+      answers.push({ task, depth, right: await reader.isAnswered(rest, expected) });
+    }
+  }
+  return answers;
+}
+
+/** How like dense attention the next tokens are, and a free answer; nothing of dense attention itself. */
+async function likeness(
+  reader: PrefixReader,
+  cell: Cell,
+  reference: DenseReference,
+  { forcesAnswers, vocabularySize }: MeasureOptions,
+): Promise<Pick<Outcome, 'agreement' | 'sameAnswerTokens'>> {
+  const { positions } = reference;
+  const isDense = positions.length === 0;
+  const agreement: Agreement = { positions: 0, sameTop: 0, klSum: 0 };
+  await reader.force(cell.continuation, (position, logits) => {
+    const dense = positions[position];
+    if (dense) compare(dense, logits, agreement);
+    else positions.push(densePosition(logits, vocabularySize));
+  });
+  const answer = forcesAnswers ? [] : await reader.answer(cell.free, FREE_ANSWER_TOKENS);
+  if (isDense) {
+    reference.free = answer;
+    return {};
+  }
+  if (forcesAnswers) return { agreement };
+  const { free } = reference;
+  return { agreement, sameAnswerTokens: { same: commonPrefix(answer, free), of: free.length } };
 }
 
 /** Finer than right or wrong: sweeps are judged by it. Right: every token of what is expected is the likeliest. */

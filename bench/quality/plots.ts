@@ -1,4 +1,4 @@
-import { type Group, sizeOf } from './rows';
+import { answersKept, type Group, sizeOf } from './rows';
 
 const SIZE = { width: 640, height: 380, left: 60, right: 150, top: 36, bottom: 48 };
 const COLOURS = ['#1f6feb', '#d1242f', '#8250df', '#6e7781', '#1a7f37', '#bf8700'];
@@ -40,7 +40,7 @@ export function depthPlot(groups: readonly Group[], lengthTokens: number): strin
     const colour = COLOURS[i % COLOURS.length] ?? '#000';
     const points = Array.from({ length: DEPTHS }, (_, bin) => {
       const answers = group.cells
-        .flatMap(({ outcome }) => outcome.answers)
+        .flatMap(answersKept)
         .filter(({ depth }) => Math.min(DEPTHS - 1, Math.floor(depth * DEPTHS)) === bin);
       const share = answers.filter(({ right }) => right).length / answers.length;
       return answers.length === 0 ? '' : `${x((bin + 0.5) / DEPTHS)},${y(share)}`;

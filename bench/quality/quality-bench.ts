@@ -51,7 +51,7 @@ const { values, positionals } = parseArgs({
 });
 
 /** Questions that a tuning run asks of a cell; few where it tries hundreds of configurations, or the cell is short. */
-const SWEEP_QUESTIONS = { needle: 32, multiKey: 3, tracking: 6, function: 6 };
+const SWEEP_QUESTIONS = { needle: 24, multiKey: 2, tracking: 4, function: 4 };
 const FEW_QUESTIONS = { needle: 12, multiKey: 1, tracking: 2, function: 2 };
 
 async function main(command: string | undefined): Promise<void> {
@@ -64,7 +64,7 @@ async function main(command: string | undefined): Promise<void> {
       const set = setNamed(values.set);
       const configurations = [...CLASSES, ...(values.baselines ? BASELINES : [])];
       await runCells(
-        options(set, () => configurations, '16,32,64,128', true),
+        options(set, () => configurations, '16,32,64,128', false),
         plantingsOf(set, rounds),
         values.few ? FEW_QUESTIONS : ALL_QUESTIONS,
       );
@@ -83,7 +83,7 @@ async function main(command: string | undefined): Promise<void> {
             'tuning',
             (model) => grid(model).filter((_one, i) => i % parts === part - 1),
             '32,128',
-            false,
+            true,
           ),
           kind: parts > 1 ? `${values.grid}-${part}` : values.grid,
         },
@@ -127,12 +127,12 @@ function options(
   set: SetName,
   configurations: CellPlan['configurations'],
   lengths: string,
-  withAgreement: boolean,
+  forcesAnswers: boolean,
 ): CellPlan {
   return {
     set,
     configurations,
-    withAgreement,
+    forcesAnswers,
     kind: 'cell',
     lengths: lengthsIn(values.lengths || lengths),
     corpus: values.corpus,

@@ -6,6 +6,7 @@ import type { CellOutcome } from './measure';
 import { TASKS } from './planting';
 import { depthPlot, headPlot, type ParetoPoint, paretoPlot } from './plots';
 import {
+  answersKept,
   denseMsOf,
   densitiesOf,
   densityOf,
@@ -98,7 +99,7 @@ function markdown(
       '(`bench/quality/sets.json`); how it is measured: `docs/sample-attention.md`. Written by `npm run bench -- quality report`.',
     '',
     'Kept: of the answers that dense gets right, the share that is right, with a 95% interval (Wilson). Density: share of the ' +
-      'key blocks that are read. Prefill: device time.',
+      'key blocks that are read. Prefill: device time. Right of all: of all questions, those that dense gets wrong included.',
     '',
     ...sections,
   ].join('\n');
@@ -110,7 +111,18 @@ function denseRight(group: Group | undefined): string {
 }
 
 function table(groups: readonly Group[]): string {
-  const head = ['', 'kept', '95%', ...TASKS, 'density', 'prefill ms', 'x dense', 'top-1', 'KL'];
+  const head = [
+    '',
+    'kept',
+    '95%',
+    'right of all',
+    ...TASKS,
+    'density',
+    'prefill ms',
+    'x dense',
+    'top-1',
+    'KL',
+  ];
   const rows = groups.map((group) => {
     const kept = keptOf(group);
     const top = topOf(group);
@@ -118,6 +130,7 @@ function table(groups: readonly Group[]): string {
       group.configuration,
       `${kept.right}/${kept.of} = ${kept.value.toFixed(3)}`,
       `${kept.low.toFixed(3)}–${kept.high.toFixed(3)}`,
+      rightOf(group),
       ...TASKS.map((task) => `${keptOf(group, task).right}/${keptOf(group, task).of}`),
       `${(densityOf(group) * 100).toFixed(1)}%`,
       prefillMsOf(group).toFixed(0),
@@ -129,14 +142,21 @@ function table(groups: readonly Group[]): string {
   return tableOf(head, rows);
 }
 
+function rightOf({ cells }: Group): string {
+  const answers = cells.flatMap(({ outcome }) => outcome.answers);
+  return `${answers.filter(({ right }) => right).length}/${answers.length}`;
+}
+
 function byRepository(groups: readonly Group[]): string {
   const names = groups[0]?.cells.map(({ cell }) => cell) ?? [];
   const rows = names.map((name) => [
     name,
     ...groups.map(({ cells }) => {
-      const outcome = cells.find(({ cell }) => cell === name)?.outcome;
-      const right = outcome?.answers.filter((answer) => answer.right).length;
-      return `${right ?? '–'}/${outcome?.answers.length ?? '–'}, ${((outcome?.density ?? 0) * 100).toFixed(1)}%`;
+      const pair = cells.find(({ cell }) => cell === name);
+      if (!pair) return '–';
+      const kept = answersKept(pair);
+      const right = kept.filter((answer) => answer.right).length;
+      return `${right}/${kept.length}, ${(pair.outcome.density * 100).toFixed(1)}%`;
     }),
   ]);
   return tableOf(['', ...groups.map(({ configuration }) => configuration)], rows);

@@ -14,7 +14,8 @@ import type { Planting, SetName } from './sets';
 export interface CellPlan {
   set: SetName;
   configurations: (model: CellFacts['model']) => Configuration[];
-  withAgreement: boolean;
+  /** Whether answers are forced: see `MeasureOptions`. */
+  forcesAnswers: boolean;
   /** In tokens. */
   lengths: number[];
   /** Names the files of the cells. */
@@ -75,7 +76,7 @@ export async function runCells(
       const outcome = await measureCell(device.reader, cell, plan.configurations(device.model), {
         lengthTokens,
         model: device.model,
-        withAgreement: plan.withAgreement,
+        forcesAnswers: plan.forcesAnswers,
         vocabularySize: device.writer.tokenizer.firstUnusedToken,
       });
       fs.writeFileSync(file, JSON.stringify(outcome));

@@ -76,7 +76,7 @@ async function main(): Promise<void> {
     testEngine(setting);
     for (const part of positionals.length ? positionals : [...Object.keys(SIZES), 'load', 'cancel']) {
       const { rows, device } = await runPart(part, setting);
-      await keep(rows, device, prefillPrecision);
+      await keep(rows, device, setting);
     }
   } finally {
     setting.limit.dispose();
@@ -246,10 +246,15 @@ function beside(row: BenchRow, { peer, seconds, note }: PeerTime): BenchRow {
   return { ...row, peer, peerValue: seconds, ratio: seconds / row.value, note: `${row.note ?? ''}; ${note}` };
 }
 
-/** Adds `rows` to the record of this commit; those in fp8 have one of their own. */
-async function keep(rows: BenchRow[], device: string, precision: PrefillPrecision): Promise<void> {
+/** Adds `rows` to the record of this commit; those with sample attention or in fp8 have one of their own. */
+async function keep(
+  rows: BenchRow[],
+  device: string,
+  { attention, prefillPrecision }: Pick<Setting, 'attention' | 'prefillPrecision'>,
+): Promise<void> {
+  const parts = ['ttft', attention === 'sample' && 'sample', prefillPrecision === 'fp8' && 'fp8'];
   await addToRecord(folderOf(device), {
-    bench: precision === 'bf16' ? 'ttft' : `ttft-${precision}`,
+    bench: parts.filter(Boolean).join('-'),
     ...{ commit: commitUnderTest(), date: new Date().toISOString(), device, driver: driverVersion(), rows },
   });
 }

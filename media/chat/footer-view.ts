@@ -92,6 +92,14 @@ function inclusionView(inclusion: InclusionReport, host: Host): HTMLElement {
       host,
     ),
   );
+  const excerpts = inclusion.excerpts.map(({ source, label, tokens }) =>
+    element(
+      'li',
+      {},
+      element('span', {}, `${source}: ${label}`),
+      element('span', { class: 'remark' }, `${countText(tokens)}, attached`),
+    ),
+  );
   const leftOut = leftOutText(inclusion);
   return element(
     'div',
@@ -100,7 +108,7 @@ function inclusionView(inclusion: InclusionReport, host: Host): HTMLElement {
       'details',
       {},
       element('summary', {}, `Read: ${filesText(inclusion)}, ${countText(inclusion.fileTokens)} tokens`),
-      element('ul', { class: 'files' }, ...included),
+      element('ul', { class: 'files' }, ...included, ...excerpts),
     ),
     leftOut !== '' && leftOutView(inclusion, leftOut, host),
   );

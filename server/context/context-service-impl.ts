@@ -1,13 +1,13 @@
 import { LRUCache } from 'lru-cache';
 import {
-  type Citation,
+  type AttachmentAccount,
   type ContextAccount,
   type ContextChoices,
   type ContextFolderList,
-  countText,
   type ExcludedFile,
-  type ExclusionReason,
-  exclusionText,
+  type FindParams,
+  type FindResult,
+  type InclusionReport,
   type ManifestSyncParams,
   type ManifestSyncResult,
   type OverlayParams,
@@ -22,12 +22,16 @@ import type { PackedText } from '../prompt/packed-text';
 import { baseTokensOf } from '../prompt/parts';
 import { packTokenTable, type TokenTableData } from '../tokenizer/token-table';
 import { Accounts } from './account/accounts';
-import { resolveAttachments } from './attachments';
+import { accountFor } from './attachment-account';
+import { type AttachmentSources, resolveAttachment, resolveAttachments } from './attachments';
 import { BaseMemory } from './base-memory';
 import { Choices } from './choices';
 import type {
   BaseRequest,
+  BrokenGrammar,
+  Cited,
   ContextService,
+  CountRequest,
   InspectRequest,
   PackedBase,
   PackedPrompt,
@@ -35,20 +39,23 @@ import type {
 } from './context-service';
 import { Breather } from './cooperation';
 import type { FileSource } from './file-source';
+import { Finder } from './find';
+import { emptyRepository, noWorkspace } from './no-context';
 import { choose } from './pinned';
 import type { LoadPromptModel } from './prompt-model';
 import { queryOf } from './ranking/question-terms';
-import { Repository, type RepositoryView } from './repository';
-import type { ScanFiles } from './scan/scan-files';
+import { Repository, type RepositoryOptions, type RepositoryView } from './repository';
 import { SecretGate } from './secrets/secret-gate';
 import { SecretScanner } from './secrets/secret-scanner';
 import { Grammars } from './signatures/grammars';
 import { mostTelling } from './signatures/most-telling';
 import { SignatureReader } from './signatures/signatures';
+import { SymbolLinker } from './symbol-links';
+import { Symbols } from './symbols';
 import { MeteredEncoder, TokenCache } from './token-cache';
 
-const TEXT_CACHE_BYTES = 64 * 1024 * 1024;
-const TOKEN_CACHE_BYTES = 64 * 1024 * 1024;
+const TEXT_CACHE_BYTES = 24 * 1024 * 1024;
+const TOKEN_CACHE_BYTES = 24 * 1024 * 1024;
 /** Packed texts that callers forgot to release go when this many newer ones are there. */
 const PACKS_KEPT = 16;
 
@@ -81,7 +88,11 @@ interface Loading {
 /** The context service in the thread that does the work. */
 export class ContextServiceImpl implements ContextService {
   private readonly repository: Repository;
+  private readonly grammars: Grammars;
   private readonly signatures: SignatureReader;
+  private readonly symbols: Symbols;
+  private readonly finder: Finder;
+  private readonly linker: SymbolLinker;
   private readonly tokens = new TokenCache(TOKEN_CACHE_BYTES);
   private readonly packs = new LRUCache<number, Pack>({ max: PACKS_KEPT });
   private readonly bases = new BaseMemory();
@@ -94,15 +105,19 @@ export class ContextServiceImpl implements ContextService {
     source: FileSource,
     private readonly loadModel: LoadPromptModel,
     folders: ContextFolders,
-    scan?: ScanFiles,
+    helpers: Pick<RepositoryOptions, 'scan' | 'lastCommits'> = {},
   ) {
-    this.signatures = new SignatureReader(new Grammars(folders.grammars));
+    this.grammars = new Grammars(folders.grammars);
+    this.signatures = new SignatureReader(this.grammars);
     this.accounts = new Accounts(loadModel);
     this.repository = new Repository(source, {
       textCacheBytes: TEXT_CACHE_BYTES,
       indexFolder: folders.indexes,
-      scan,
+      ...helpers,
     });
+    this.symbols = new Symbols(this.repository, this.signatures);
+    this.finder = new Finder(this.repository, this.symbols);
+    this.linker = new SymbolLinker(this.repository, this.symbols);
   }
 
   sync(params: ManifestSyncParams): Promise<ManifestSyncResult> {
@@ -129,7 +144,13 @@ export class ContextServiceImpl implements ContextService {
     this.packs.set(packId, { question: request.question, packed });
     // A copy: the ids move to another thread.
     this.account('asked', request, { packId, prompt: { ...prompt, tokenIds: tokenIds.slice() } });
-    return { packId, tokenIds, spans, inclusion, tokenizeMs };
+    return { packId, tokenIds, spans, inclusion, tokenizeMs, brokenGrammars: this.brokenFor(inclusion) };
+  }
+
+  /** What stood in the way of better signatures, where there are any. */
+  private brokenFor({ included }: InclusionReport): BrokenGrammar[] {
+    if (!included.some(({ detail }) => detail === 'signatures')) return [];
+    return [...this.grammars.failures].map(([grammar, reason]) => ({ grammar, reason }));
   }
 
   async inspect(request: InspectRequest, signal: AbortSignal): Promise<ContextAccount> {
@@ -175,9 +196,10 @@ export class ContextServiceImpl implements ContextService {
     const view = await this.repository.refresh(onProgress, signal);
     const choices = this.choices;
     const gate = new SecretGate(this.scanner, choices);
-    const attached = await resolveAttachments(request.attachments, this.repository, view, gate);
     const chosen = await choose(choices, this.repository, view);
-    if (chosen.usable.length === 0) throw emptyRepository({ ...view, ...chosen }, this.repository.rootPaths);
+    const attached = await resolveAttachments(request.attachments, this.sources(view, chosen), gate);
+    if (chosen.usable.length === 0)
+      throw await emptyRepository({ ...view, ...chosen }, this.repository.rootPaths);
     const encoder = new MeteredEncoder(model.tokenizer, model.identity, this.tokens);
     const breather = new Breather(signal);
     const query = queryOf(request.question, questionsIn(request), request.openEditor);
@@ -193,6 +215,8 @@ export class ContextServiceImpl implements ContextService {
       history: request.history,
       openEditor: request.openEditor,
       selections: attached.selections,
+      excerpts: attached.excerpts,
+      subjects: attached.subjects,
       attachedPaths: attached.paths,
       totalFiles: usablePaths.length + unusable.length,
       usablePaths,
@@ -236,10 +260,51 @@ export class ContextServiceImpl implements ContextService {
     this.accounts.keep(of, { packId, modelPath, contextTokens, tokenIds, spans, facts });
   }
 
-  cite(packId: number, answer: string): Promise<Citation[]> {
+  async countAttachments(request: CountRequest, signal: AbortSignal): Promise<AttachmentAccount> {
+    if (!this.repository.hasRoots) throw noWorkspace();
+    const model = await this.loadModel(request.modelPath);
+    const view = await this.repository.refresh(() => undefined, signal);
+    const sources = this.sources(view, await choose(this.choices, this.repository, view));
+    const encoder = new MeteredEncoder(model.tokenizer, model.identity, this.tokens);
+    const breather = new Breather(signal);
+    return accountFor({
+      ...request,
+      resolve: (attachment) => resolveAttachment(attachment, sources),
+      loadFile: async (path) => {
+        await breather.breathe();
+        return this.wholeBlock(path, encoder);
+      },
+      encode: (text) => encoder.encode(text),
+      frame: model.frame,
+      signal,
+    });
+  }
+
+  private sources(
+    view: RepositoryView,
+    chosen: Pick<RepositoryView, 'usable' | 'unusable'>,
+  ): AttachmentSources {
+    return { repository: this.repository, view, chosen, symbols: this.symbols };
+  }
+
+  /** Whatever it holds: only for counting. */
+  private async wholeBlock(path: string, encoder: MeteredEncoder): Promise<FileBlock | ExcludedFile> {
+    const loaded = await this.repository.load(path);
+    if (loaded.kind === 'excluded') return { path, reason: loaded.reason };
+    const ids = encoder.encodeContent(loaded.hash, loaded.text);
+    return fileBlock({ path, ...loaded }, ids, (text) => encoder.encode(text));
+  }
+
+  find(params: FindParams, signal: AbortSignal): Promise<FindResult> {
+    return this.finder.find(params, signal);
+  }
+
+  async cite(packId: number, answer: string): Promise<Cited> {
     const pack = this.packs.get(packId);
-    if (!pack) return Promise.reject(forgottenPack(packId));
-    return Promise.resolve(citationsOf(answer, pack.question, pack.packed));
+    if (!pack) throw forgottenPack(packId);
+    const { question, packed } = pack;
+    const citations = citationsOf(answer, question, packed);
+    return { citations, symbols: await this.linker.linksIn(answer, packed) };
   }
 
   release(packId: number): void {
@@ -284,33 +349,6 @@ function withOthers(paths: readonly string[], others: ReadonlySet<string>): stri
 
 function questionsIn({ history }: PackRequest): string[] {
   return history.filter((turn) => turn.role === 'user').map((turn) => turn.text);
-}
-
-function noWorkspace(): LongviewError {
-  return new LongviewError(
-    'noWorkspace',
-    'No folder is open.',
-    'Open the folder that the question is about.',
-  );
-}
-
-function emptyRepository(view: RepositoryView, roots: readonly string[]): LongviewError {
-  const what =
-    view.totalFiles === 0
-      ? 'holds no files that ignore rules and settings leave in'
-      : `holds no file that can be read as text (${summary(view.unusable)})`;
-  return new LongviewError(
-    'emptyRepository',
-    `${roots.join(', ')} ${what}.`,
-    'Open a folder with source files, or change what is ignored and excluded.',
-    { files: view.totalFiles },
-  );
-}
-
-function summary(unusable: readonly ExcludedFile[]): string {
-  const counts = new Map<ExclusionReason, number>();
-  for (const { reason } of unusable) counts.set(reason, (counts.get(reason) ?? 0) + 1);
-  return [...counts].map(([reason, count]) => `${countText(count)} ${exclusionText(reason)}`).join(', ');
 }
 
 function forgottenPack(packId: number): LongviewError {

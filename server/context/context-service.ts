@@ -1,14 +1,18 @@
 import type {
   Attachment,
+  AttachmentAccount,
   Citation,
   ContextAccount,
   ContextChoices,
   ContextFolderList,
+  FindParams,
+  FindResult,
   InclusionReport,
   ManifestSyncParams,
   ManifestSyncResult,
   OverlayParams,
   PromptPartText,
+  SymbolLink,
   Turn,
 } from '../../protocol';
 import type { PromptSpan } from '../prompt/parts';
@@ -63,8 +67,20 @@ export interface ContextService {
    */
   promptText(id: number): Promise<PromptPartText[]>;
 
-  /** Finds and checks the places that `answer` speaks of, against the text that was packed. */
-  cite(packId: number, answer: string): Promise<Citation[]>;
+  /**
+   * Counts attachments as `pack` would put them into a prompt. One that cannot be attached is a count, not an error.
+   * @throws as `pack` does
+   */
+  countAttachments(request: CountRequest, signal: AbortSignal): Promise<AttachmentAccount>;
+
+  /** Finds files, folders and symbols of the workspace. */
+  find(params: FindParams, signal: AbortSignal): Promise<FindResult>;
+
+  /**
+   * Finds and checks the places that `answer` speaks of, against the text that was packed, and where the names in it are
+   * defined.
+   */
+  cite(packId: number, answer: string): Promise<Cited>;
 
   /** Lets go of the packed text kept for `cite`. */
   release(packId: number): void;
@@ -77,6 +93,16 @@ export interface ContextService {
 
   dispose(): Promise<void>;
 }
+
+export interface Cited {
+  citations: Citation[];
+  symbols: SymbolLink[];
+}
+
+export type CountRequest = Pick<
+  PackRequest,
+  'question' | 'attachments' | 'openEditor' | 'modelPath' | 'budgetTokens'
+>;
 
 export interface BaseRequest {
   modelPath: string;
@@ -111,4 +137,11 @@ export type InspectRequest = Omit<PackRequest, 'question'>;
 export interface PackedPrompt extends PackedBase {
   inclusion: InclusionReport;
   tokenizeMs: number;
+  /** Languages whose grammar could not be loaded, where the prompt shows files by signatures; with the reason. */
+  brokenGrammars?: BrokenGrammar[];
+}
+
+export interface BrokenGrammar {
+  grammar: string;
+  reason: string;
 }

@@ -1,9 +1,11 @@
 import { Worker } from 'node:worker_threads';
 import type {
-  Citation,
+  AttachmentAccount,
   ContextAccount,
   ContextChoices,
   ContextFolderList,
+  FindParams,
+  FindResult,
   ManifestSyncParams,
   ManifestSyncResult,
   OverlayParams,
@@ -13,7 +15,9 @@ import { CancelledError, LongviewError, messageOf } from '../errors';
 import type { TokenTableData } from '../tokenizer/token-table';
 import type {
   BaseRequest,
+  Cited,
   ContextService,
+  CountRequest,
   InspectRequest,
   PackedBase,
   PackedPrompt,
@@ -36,6 +40,8 @@ export interface ContextServiceOptions {
   workerPath: string;
   /** Absolute path of the folder where what is known of repositories is kept. */
   indexFolder?: string;
+  /** Starts the thread at once instead of with the first message: it is ready when the first files are told. */
+  startsAtOnce?: boolean;
 }
 
 /**
@@ -46,6 +52,9 @@ export interface ContextServiceOptions {
 export function createContextService(options: ContextServiceOptions): ContextService {
   return new WorkerContextService(options);
 }
+
+/** Room for what lives briefly: with more, the thread takes tens of megabytes more and is hardly faster. */
+const MOST_YOUNG_MB = 24;
 
 interface PendingCall {
   resolve: (result: CallResult) => void;
@@ -65,7 +74,9 @@ class WorkerContextService implements ContextService {
   /** The full list that is coming in, and the thread that has its pieces so far. */
   private listing: { revision: number; worker: Worker } | undefined;
 
-  constructor(private readonly options: ContextServiceOptions) {}
+  constructor(private readonly options: ContextServiceOptions) {
+    if (options.startsAtOnce) this.running();
+  }
 
   async sync(params: ManifestSyncParams): Promise<ManifestSyncResult> {
     const worker = this.running();
@@ -144,9 +155,23 @@ class WorkerContextService implements ContextService {
     return result.parts;
   }
 
-  async cite(packId: number, answer: string): Promise<Citation[]> {
+  async countAttachments(request: CountRequest, signal: AbortSignal): Promise<AttachmentAccount> {
+    const call = { method: 'countAttachments', params: request } as const;
+    const result = await this.call(this.running(), call, undefined, signal);
+    if (result === null || !('counts' in result)) throw new Error('the context worker counted nothing');
+    return result;
+  }
+
+  async find(params: FindParams, signal: AbortSignal): Promise<FindResult> {
+    const result = await this.call(this.running(), { method: 'find', params }, undefined, signal);
+    if (result === null || !('items' in result)) throw new Error('the context worker found nothing');
+    return result;
+  }
+
+  async cite(packId: number, answer: string): Promise<Cited> {
     const result = await this.call(this.running(), { method: 'cite', params: { packId, answer } });
-    if (!Array.isArray(result)) throw new Error('the context worker returned no citations');
+    if (result === null || !('citations' in result))
+      throw new Error('the context worker returned no citations');
     return result;
   }
 
@@ -194,7 +219,11 @@ class WorkerContextService implements ContextService {
     if (this.worker) return this.worker;
     const { workerPath, indexFolder } = this.options;
     const workerData: WorkerData = indexFolder === undefined ? {} : { indexFolder };
-    const worker = new Worker(workerPath, { name: 'longview-context', workerData });
+    const worker = new Worker(workerPath, {
+      name: 'longview-context',
+      workerData,
+      resourceLimits: { maxYoungGenerationSizeMb: MOST_YOUNG_MB },
+    });
     this.worker = worker;
     worker.on('message', (message: FromWorker) => this.receive(message));
     worker.on('error', (error) => this.lose(worker, messageOf(error)));

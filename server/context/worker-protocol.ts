@@ -1,16 +1,26 @@
 import type {
-  Citation,
+  AttachmentAccount,
   ContextAccount,
   ContextChoices,
   ContextFolderList,
   ErrorCode,
   ErrorData,
+  FindParams,
+  FindResult,
   OverlayParams,
   PromptPartText,
 } from '../../protocol';
 import { CancelledError, LongviewError, messageOf } from '../errors';
 import type { TokenTableData } from '../tokenizer/token-table';
-import type { BaseRequest, InspectRequest, PackedBase, PackedPrompt, PackRequest } from './context-service';
+import type {
+  BaseRequest,
+  Cited,
+  CountRequest,
+  InspectRequest,
+  PackedBase,
+  PackedPrompt,
+  PackRequest,
+} from './context-service';
 import type { PackedSync } from './packed-sync';
 
 /** What the worker is started with. */
@@ -30,6 +40,8 @@ export type Call =
   | { method: 'folder'; params: { id: number; folder: string } }
   | { method: 'promptText'; params: { id: number } }
   | { method: 'packBase'; params: BaseRequest }
+  | { method: 'countAttachments'; params: CountRequest }
+  | { method: 'find'; params: FindParams }
   | { method: 'cite'; params: { packId: number; answer: string } }
   | { method: 'tokenTable'; params: { modelPath: string } };
 
@@ -44,7 +56,9 @@ export type CallResult =
   | ContextAccount
   | ContextFolderList
   | { parts: PromptPartText[] }
-  | Citation[]
+  | AttachmentAccount
+  | FindResult
+  | Cited
   | TokenTableData
   | null;
 

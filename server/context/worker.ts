@@ -5,6 +5,7 @@ import { ContextServiceImpl } from './context-service-impl';
 import { DiskFileSource } from './disk-file-source';
 import { unpackedSync } from './packed-sync';
 import { PromptModels } from './prompt-model';
+import { lastCommits } from './recency/last-commits';
 import { scanByThreads } from './scan/scan-pool';
 import type { CallResult, FromWorker, ToWorker, WorkerData } from './worker-protocol';
 import { toWire } from './worker-protocol';
@@ -17,7 +18,8 @@ if (!port) throw new Error('this program is a worker thread of the server');
 const { indexFolder } = workerData as WorkerData;
 const folders = { grammars: path.join(__dirname, 'grammars'), indexes: indexFolder };
 const scan = scanByThreads(path.join(__dirname, 'scan-worker.js'));
-const service = new ContextServiceImpl(new DiskFileSource(), new PromptModels().load, folders, scan);
+const helpers = { scan, lastCommits };
+const service = new ContextServiceImpl(new DiskFileSource(), new PromptModels().load, folders, helpers);
 const running = new Map<number, AbortController>();
 
 port.on('message', (message: ToWorker) => {
@@ -66,6 +68,10 @@ async function perform(call: CallMessage, signal: AbortSignal): Promise<CallResu
       );
     case 'packBase':
       return service.packBase(call.params, signal);
+    case 'countAttachments':
+      return service.countAttachments(call.params, signal);
+    case 'find':
+      return service.find(call.params, signal);
     case 'cite':
       return service.cite(call.params.packId, call.params.answer);
     case 'tokenTable':
@@ -75,7 +81,7 @@ async function perform(call: CallMessage, signal: AbortSignal): Promise<CallResu
 
 /** Large arrays are moved to the server's thread, not copied. */
 function buffersOf(result: CallResult): ArrayBuffer[] {
-  if (result === null || Array.isArray(result)) return [];
+  if (result === null) return [];
   if ('tokenIds' in result) return [result.tokenIds.buffer as ArrayBuffer];
   return 'offsets' in result ? [result.bytes.buffer, result.offsets.buffer] : [];
 }

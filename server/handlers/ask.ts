@@ -139,8 +139,8 @@ class Answering {
     const record = ttftRecord(model.id, packed, result, this.clock, miss);
     this.stream.emit({ kind: 'done', record });
     const { answer, stopReason } = result;
-    const citations = await this.deps.context.cite(packed.packId, answer);
-    return { answer, citations, inclusion: packed.inclusion, stopReason, record };
+    const cited = await this.deps.context.cite(packed.packId, answer);
+    return { answer, ...cited, inclusion: packed.inclusion, stopReason, record };
   }
 
   private releaseWhenPacked(packing: Promise<PackedPrompt>): void {

@@ -1,8 +1,10 @@
 import {
   Ask,
   AskedContext,
+  CountAttachments,
   Diagnose,
   DownloadModel,
+  Find,
   GetEngineStatus,
   GetPromptText,
   ImportModel,
@@ -21,11 +23,14 @@ import type { Engine } from '../engine/engine';
 import type { ModelStore } from '../models/model-store';
 import { type AskDependencies, AskHandler } from './ask';
 import type { ContextInspector } from './context-inspector';
+import { countAttachments } from './count-attachments';
 import { diagnose } from './diagnose';
 import {
   askParams,
   contextChoices,
+  countAttachmentsParams,
   downloadModelParams,
+  findParams,
   importModelParams,
   inspectContextParams,
   listContextFolderParams,
@@ -67,6 +72,10 @@ export function createRoutes(deps: RouteDependencies): Route[] {
     answers(AskedContext, noParams, async () => ({ account: await context.asked() })),
     answers(ListContextFolder, listContextFolderParams, ({ id, folder }) => context.folder(id, folder)),
     answers(GetPromptText, promptTextParams, async ({ id }) => ({ parts: await context.promptText(id) })),
+    answers(CountAttachments, countAttachmentsParams, (params, { signal }) =>
+      countAttachments(deps, params, signal),
+    ),
+    answers(Find, findParams, (params, { signal }) => context.find(params, signal)),
     listens(WarmPrefix, warmPrefixParams, (params) => {
       warm.configure(params);
       return Promise.resolve();

@@ -1,22 +1,26 @@
 import { z } from 'zod';
-import type {
-  AskOptions,
-  AskParams,
-  Attachment,
-  ContextChoices,
-  DeviceChoice,
-  DownloadModelParams,
-  InitializationOptions,
-  InspectContextParams,
-  ListContextFolderParams,
-  ManifestEntry,
-  ManifestSyncParams,
-  OverlayParams,
-  SamplingOptions,
-  SecretDecision,
-  Turn,
-  WarmPrefixParams,
-  WorkspaceRoot,
+import {
+  type AskOptions,
+  type AskParams,
+  type Attachment,
+  type ContextChoices,
+  type CountAttachmentsParams,
+  type DeviceChoice,
+  type DownloadModelParams,
+  EXCERPT_SOURCES,
+  FINDABLE,
+  type FindParams,
+  type InitializationOptions,
+  type InspectContextParams,
+  type ListContextFolderParams,
+  type ManifestEntry,
+  type ManifestSyncParams,
+  type OverlayParams,
+  type SamplingOptions,
+  type SecretDecision,
+  type Turn,
+  type WarmPrefixParams,
+  type WorkspaceRoot,
 } from '../../protocol';
 
 /** Every parameter that a client may send, checked: the types keep these schemas in step with the protocol. */
@@ -50,6 +54,20 @@ const turn: z.ZodType<Turn> = z.object({ role: z.enum(['user', 'assistant']), te
 
 const attachment: z.ZodType<Attachment> = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('file'), path: z.string().min(1) }),
+  z.object({ kind: z.literal('folder'), path: z.string().min(1) }),
+  z.object({
+    kind: z.literal('symbol'),
+    path: z.string().min(1),
+    name: z.string().min(1),
+    startLine: line,
+    endLine: line,
+  }),
+  z.object({
+    kind: z.literal('excerpt'),
+    source: z.enum(EXCERPT_SOURCES),
+    label: z.string(),
+    text: z.string(),
+  }),
   z.object({
     kind: z.literal('selection'),
     path: z.string().min(1),
@@ -66,6 +84,19 @@ export const askParams: z.ZodType<AskParams> = z.object({
   attachments: z.array(attachment),
   openEditor: z.string().min(1).exactOptional(),
   options: askOptions,
+});
+
+export const countAttachmentsParams: z.ZodType<CountAttachmentsParams> = z.object({
+  question: z.string(),
+  attachments: z.array(attachment),
+  openEditor: z.string().min(1).exactOptional(),
+  options: askOptions,
+});
+
+export const findParams: z.ZodType<FindParams> = z.object({
+  kind: z.enum(FINDABLE),
+  query: z.string().max(1000),
+  limit: z.int().min(1).max(1000),
 });
 
 const root: z.ZodType<WorkspaceRoot> = z.object({ name: z.string(), path: z.string().min(1) });

@@ -42,6 +42,13 @@ export function fileFence(path: string, text: string, marks: FenceMarks = {}): F
   return { open: `<${tag} path="${attribute(path)}"${range}>\n`, close: `${newline}</${tag}>\n` };
 }
 
+/** The lines around text that is no file, such as `<git shown="changes">`. */
+export function excerptFence(source: string, label: string, text: string): FileFence {
+  const tag = freeTag(source, text);
+  const newline = text.endsWith('\n') ? '' : '\n';
+  return { open: `<${tag} shown="${attribute(label)}">\n`, close: `${newline}</${tag}>\n` };
+}
+
 function freeTag(name: string, text: string): string {
   if (!text.includes(`</${name}`)) return name;
   let number = 2;

@@ -2,6 +2,7 @@ import {
   EXCLUDED_LIST_LIMIT,
   type ExcludedFile,
   type ExclusionReason,
+  type IncludedExcerpt,
   type IncludedFile,
   type InclusionReport,
   type InclusionSummary,
@@ -11,6 +12,7 @@ import {
 export interface InclusionFacts {
   totalFiles: number;
   included: readonly IncludedFile[];
+  excerpts: readonly IncludedExcerpt[];
   /** Files that could not be used, whatever room there was. */
   unusable: readonly ExcludedFile[];
   /** All files that could be used; those not included had no room. */
@@ -72,6 +74,7 @@ export function summarizeInclusion(facts: InclusionFacts, files: AccountedFiles)
   for (const { reason } of files.excluded) excludedByReason[reason] = (excludedByReason[reason] ?? 0) + 1;
   return {
     totalFiles: facts.totalFiles,
+    excerpts: [...facts.excerpts],
     excludedByReason,
     fileTokens: files.included.reduce((sum, file) => sum + file.tokens, 0),
     budgetTokens: facts.budgetTokens,

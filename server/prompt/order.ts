@@ -13,7 +13,7 @@ export interface PromptParts extends BaseParts {
   paths: PathList;
   /** Files chosen for this question, the best one last. */
   ranked: readonly FileBlock[];
-  /** Text that belongs to this question alone: the open editor, selections, what it is about. */
+  /** Text that belongs to this question alone: the open editor, selections, excerpts, what it is about. */
   attachments: readonly string[];
   question: string;
 }
@@ -39,7 +39,8 @@ export const NO_CHANGES: Changes = { newer: [], removed: [] };
  * The order of a prompt is a contract with the prefix cache: what changes least comes first.
  *
  *   system, tree, files (longest unedited first)  |  earlier turns  |
- *       newer versions of files, files for the question, open editor, selections, instruction again, question
+ *       newer versions of files, files for the question (attached ones last), open editor, selections and symbols,
+ *       problems, terminal, git, instruction again, question
  *
  * The first group depends on the repository, not on the question; so the KV of those tokens serves every later
  * question. Editing a file changes nothing before it. Nothing that varies with the question or the clock may

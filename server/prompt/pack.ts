@@ -1,11 +1,11 @@
-import type { ExcludedFile, IncludedFile, InclusionReport } from '../../protocol';
+import type { ExcludedFile, IncludedExcerpt, IncludedFile, InclusionReport } from '../../protocol';
 import { LongviewError, throwIfCancelled } from '../errors';
 import { type Base, type BaseInput, chooseBase } from './base';
 import type { Detail, FileBlock } from './file-block';
 import { type Candidate, fillByValue } from './fill';
 import type { KeptHistory } from './history';
 import { type FoundSecrets, type InclusionFacts, reportInclusion } from './inclusion';
-import { Layout, type LayoutInput, selectionText } from './layout';
+import { excerptText, Layout, type LayoutInput, selectionText } from './layout';
 import { type Changes, NO_CHANGES } from './order';
 import type { PackedText } from './packed-text';
 import { countTokens, idsOf, type PromptSpan, spansOf } from './parts';
@@ -16,6 +16,8 @@ export interface PackInput extends BaseInput, LayoutInput {
   /** Files in the manifest, usable or not. */
   totalFiles: number;
   unusable: readonly ExcludedFile[];
+  /** Files that the user attached, in folders or by themselves. */
+  attachedPaths: readonly string[];
   /** Usable paths, best for the question first; asked for only when not everything fits. */
   rank: () => readonly Candidate[];
   /** @param forQuestion signatures are those that fit the question best */
@@ -46,6 +48,8 @@ export interface PackedResult {
 const HISTORY_SHARE = 0.5;
 /** With less of the budget left, no more files are read to see whether they fit. */
 const NEGLIGIBLE_SHARE = 0.01;
+/** Attached files are loaded to say how much they take, up to so many times the room. */
+const FAR_TOO_MUCH = 4;
 /** An earlier base is used only when that spares this share of the tokens to compute, and so many of them. */
 const SPARED_SHARE = 0.5;
 const SPARED_TOKENS = 256;
@@ -175,12 +179,10 @@ async function baseWithAttached(input: PackInput, layout: Layout, room: number) 
   const { fixedTokens } = layout;
   const base = await chooseBase(input, fixedTokens, room);
   const inBase = new Set(wholeFiles(base.files));
-  const attached = await load(
-    input,
-    input.attachedPaths.filter((path) => !inBase.has(path)),
-  );
+  const missing = input.attachedPaths.filter((path) => !inBase.has(path));
+  const attached = await load(input, missing, room);
   if (base.tokens + countTokens(attached) <= room) return { base, attached };
-  const all = await load(input, input.attachedPaths);
+  const all = await load(input, input.attachedPaths, room);
   const left = room - countTokens(all);
   if (left < 0) throw attachmentTooLong(all, room);
   return {
@@ -189,9 +191,19 @@ async function baseWithAttached(input: PackInput, layout: Layout, room: number) 
   };
 }
 
-async function load(input: PackInput, paths: readonly string[]): Promise<FileBlock[]> {
-  const blocks = await Promise.all(paths.map((path) => input.loadFile(path)));
-  return blocks.filter((block): block is FileBlock => !('reason' in block));
+/** @throws LongviewError `promptTooLong` as soon as they are far too many: a folder may hold a whole disk */
+async function load(input: PackInput, paths: readonly string[], roomTokens: number): Promise<FileBlock[]> {
+  const blocks: FileBlock[] = [];
+  let tokens = 0;
+  for (const path of paths) {
+    throwIfCancelled(input.signal);
+    const block = await input.loadFile(path);
+    if ('reason' in block) continue;
+    blocks.push(block);
+    tokens += block.ids.length;
+    if (tokens > roomTokens * FAR_TOO_MUCH) throw attachmentTooLong(blocks, roomTokens, 'more than ');
+  }
+  return blocks;
 }
 
 /** The files that rank best among those that are not there yet. */
@@ -233,6 +245,7 @@ function factsOf(input: PackInput, current: Base, prompt: Complete): InclusionFa
       ...questionFiles.map(entry(base.all ? 'all' : 'ranked')),
       ...selectionEntries(input),
     ],
+    excerpts: excerptEntries(input),
     unusable: [...input.unusable, ...current.lost, ...prompt.lost],
     usablePaths: input.usablePaths,
     budgetTokens: input.budgetTokens,
@@ -278,13 +291,22 @@ function selectionEntries(input: PackInput): IncludedFile[] {
   }));
 }
 
+function excerptEntries(input: PackInput): IncludedExcerpt[] {
+  return input.excerpts.map((excerpt) => ({
+    source: excerpt.source,
+    label: excerpt.label,
+    tokens: input.encode(excerptText(excerpt)).length,
+  }));
+}
+
 function tooLong(input: PackInput, fixedTokens: number): LongviewError {
   const questionTokens = input.encode(input.question).length;
-  const attachmentTokens = selectionEntries(input).reduce((sum, entry) => sum + entry.tokens, 0);
-  const attached = attachmentTokens > 0 ? ` and attachments of ${attachmentTokens}` : '';
+  const attached = [...selectionEntries(input), ...excerptEntries(input)];
+  const attachmentTokens = attached.reduce((sum, entry) => sum + entry.tokens, 0);
+  const withAttached = attachmentTokens > 0 ? ` and attachments of ${attachmentTokens}` : '';
   return new LongviewError(
     'promptTooLong',
-    `The question of ${questionTokens} tokens${attached} needs a prompt of ${fixedTokens} tokens; ` +
+    `The question of ${questionTokens} tokens${withAttached} needs a prompt of ${fixedTokens} tokens; ` +
       `${input.budgetTokens} fit.`,
     attachmentTokens > questionTokens
       ? 'Attach less text, or raise the context size in the settings.'
@@ -293,14 +315,21 @@ function tooLong(input: PackInput, fixedTokens: number): LongviewError {
   );
 }
 
-function attachmentTooLong(files: readonly FileBlock[], roomTokens: number): LongviewError {
+function attachmentTooLong(files: readonly FileBlock[], roomTokens: number, least = ''): LongviewError {
   const fileTokens = countTokens(files);
   const paths = files.map(({ path }) => path);
-  const subject = paths.length === 1 ? `file ${paths[0]} takes` : `files ${paths.join(', ')} take`;
+  const subject = paths.length === 1 ? `file ${paths[0]} takes` : `files ${listed(paths)} take`;
   return new LongviewError(
     'promptTooLong',
-    `The attached ${subject} ${fileTokens} tokens; with the rest of the prompt, there is room for ${roomTokens}.`,
+    `The attached ${subject} ${least}${fileTokens} tokens; with the rest of the prompt, there is room for ${roomTokens}.`,
     'Attach a selection instead, or raise the context size in the settings.',
     { paths, fileTokens, roomTokens },
   );
+}
+
+const MOST_NAMED = 5;
+
+function listed(paths: readonly string[]): string {
+  const more = paths.length - MOST_NAMED;
+  return paths.slice(0, MOST_NAMED).join(', ') + (more > 0 ? ` and ${more} more` : '');
 }

@@ -101,6 +101,7 @@ function answered(exchange: ChatExchange, result: AskResult): ChatExchange {
     ...settled(exchange, result.stopReason === 'cancelled' ? 'stopped' : 'done'),
     answer: result.answer,
     citations: result.citations,
+    symbols: result.symbols,
     inclusion: shortened(result.inclusion),
     record: result.record,
     ...(result.stopReason === 'maxTokens' && { truncated: true }),

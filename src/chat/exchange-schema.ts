@@ -6,9 +6,10 @@ import type {
   ChatFailure,
   Citation,
   InclusionReport,
+  SymbolLink,
   TtftRecord,
 } from '../../protocol';
-import { CHAT_ACTIONS, ERROR_CODES } from '../../protocol';
+import { CHAT_ACTIONS, ERROR_CODES, EXCERPT_SOURCES } from '../../protocol';
 
 // Shapes of what is stored between two versions of the extension. Each `satisfies` ties one to its protocol type.
 
@@ -28,6 +29,20 @@ const exclusionReason = z.enum([
 
 const attachment = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('file'), path: z.string() }),
+  z.object({ kind: z.literal('folder'), path: z.string() }),
+  z.object({
+    kind: z.literal('symbol'),
+    path: z.string(),
+    name: z.string(),
+    startLine: z.int(),
+    endLine: z.int(),
+  }),
+  z.object({
+    kind: z.literal('excerpt'),
+    source: z.enum(EXCERPT_SOURCES),
+    label: z.string(),
+    text: z.string(),
+  }),
   z.object({
     kind: z.literal('selection'),
     path: z.string(),
@@ -48,6 +63,11 @@ const citation = z.object({
 
 const secrets = z.exactOptional(z.array(z.object({ rule: z.string(), line: z.number() })));
 
+const symbolLink = z.object({
+  name: z.string(),
+  places: z.array(z.object({ path: z.string(), line: z.int(), symbol: z.string() })),
+}) satisfies z.ZodMiniType<SymbolLink>;
+
 const inclusion = z.object({
   totalFiles: z.number(),
   included: z.array(
@@ -60,6 +80,11 @@ const inclusion = z.object({
     }),
   ),
   excluded: z.array(z.object({ path: z.string(), reason: exclusionReason, secrets })),
+  // Absent in what an older version stored.
+  excerpts: z._default(
+    z.array(z.object({ source: z.enum(EXCERPT_SOURCES), label: z.string(), tokens: z.number() })),
+    [],
+  ),
   excludedByReason: z.partialRecord(exclusionReason, z.number()),
   fileTokens: z.number(),
   budgetTokens: z.number(),
@@ -142,6 +167,7 @@ export const exchangeSchema = z.object({
   phase: z.enum(['running', 'done', 'stopped', 'interrupted', 'failed']),
   activity: z.exactOptional(activity),
   citations: z.array(citation),
+  symbols: z.exactOptional(z.array(symbolLink)),
   inclusion: z.exactOptional(inclusion),
   record: z.exactOptional(record),
   failure: z.exactOptional(failure),

@@ -2,6 +2,7 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import type { AskOptions, AttentionChoice, DeviceChoice, PrefillPrecision, Quality } from '../../protocol';
 import { askOptionsOf, readSettings } from '../config';
+import type { AttachedPath } from './attached-paths';
 import { UsageError } from './exit-codes';
 
 export interface AskCommand {
@@ -10,6 +11,8 @@ export interface AskCommand {
   repo: string;
   question: string;
   options: AskOptions;
+  /** Files and folders that go with the question. */
+  attach: AttachedPath[];
   /** Twice: with sample attention, then with dense. */
   compare: boolean;
   /** Files that look as if they held a secret are sent, too. */
@@ -38,6 +41,7 @@ export type Command = { kind: 'help' } | { kind: 'version' } | AskCommand | Mode
 
 const OPTIONS = {
   repo: { type: 'string' },
+  attach: { type: 'string', multiple: true },
   model: { type: 'string' },
   attention: { type: 'string' },
   quality: { type: 'string' },
@@ -116,6 +120,7 @@ function askCommand(values: Values, words: string[], cwd: string): AskCommand {
         maxAnswerTokens: tokenCount('--max-tokens', values['max-tokens']),
       }),
     },
+    attach: (values.attach ?? []).map((written) => ({ written, absolute: path.resolve(cwd, written) })),
     compare: values.compare ?? false,
     allowSecrets: values['allow-secrets'] ?? false,
     ...(values.gpu !== undefined && { gpu: gpuNumber(values.gpu) }),

@@ -9,6 +9,7 @@ Usage
 
 Options of ask
   --repo DIR          the repository; default: the current folder
+  --attach PATH       a file or folder of the repository that goes with the question, whole; more than once for more
   --model ID|PATH     a model of "longview models", a GGUF file, or a folder of safetensors
   --attention KIND    auto, dense or sample
   --quality CLASS     fast or balanced: how closely sample attention follows dense

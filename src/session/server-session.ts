@@ -3,14 +3,20 @@ import {
   type AskEvent,
   type AskOptions,
   type AskResult,
+  type Attachment,
+  type AttachmentAccount,
   type ContextAccount,
   type ContextChoices,
+  CountAttachments,
   Diagnose,
   DidChangeContext,
   DidChangeEngineStatus,
   type DownloadEvent,
   DownloadModel,
   type EngineStatus,
+  Find,
+  type FindParams,
+  type FindResult,
   GetEngineStatus,
   InspectContext,
   type InspectContextParams,
@@ -114,6 +120,24 @@ export class ServerSession implements AnswerService {
   ): Promise<Result> {
     const { connection } = await this.running();
     return connection.request(spec, params);
+  }
+
+  async countAttachments(
+    question: string,
+    attachments: Attachment[],
+    signal: AbortSignal,
+  ): Promise<AttachmentAccount> {
+    const { connection, files } = await this.running();
+    await files.flush();
+    const openEditor = this.openEditor();
+    const asked = { question, attachments, ...(openEditor !== undefined && { openEditor }) };
+    return connection.request(CountAttachments, { ...asked, options: this.options() }, { signal });
+  }
+
+  async find(params: FindParams, signal: AbortSignal): Promise<FindResult> {
+    const { connection, files } = await this.running();
+    await files.flush();
+    return connection.request(Find, params, { signal });
   }
 
   async listModels(): Promise<ModelInfo[]> {

@@ -75,8 +75,14 @@ export class FileTable {
     const folders = new Map<number, string[]>();
     for (const place of places) {
       const row = this.rowOf(place);
-      if (row !== undefined) files.push(this.entry(place, row));
-      else folders.set(place.root, [...(folders.get(place.root) ?? []), `${place.path}/`]);
+      if (row !== undefined) {
+        files.push(this.entry(place, row));
+        continue;
+      }
+      // Extended in place: a file watcher may name fifty thousand at once.
+      const ofRoot = folders.get(place.root) ?? [];
+      ofRoot.push(`${place.path}/`);
+      folders.set(place.root, ofRoot);
     }
     for (const [root, paths] of folders) {
       const isBelow = belowOneOf(paths);

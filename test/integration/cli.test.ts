@@ -85,6 +85,22 @@ suite('the longview command', () => {
     assert.match(stdout, /TTFT [\d.]+m?s/);
   });
 
+  test('--attach takes a file along, counted, and refuses what does not fit before it is read', async () => {
+    const { code, stdout, stderr } = await ask(
+      ...['--attach', 'README.md', '--max-tokens', '12', '--json', 'What is the launch word?'],
+    ).ended;
+    assert.equal(code, 0, stderr);
+    const report = JSON.parse(stdout) as { included: { path: string; tokens: number; reason: string }[] };
+    const file = report.included.find(({ path }) => path === 'README.md');
+    assert.equal(file?.reason, 'attached');
+    assert.match(stderr, new RegExp(`Attached README\\.md: ${file.tokens} tokens`));
+    const refused = await ask('--attach', 'src', 'What?').ended;
+    assert.equal(refused.code, 1);
+    assert.match(refused.stderr, /needs [\d,]+ tokens; 512 fit\./);
+    assert.doesNotMatch(refused.stderr, /Prefill/);
+    assert.equal((await ask('--attach', 'nowhere', 'What?').ended).code, 2);
+  });
+
   for (const [what, flags, message] of [
     ['sample attention', ['--attention', 'sample'], /Sample attention is not available: .*CUDA/],
     ['a GPU', ['--device', 'cuda'], /"cuda" is not available: /],

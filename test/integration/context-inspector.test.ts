@@ -124,12 +124,20 @@ suite('what a real server says about its context', () => {
   });
 
   test('a decision lets a secret through, and the same question again starts with the same tokens', async () => {
-    await choose({ allowedSecrets: [{ path: 'deploy.env', rules: ['github'] }] });
+    const choices = { allowedSecrets: [{ path: 'deploy.env', rules: ['github'] }], pinned: ['src/a.ts'] };
+    await choose(choices);
     const first = await ask(server, 'Which variable is set?').result;
     assert.ok(first.inclusion.included.some(({ path: name }) => name === 'deploy.env'));
-    await choose({ allowedSecrets: [{ path: 'deploy.env', rules: ['github'] }] });
+    await choose(choices);
     const again = await ask(server, 'Which variable is set?').result;
     assert.equal(again.record.cachedTokens, again.record.promptTokens - 1);
+
+    await writeFile(path.join(repo.path, 'src/a.ts'), 'export const edited = true;\n');
+    await sendWorkspace(server, repo.path);
+    const edited = await ask(server, 'Which variable is set?').result;
+    const { path: last, reason } = edited.inclusion.included.at(-1)!;
+    assert.deepEqual([last, reason], ['src/a.ts', 'pinned'], 'an edit moves it behind the others');
+    assert.ok(edited.record.cachedTokens > 0, 'what stands before its old place is not read again');
   });
 
   test('the client is told once when what changes has settled', async () => {

@@ -22,7 +22,7 @@ import longview_attention as longview
 from options import bench_options
 from record import checksum_of, write_record
 from sample_attention import SampleAttention, densities
-from timing import REPEATS, measure
+from timing import measure
 
 CASES = [
     # id, tokens, heads, KV heads, head dim

@@ -6,40 +6,15 @@ output, shaped like query. `peer.density()` is the share of the causal key block
 number or a tensor of one on the GPU; None where the peer does not tell.
 """
 
-import ast
 import ctypes
 import importlib
 import math
-import sys
-import types
 from contextlib import contextmanager
 from types import SimpleNamespace
 
 import torch
 
-
-def _module(name, **members):
-    """Stands in for a module that a peer imports and needs a line of."""
-    module = types.ModuleType(name)
-    vars(module).update(members)
-    sys.modules[name] = module
-    return module
-
-
-def _package(name, folder):
-    """`folder` as the package `name`, without running its __init__: those patch transformers."""
-    module = _module(name)
-    module.__path__ = [str(folder)]
-    return module
-
-
-@contextmanager
-def _found_first(folder):
-    sys.path.insert(0, str(folder))
-    try:
-        yield
-    finally:
-        sys.path.remove(str(folder))
+from partial_imports import bare_package, found_first, functions_of, stand_in
 
 
 class FlashPrefill:
@@ -53,13 +28,13 @@ class FlashPrefill:
         if not compiled:
             self.settings += "; selection not compiled"
         identity = lambda function: function
-        _module("fla")
-        _module(
+        stand_in("fla")
+        stand_in(
             "fla.utils",
             contiguous=identity,
             autocast_custom_fwd=torch.amp.custom_fwd(device_type="cuda"),
         )
-        with _fewer_configurations(), _compiling(compiled), _found_first(folder / "ops"):
+        with _fewer_configurations(), _compiling(compiled), found_first(folder / "ops"):
             self._peer = importlib.import_module("flashprefill_native_forward")
 
     def __call__(self, query, key, value):
@@ -141,9 +116,9 @@ class FlashPrefill2:
     settings = "threshold 0.08, blocks of 128, sink 2, window 4, last 8 blocks dense, mean correction"
 
     def __init__(self, folder, threshold=0.08):
-        with _found_first(folder / "package"):
-            package = importlib.import_module("flashprefill")
-        self._peer = package.FlashPrefill(
+        with found_first(folder / "package"):
+            theirs = importlib.import_module("flashprefill")
+        self._peer = theirs.FlashPrefill(
             k_block_m=128,
             k_block_n=128,
             abs_threshold=threshold,
@@ -196,8 +171,8 @@ class FlexPrefill:
     settings = "gamma 0.9, tau 0.1, at least 512 tokens"
 
     def __init__(self, folder):
-        _package("flex_prefill", folder / "flex_prefill")
-        _package("flex_prefill.ops", folder / "flex_prefill" / "ops")
+        bare_package("flex_prefill", folder / "flex_prefill")
+        bare_package("flex_prefill.ops", folder / "flex_prefill" / "ops")
         name = "flex_prefill.ops.flex_prefill_attention"
         self._peer = importlib.import_module(name)
         self._peer.GPU_NAME = "nvidia h100"  # it knows the settings for Hopper by this name
@@ -227,11 +202,11 @@ class MInference:
     settings = "vertical-slash, 1000 columns and 6096 diagonals for every head"
 
     def __init__(self, folder):
-        _package("minference", folder / "minference")
-        _package("minference.ops", folder / "minference" / "ops")
-        _module("minference.cuda", convert_vertical_slash_indexes=_index_converter(folder))
+        bare_package("minference", folder / "minference")
+        bare_package("minference.ops", folder / "minference" / "ops")
+        stand_in("minference.cuda", convert_vertical_slash_indexes=_index_converter(folder))
         operation = importlib.import_module("minference.ops.pit_sparse_flash_attention_v2")
-        self._head = _functions_of(
+        self._head = functions_of(
             folder / "minference" / "modules" / "minference_forward.py",
             ("sum_all_diagonal_matrix", "gather_last_q_vertical_slash_topk_v4.vertical_and_slash_kernel"),
             {
@@ -282,18 +257,6 @@ def _index_converter(folder):
         return results
 
     return convert
-
-
-def _functions_of(file, names, scope):
-    """Functions of a peer's file without importing it, for it wants its whole family; `outer.inner` is one
-    that is defined inside another. Adds them to `scope`, which is what they see, and returns it."""
-    tree = ast.parse(file.read_text())
-    for name in names:
-        function = tree
-        for part in name.split("."):
-            (function,) = [node for node in function.body if getattr(node, "name", None) == part]
-        exec(compile(ast.Module(body=[function], type_ignores=[]), str(file), "exec"), scope)
-    return scope
 
 
 PEERS = {

@@ -4,13 +4,15 @@
     python3 bench/quality/peers/fetch.py --out PEERS --torch TORCH
     python3 bench/quality/peers/peers_bench.py --library build/cuda/liblongview_attention.so --model GGUF
         --prompts PROMPTS --peers PEERS --commit HASH --out bench/results/h200/quality-peers.json
-        [--names fa3,balanced,fast,flashprefill2] [--only 32k-effect] [--limit SECONDS]
+        [--names fa3,balanced,fast,flashprefill2] [--last flexprefill,minference] [--only 32k-effect]
+        [--limit SECONDS] [--not-compiled]
 
 Each prompt's prefix is read once with each attention in all layers, by a plain torch forward pass over the same
 weights (decoder.py); its time is what attention took on the device, selection included, the sum over the layers.
 Then all questions are answered behind that KV with dense attention, greedily. Prefixes end at a multiple of 128
 tokens; the few that are left stand before each question. Others than dense attention are asked what it gets right:
-the share that is right is what they keep. Nothing begins after --limit. Needs fa3-fwd==0.0.3.
+the share that is right is what they keep. Those of --last, which are slow, come when all prompts have had the
+others; nothing begins after --limit. Needs fa3-fwd==0.0.3.
 """
 
 import argparse
@@ -46,6 +48,12 @@ class Prompt:
         self.questions = described["questions"]
         self.size = f"{described['lengthTokens'] // 1000}k"
         self.context = str(described["contextTokens"])
+        self.asked, self.dense_ms = len(self.questions), 0.0
+
+    def is_read_densely(self, dense_ms, right):
+        """From now on only the questions are asked that dense attention answers."""
+        self.dense_ms = dense_ms
+        self.questions = [question for question, good in zip(self.questions, right) if good]
 
 
 def dense_over_prefix():
@@ -64,16 +72,18 @@ class Measured:
 
     def __init__(self, settings):
         self.settings = settings
-        self.attention_ms, self.densities = [], []
+        self.attention_ms, self.dense_ms, self.densities = [], [], []
         self.kept = self.of = self.asked = 0
 
-    def add(self, attention_ms, density, right, asked, dense_right):
+    def add(self, attention_ms, density, right, prompt):
+        """`prompt` is measured with dense attention already."""
         self.attention_ms.append(attention_ms)
+        self.dense_ms.append(prompt.dense_ms)
         if density is not None:
             self.densities.append(density)
-        self.asked += asked
-        self.of += dense_right
-        self.kept += right
+        self.asked += prompt.asked
+        self.of += len(prompt.questions)
+        self.kept += sum(right)
 
 
 def wilson(right, of):
@@ -86,8 +96,8 @@ def wilson(right, of):
     return middle - spread, middle + spread
 
 
-def measure(decoder, vocabulary, prompt, questions, attention, attend_prefix):
-    """Milliseconds of attention, density, and whether each of the questions was answered rightly."""
+def measure(decoder, vocabulary, prompt, attention, attend_prefix):
+    """Milliseconds of attention, density, and whether each question was answered rightly."""
     # Once before it counts: kernels are compiled and chosen for a length when they are first called.
     positions = torch.arange(len(prompt.tokens), device="cuda")
     embedded, rotations = decoder.embed(prompt.tokens), decoder.rotations(positions)
@@ -102,16 +112,15 @@ def measure(decoder, vocabulary, prompt, questions, attention, attend_prefix):
     prefix = decoder.read(prompt.tokens, attend)
     told = [float(share) for share in shares if share is not None]
     density = sum(told) / len(told) if told else None
-    right = answer_all(decoder, vocabulary, prefix, prompt.remainder, questions, attend_prefix)
+    right = answer_all(decoder, vocabulary, prefix, prompt.remainder, prompt.questions, attend_prefix)
     return clock.total_ms(), density, right
 
 
 def rows_of(measured):
     rows = []
     for (size, name), result in measured.items():
-        dense = measured[size, attentions.DENSE]
         mean = lambda values: sum(values) / len(values)
-        ours, peer = mean(result.attention_ms), mean(dense.attention_ms)
+        ours, peer = mean(result.attention_ms), mean(result.dense_ms)
         low, high = wilson(result.kept, result.of)
         share = result.kept / result.of if result.of else 0.0
         rows.append(
@@ -145,74 +154,77 @@ def rows_of(measured):
                 "min": round(low, 4),
                 "median": round(share, 4),
                 "max": round(high, 4),
-                "note": f"answers kept of the {result.of} that dense gets right of {dense.asked}; "
+                "note": f"answers kept of the {result.of} that dense gets right of {result.asked}; "
                 "min and max are the 95% interval",
             }
         )
     return rows
 
 
-def main():
+def parsed_options():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     for name in ("library", "model", "prompts", "peers", "out"):
         parser.add_argument(f"--{name}", type=Path, required=True)
     parser.add_argument("--commit", required=True)
     parser.add_argument("--names", default="")
+    parser.add_argument("--last", default="flexprefill,minference")
     parser.add_argument("--only", default="")
     parser.add_argument("--limit", type=float, default=600)
     parser.add_argument("--not-compiled", action="store_true", help="FlashPrefill v1 without torch.compile")
-    options = parser.parse_args()
-    started = time.perf_counter()
-    elapsed = lambda: f"[{time.perf_counter() - started:5.1f} s]"
+    return parser.parse_args()
 
+
+def in_order(prompts, names, last):
+    """(prompt, name): dense attention first of a prompt, those of `last` when all prompts had the others."""
+    first = [attentions.DENSE, *(n for n in names if n != attentions.DENSE and n not in last)]
+    stages = [first, [name for name in names if name in last]]
+    return [(prompt, name) for stage in stages for prompt in prompts for name in stage]
+
+
+def main():
+    options = parsed_options()
+    started = time.perf_counter()
+    say = lambda text: print(f"[{time.perf_counter() - started:5.1f} s] {text}", flush=True)
     names = attentions.names_among(options.names)
-    if names[0] != attentions.DENSE:
-        names = [attentions.DENSE, *(name for name in names if name != attentions.DENSE)]
     described = json.loads((options.prompts / "model.json").read_text())
+    selections = json.loads((options.prompts / "selections.json").read_text())
     weights = GgufWeights(options.prompts / "model.json", options.model, "cuda")
     decoder = Decoder(weights, next(iter(described["specs"].values())), "cuda")
-    vocabulary = Vocabulary(described)
-    library = longview.load(options.library)
-    selections = json.loads((options.prompts / "selections.json").read_text())
+    vocabulary, library = Vocabulary(described), longview.load(options.library)
     attend_prefix = dense_over_prefix()
-    print(f"{elapsed()} {options.model.name} is loaded", flush=True)
-    made, measured = {}, {}
+    say(f"{options.model.name} is loaded")
     files = [file for file in options.prompts.glob("prompt-*.json") if options.only in file.name]
-    files.sort(key=lambda file: file.stat().st_size)  # short prompts first
-    for prompt in map(Prompt, files):
+    prompts = [Prompt(file) for file in sorted(files, key=lambda file: file.stat().st_size)]
+    made, measured = {}, {}
+    for prompt, name in in_order(prompts, names, options.last.split(",")):
+        if time.perf_counter() - started > options.limit:
+            say(f"{prompt.name} {name}: left for another run")
+            continue
         decoder.use(described["specs"][prompt.context])
-        questions = prompt.questions
-        for name in names:
-            if time.perf_counter() - started > options.limit:
-                print(f"{elapsed()} {prompt.name} {name}: left for another run", flush=True)
-                continue
-            try:
-                if name not in made:
-                    made[name] = attentions.make(
-                        name, library, selections, options.peers, not options.not_compiled
-                    )
-                attention_ms, density, right = measure(
-                    decoder, vocabulary, prompt, questions, made[name], attend_prefix
+        try:
+            if name not in made:
+                made[name] = attentions.make(
+                    name, library, selections, options.peers, not options.not_compiled
                 )
-            except Exception:
-                if name == attentions.DENSE:
-                    raise
-                print(f"{elapsed()} {name} FAILED\n{traceback.format_exc(limit=-4)}", flush=True)
-                continue
-            asked = len(questions)
-            if name == attentions.DENSE:
-                # Others are asked what dense attention answers.
-                questions = [question for question, good in zip(questions, right) if good]
-            result = measured.setdefault((prompt.size, name), Measured(made[name].settings))
-            result.add(attention_ms, density, sum(right), asked, len(questions))
-            print(
-                f"{elapsed()} {prompt.name:24} {name:14} {attention_ms:8.1f} ms  density {density or math.nan:.4f}  "
-                f"kept {sum(right):3} of {asked}",
-                flush=True,
+            attention_ms, density, right = measure(
+                decoder, vocabulary, prompt, made[name], attend_prefix
             )
-            write_record(options.out, "quality-peers", options.commit, rows_of(measured))
+        except Exception:
+            if name == attentions.DENSE:
+                raise
+            say(f"{name} FAILED\n{traceback.format_exc(limit=-4)}")
+            continue
+        if name == attentions.DENSE:
+            prompt.is_read_densely(attention_ms, right)
+        result = measured.setdefault((prompt.size, name), Measured(made[name].settings))
+        result.add(attention_ms, density, right, prompt)
+        say(
+            f"{prompt.name:24} {name:14} {attention_ms:8.1f} ms  density {density or math.nan:.4f}  "
+            f"kept {sum(right):3} of {len(prompt.questions)}"
+        )
+        write_record(options.out, "quality-peers", options.commit, rows_of(measured))
 
 
 if __name__ == "__main__":
-    with torch.inference_mode():
+    with torch.no_grad():
         main()

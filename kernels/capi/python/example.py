@@ -3,8 +3,8 @@
     python3 kernels/capi/python/example.py build/cuda/liblongview_attention.so [--tokens 32768] [--alpha 0.95]
         [--heads 12] [--kv-heads 2] [--dim 128] [--qkv FILE]
 
-Without --qkv the queries and keys are drawn so that each head has its own few blocks that matter, as
-heads of a language model do. FILE is what torch.save wrote of (query, key, value): bf16, [tokens, heads,
+Without --qkv the queries and keys are drawn so that few blocks matter to a query, as in the heads of a language
+model. FILE is what torch.save wrote of (query, key, value): bf16, [tokens, heads,
 dim] and twice [tokens, KV heads, dim], rotated. Needs torch and a GPU.
 """
 
@@ -17,18 +17,26 @@ import torch
 import longview_attention as longview
 from sample_attention import DenseAttention, SampleAttention, densities
 
+NEIGHBOURHOOD = 256  # keys
 CHECKED_ROWS = 64
 REPEATS = 5
 
 
 def draw(tokens, heads, kv_heads, dim):
-    """Random queries, keys and values whose heads look for a few neighbourhoods of keys."""
+    """Random queries, keys and values. Keys of a neighbourhood are alike, and the queries of a tile look for one
+    neighbourhood before them, the later heads more sharply."""
     generator = torch.Generator("cuda").manual_seed(1)
     normal = lambda *shape: torch.randn(*shape, generator=generator, device="cuda")
-    topics = normal(math.ceil(tokens / 256), kv_heads, dim).repeat_interleave(256, 0)[:tokens]
-    key = normal(tokens, kv_heads, dim) + topics
-    sharpness = torch.linspace(0.5, 2.0, heads, device="cuda")[None, :, None]
-    query = normal(tokens, heads, dim) * sharpness
+    positions = torch.arange(tokens, device="cuda")
+    neighbourhoods = normal(math.ceil(tokens / NEIGHBOURHOOD), kv_heads, dim)
+    key = normal(tokens, kv_heads, dim) + neighbourhoods[positions // NEIGHBOURHOOD]
+    query = normal(tokens, heads, dim)
+    chances = torch.rand(math.ceil(tokens / 128), heads, generator=generator, device="cuda")
+    sharpness = torch.linspace(0.4, 1.0, heads).tolist()
+    for head in range(heads):
+        before = positions // 128 * 128 / NEIGHBOURHOOD
+        wanted = (chances[positions // 128, head] * before).long()
+        query[:, head] += sharpness[head] * neighbourhoods[wanted, head * kv_heads // heads]
     return query.bfloat16(), key.bfloat16(), normal(tokens, kv_heads, dim).bfloat16()
 
 

@@ -82,7 +82,7 @@ suite('choices of the user in what is packed', () => {
         `export const VALUE_OF_M${i} = ${i * 7};\n`.repeat(8),
       ]),
     );
-    files['m217/f.ts'] += LEAK;
+    files['m217/f.ts'] = `${files['m217/f.ts'] ?? ''}${LEAK}`;
     await open(files);
     await choose({ excluded: ['m218/'] });
     const { inclusion, tokenIds } = await ask({ question: 'What are VALUE_OF_M217 and VALUE_OF_M218?' });
@@ -158,6 +158,48 @@ suite('choices of the user in what is packed', () => {
     }
     await choose({ allowedSecrets: [{ path: 'leak.ts', rules: ['github'] }] });
     assert.ok(textOf(await ask({ attachments: [file] })).includes(TOKEN));
+  });
+
+  test('a folder, a symbol and an excerpt with a secret are refused by name as well, and counted all the same', async () => {
+    await open({ 'a.ts': 'let a;\n', 'src/leak.ts': LEAK, 'src/b.ts': 'let b;\n', 'src/c.ts': 'let c;\n' });
+    const folder: Attachment = { kind: 'folder', path: 'src' };
+    const symbol: Attachment = {
+      kind: 'symbol',
+      path: 'src/leak.ts',
+      name: 'token',
+      startLine: 2,
+      endLine: 2,
+    };
+    const excerpt: Attachment = { kind: 'excerpt', source: 'git', label: 'staged changes', text: LEAK };
+    for (const [attachment, name] of [
+      [folder, 'src/leak.ts'],
+      [symbol, 'src/leak.ts'],
+      [excerpt, 'git: staged changes'],
+    ] as const) {
+      await assert.rejects(ask({ attachments: [attachment] }), (error) => {
+        assert.ok(error instanceof LongviewError && error.code === 'secretFound', String(error));
+        assert.match(error.message, new RegExp(`^The attached ${name} looks as if`));
+        return !error.message.includes(TOKEN);
+      });
+    }
+    const counted = { question: '?', attachments: [folder, excerpt], modelPath: 'm', budgetTokens: 4096 };
+    const { counts } = await service.countAttachments(counted, signal);
+    assert.ok(counts.every((count) => 'tokens' in count && count.tokens > 0));
+    await choose({ allowedSecrets: [{ path: 'git: staged changes', rules: ['github'] }] });
+    assert.ok(textOf(await ask({ attachments: [excerpt] })).includes(TOKEN));
+  });
+
+  test('what is excluded by hand stays out of a folder and is named, but a file may be attached by itself', async () => {
+    await open({ 'src/a.ts': 'let a;\n', 'src/b.ts': 'let b;\n' });
+    await choose({ excluded: ['src/b.ts'] });
+    const folder: Attachment = { kind: 'folder', path: 'src' };
+    assert.doesNotMatch(textOf(await ask({ attachments: [folder] })), /let b/);
+    const counted = { question: '?', attachments: [folder], modelPath: 'm', budgetTokens: 4096 };
+    const { counts } = await service.countAttachments(counted, signal);
+    assert.deepEqual((counts[0] as { leftOut: unknown }).leftOut, [
+      { path: 'src/b.ts', reason: 'excludedByHand' },
+    ]);
+    assert.match(textOf(await ask({ attachments: [{ kind: 'file', path: 'src/b.ts' }] })), /let b/);
   });
 
   test('an account says what every part and every folder takes, and what is left out', async () => {

@@ -63,4 +63,21 @@ suite('index-file on a disk that refuses', () => {
     fs.chmodSync(path.join(folder, 'indexes'), 0o700);
     assert.deepEqual(contentOf(await file.load()), contentOf(few));
   });
+
+  test('what a killed process left half written is removed, what a living one writes is not', async () => {
+    const file = new IndexFile(folder, ['/w']);
+    await file.save(few);
+    const [name = ''] = fs.readdirSync(folder);
+    const [old, fresh, other] = [`${name}.old`, `${name}.fresh`, 'other.index.old'].map((each) =>
+      path.join(folder, each),
+    );
+    for (const left of [old!, fresh!, other!]) fs.writeFileSync(left, 'x');
+    for (const left of [old!, other!]) fs.utimesSync(left, 1, 1);
+    await file.save(many);
+    assert.deepEqual(
+      [old!, fresh!, other!].map((left) => fs.existsSync(left)),
+      [false, true, true],
+      'of other folders, their own windows know',
+    );
+  });
 });

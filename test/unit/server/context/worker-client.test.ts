@@ -28,7 +28,7 @@ parentPort.on('message', (m) => {
     parentPort.postMessage({ kind: 'progress', id: m.id, fraction: 0.5 });
     return parentPort.postMessage({ kind: 'result', id: m.id, result: { packId: 1, tokenIds: new Int32Array([7]), inclusion: told, tokenizeMs: 0 } });
   }
-  parentPort.postMessage({ kind: 'result', id: m.id, result: m.method === 'cite' ? [] : null });
+  parentPort.postMessage({ kind: 'result', id: m.id, result: m.method === 'cite' ? { citations: [], symbols: [] } : null });
 });
 `;
 
@@ -70,7 +70,7 @@ suite('worker-client', () => {
     const packed = await pack('x', undefined, fractions);
     assert.deepEqual([...packed.tokenIds], [7]);
     assert.deepEqual(fractions, [0.5]);
-    assert.deepEqual(await service.cite(1, 'answer'), []);
+    assert.deepEqual(await service.cite(1, 'answer'), { citations: [], symbols: [] });
     service.release(1);
   });
 
@@ -130,6 +130,23 @@ suite('worker-client', () => {
     await full(1, false, 'b');
     await full(1, true, 'c');
     assert.deepEqual(await told(), ['full:a,b,c']);
+  });
+
+  test('a worker that starts at once is there before anything is asked; one that cannot is started again', async () => {
+    fs.writeFileSync(
+      path.join(dir, 'eager.js'),
+      `require('node:fs').writeFileSync(${JSON.stringify(path.join(dir, 'started'))}, '');`,
+    );
+    const eager = createContextService({ workerPath: path.join(dir, 'eager.js'), startsAtOnce: true });
+    while (!fs.existsSync(path.join(dir, 'started'))) await new Promise((resolve) => setTimeout(resolve, 5));
+    await eager.dispose();
+    const late = path.join(dir, 'late.js');
+    const lost = createContextService({ workerPath: late, startsAtOnce: true });
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    await lost.cite(1, 'x').catch(() => undefined);
+    fs.writeFileSync(late, STAND_IN);
+    assert.deepEqual(await lost.cite(1, 'x'), { citations: [], symbols: [] });
+    await lost.dispose();
   });
 
   test('a worker that cannot start is an error, not a hang', async () => {

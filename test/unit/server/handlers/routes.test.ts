@@ -181,7 +181,7 @@ suite('initialize', () => {
   test('refuses another version of the protocol in words', () => {
     assert.throws(() => checkInitializationOptions({ ...GOOD, protocolVersion: 99 }), {
       code: 'badRequest',
-      message: /version 99.*this server version 1/,
+      message: /version 99.*this server version 2/,
     });
   });
 

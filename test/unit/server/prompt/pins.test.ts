@@ -19,6 +19,8 @@ suite('pinned files', () => {
       question: 'why?',
       history: [],
       selections: [],
+      excerpts: [],
+      subjects: [],
       attachedPaths: [],
       totalFiles: paths.length,
       usablePaths: paths,

@@ -28,6 +28,8 @@ suite('an edit early in a prompt that is computed', () => {
       question: 'why?',
       history: [],
       selections: [],
+      excerpts: [],
+      subjects: [],
       attachedPaths: [],
       totalFiles: paths.length,
       usablePaths: paths,

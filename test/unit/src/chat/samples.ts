@@ -24,6 +24,7 @@ export const INCLUSION: InclusionReport = {
     tokens: 90,
     reason: 'ranked' as const,
   })),
+  excerpts: [],
   excluded: Array.from({ length: 374 }, (_, i) => ({ path: `docs/${i}.md`, reason: 'noRoom' as const })),
   excludedByReason: { noRoom: 374 },
   fileTokens: 3420,
@@ -39,6 +40,7 @@ export const INCLUSION: InclusionReport = {
 export const RESULT: AskResult = {
   answer: 'In `src/1.ts:3`.',
   citations: [{ path: 'src/1.ts', startLine: 3, endLine: 3, verified: true, origin: 'written', claim: '' }],
+  symbols: [],
   inclusion: INCLUSION,
   stopReason: 'endOfTurn',
   record: RECORD,

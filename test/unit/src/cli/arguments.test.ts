@@ -55,6 +55,15 @@ suite('parseCommand', () => {
     assert.equal(modelOf('qwen2.5-coder'), 'qwen2.5-coder');
   });
 
+  test('takes what is attached, as often as it is given', () => {
+    const command = parse('ask', '--attach', 'src/a.ts', '--attach', '/x/lib', 'why?');
+    assert.ok(command.kind === 'ask');
+    assert.deepEqual(command.attach, [
+      { written: 'src/a.ts', absolute: '/here/src/a.ts' },
+      { written: '/x/lib', absolute: '/x/lib' },
+    ]);
+  });
+
   test('knows the cache command', () => {
     assert.deepEqual(parse('cache', 'purge'), { kind: 'cache', action: 'purge', verbose: false });
   });

@@ -18,6 +18,7 @@ export const ACCOUNT: ContextAccount = {
     budgetTokens: 32_256,
     promptTokens: 31_200,
     newerVersions: [],
+    excerpts: [],
     pinsWithoutRoom: [],
     historyTokens: 0,
     droppedTurns: 0,
