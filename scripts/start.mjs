@@ -32,6 +32,7 @@ const FLAGS_WITH_VALUE = [
   'model',
   'gpu',
   'precision',
+  'quality',
   'attention',
   'device',
   'context',

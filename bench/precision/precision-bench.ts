@@ -66,17 +66,23 @@ async function main(): Promise<void> {
       const times = await timed(devices, first, selection, Number(values.repetitions));
       rows.push({ id: `prefill.fp8.${attention}.${thousands}k`, ...times });
     }
+    await keep(rows, devices);
     rows.push(...(await compared(devices, cells, thousands)));
-    await addToRecord(folderOf(devices.bf16.name), {
-      bench: 'precision',
-      commit: commitUnderTest(),
-      date: new Date().toISOString(),
-      device: devices.bf16.name,
-      driver: driverVersion(),
-      rows,
-    });
+    await keep(rows, devices);
   }
   for (const precision of PRECISIONS) await devices[precision].backend.dispose();
+}
+
+/** Written after every part, so that an interrupted run leaves what it has. */
+async function keep(rows: BenchRow[], { bf16 }: Devices): Promise<void> {
+  await addToRecord(folderOf(bf16.name), {
+    bench: 'precision',
+    commit: commitUnderTest(),
+    date: new Date().toISOString(),
+    device: bf16.name,
+    driver: driverVersion(),
+    rows,
+  });
 }
 
 /** Prefill of one prompt, in turn; the first of each warms up. */

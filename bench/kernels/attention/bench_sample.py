@@ -75,7 +75,7 @@ def row(case, times, density, checksum):
 
 
 def main():
-    options = bench_options(__doc__, density=0.08)
+    options = bench_options(__doc__, density=0.08, repeats=REPEATS)
 
     library = longview.load(options.library)
     rows = []
