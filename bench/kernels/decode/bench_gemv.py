@@ -2,18 +2,16 @@
 
     python3 bench/kernels/decode/bench_gemv.py --library LIBRARY --commit HASH --out FILE [--only NAME]
 
-The limit is the bandwidth of a device-to-device copy (bytes read and written), measured in the same run.
+The limit is the bandwidth of a device-to-device copy (bytes read and written) on the stream, in the same run:
+as a node of a CUDA graph the same copy runs at two thirds of it.
 The tests of the products run first; no figure is written when one fails. Weights are many times the
 cache: each product goes through copies of its matrix in turn, inside one CUDA graph.
 """
 
 import argparse
-import datetime
 import hashlib
-import json
 import math
 import statistics
-import subprocess
 import sys
 from pathlib import Path
 
@@ -37,6 +35,7 @@ from ops_kernels import (
     gemv_input,
     matrix,
 )
+from record import write_record
 from timing import copy_bytes_per_second
 
 # Qwen2.5-Coder-1.5B
@@ -242,11 +241,6 @@ def bench_step(step, limit):
     return row("step", size, times, limit, note)
 
 
-def driver_version():
-    query = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
-    return subprocess.run(query, capture_output=True, text=True, check=True).stdout.strip()
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--library", required=True)
@@ -280,16 +274,7 @@ def main():
             flush=True,
         )
 
-    record = {
-        "bench": "decode-gemv",
-        "commit": options.commit,
-        "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-        "device": torch.cuda.get_device_name(),
-        "driver": driver_version(),
-        "rows": rows,
-    }
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps(record, indent=2) + "\n")
+    write_record(options.out, "decode-gemv", options.commit, rows)
 
 
 if __name__ == "__main__":
