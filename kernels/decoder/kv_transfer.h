@@ -24,7 +24,8 @@ class KvTransfer {
 
   /// @throws std::invalid_argument where `kv` is not what fetch() gave for so many tokens, or
   /// `sequence` is not whole blocks long.
-  void require_appendable(const Sequence& sequence, int tokens, const std::vector<uint8_t>& kv) const;
+  void require_appendable(const Sequence& sequence, int tokens,
+                          const std::vector<uint8_t>& kv) const;
 
   /// Appends what is appendable; it has been copied when the call returns.
   /// @throws ContextError when the pool has no block left

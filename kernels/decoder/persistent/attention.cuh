@@ -46,18 +46,24 @@ class Attention {
     if (share_.split >= share_.splits) return;
     Group group;
     group.load_query(query_row(lane() / 4));
+    const int slices = share_.slices();
 #pragma unroll 1
-    for (int first = 0; first < share_.slices(); first += kWarps) {
-      const int slices = min(kWarps, share_.slices() - first);
-      if (warp() >= slices) break;
-      const int start = (share_.begin + first + warp()) * Share::kSliceKeys;
-      const int keys = stage + 2 * first + warp();
-      group.score(Tile{sm80::shared_address(ring.acquire(keys))});
-      ring.release(keys);
-      if (start + Share::kSliceKeys > share_.cached) group.mask(start, share_.cached);
-      group.soften(scale_log2_);
-      group.accumulate(Tile{sm80::shared_address(ring.acquire(keys + slices))});
-      ring.release(keys + slices);
+    for (int first = 0; first < slices; first += kStageSlices, stage += 2) {
+      // Slices go to the warps in turns.
+      const int own = (warp() + kWarps - first % kWarps) % kWarps;
+      const bool has_own = own < min(kStageSlices, slices - first);
+      const int start = (share_.begin + first + own) * Share::kSliceKeys;
+      const uint32_t offset = own * PersistentConfig::kSliceBytes;
+      const uint32_t keys = ring.acquire(stage) + offset;
+      if (has_own) group.score(Tile{keys});
+      ring.release(stage);
+      if (has_own) {
+        if (start + Share::kSliceKeys > share_.cached) group.mask(start, share_.cached);
+        group.soften(scale_log2_);
+      }
+      const uint32_t values = ring.acquire(stage + 1) + offset;
+      if (has_own) group.accumulate(Tile{values});
+      ring.release(stage + 1);
     }
     meet(group, softmax);
   }
@@ -73,6 +79,7 @@ class Attention {
 
  private:
   static constexpr int kWarps = PersistentConfig::kWarps;
+  static constexpr int kStageSlices = PersistentConfig::kStageSlices;
   static constexpr int kMergeWarps = PersistentConfig::kMergeWarps;
   static constexpr int kMaxGroupHeads = PersistentConfig::kMaxGroupHeads;
 

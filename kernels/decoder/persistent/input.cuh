@@ -19,13 +19,35 @@ __device__ inline float sum_of_block(float value) {
   return sum;
 }
 
+/// An input vector in shared memory as mma.sync takes it: of each step of 16 columns an element for
+/// each quad of lanes, with the two columns 2 q and 2 q + 1 of the first eight, then of the others.
+struct StagedInput {
+  uint2* steps;  // [columns / 16, 4]
+
+  __device__ void put(int vector, const uint4& eight) const {
+    uint32_t* to = words(vector);
+    to[0] = eight.x;
+    to[2] = eight.y;
+    to[4] = eight.z;
+    to[6] = eight.w;
+  }
+
+  __device__ uint4 get(int vector) const {
+    const uint32_t* from = words(vector);
+    return {from[0], from[2], from[4], from[6]};
+  }
+
+ private:
+  __device__ uint32_t* words(int vector) const {
+    return reinterpret_cast<uint32_t*>(steps) + vector / 2 * 8 + vector % 2;
+  }
+};
+
 /// A thread's share of an input vector, and of the weights of its norm, which are loaded before the
 /// input is there.
 class InputStage {
  public:
   static constexpr int kThreads = PersistentConfig::kThreads;
-  /// Elements that a normed input may have.
-  static constexpr int kMaxNormed = kThreads * kInputVector * 4;
 
   /// `norm_weight` is null where there is no norm.
   __device__ InputStage(const float* norm_weight, float epsilon, int columns)
@@ -36,14 +58,14 @@ class InputStage {
   }
 
   /// Fills `staged` [columns]; all warps that compute take part, and may read all of it afterwards.
-  __device__ void run(const void* values, uint4* staged) const {
+  __device__ void run(const void* values, const StagedInput& staged) const {
     const auto* source = static_cast<const uint4*>(values);
     const int vectors = columns_ / kInputVector;
     float sum = 0.f;
 #pragma unroll 4
     for (int i = vector(); i < vectors; i += kThreads) {
       const uint4 eight = __ldcg(source + i);
-      staged[i] = eight;
+      staged.put(i, eight);
       sum += squares(eight);
     }
     if (norm_weight_ != nullptr) norm(sum_of_block(sum), vectors, staged);
@@ -53,14 +75,15 @@ class InputStage {
  private:
   static __device__ int vector() { return static_cast<int>(threadIdx.x); }
 
-  __device__ void norm(float sum, int vectors, uint4* staged) const {
+  __device__ void norm(float sum, int vectors, const StagedInput& staged) const {
     const float scale = rsqrtf(sum / columns_ + epsilon_);
     float4 low = low_;
     float4 high = high_;
     for (int i = vector(); i < vectors;) {
-      const uint4 eight = staged[i];
-      staged[i] = {normed(eight.x, scale, low.x, low.y), normed(eight.y, scale, low.z, low.w),
-                   normed(eight.z, scale, high.x, high.y), normed(eight.w, scale, high.z, high.w)};
+      const uint4 eight = staged.get(i);
+      staged.put(i,
+                 {normed(eight.x, scale, low.x, low.y), normed(eight.y, scale, low.z, low.w),
+                  normed(eight.z, scale, high.x, high.y), normed(eight.w, scale, high.z, high.w)});
       i += kThreads;
       if (i >= vectors) break;
       low = reinterpret_cast<const float4*>(norm_weight_)[2 * i];

@@ -23,16 +23,15 @@ struct PersistentLayer {
   void* value_pool;
 };
 
-/// How one product is walked along: items of `item_rows` rows, each row in `parts` of `part_bytes`,
-/// the last of which may be shorter.
+/// How one product is walked along: items of `item_rows` rows, each row in `pieces` of
+/// `piece_bytes`, the last of which may be shorter.
 struct ProductShape {
   int items;
   int item_rows;
-  int columns;
+  int columns;  // a multiple of 16
   int row_bytes;
-  int parts;
-  int part_bytes;     // a multiple of what the lanes of a warp read at once
-  int parts_inverse;  // ceil(2^16 / parts)
+  int pieces;
+  int piece_bytes;  // a multiple of 32
 };
 
 struct PersistentParams {

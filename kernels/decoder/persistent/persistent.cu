@@ -28,7 +28,6 @@ class LayersBlock {
         context_(context),
         scratch_(scratch),
         ring_(ring),
-        key_stages_(2 * share.slices()),
         attention_(params, context, share, scratch),
         products_(params, context),
         barrier_(params.arrivals + share.cached % 2) {
@@ -55,7 +54,7 @@ class LayersBlock {
     barrier_.arrive();
     barrier_.wait();
     attention_.attend(ring_, stage_);
-    stage_ += key_stages_;
+    stage_ += context_.stages[static_cast<int>(Phase::kAttention)];
     barrier_.arrive();
     barrier_.wait();
     attention_.combine(layer);
@@ -72,9 +71,10 @@ class LayersBlock {
                     2 * params_.shapes[static_cast<int>(Phase::kQkv)].items);
     }
     if (!is_first) barrier_.wait();
-    stage.run(input_of(phase), scratch_);
-    products_.run(phase, layer, ring_, stage_, scratch_);
-    stage_ += ProductShare(shape).parts;
+    const StagedInput staged{reinterpret_cast<uint2*>(scratch_)};
+    stage.run(input_of(phase), staged);
+    products_.run(phase, layer, ring_, stage_, staged.steps);
+    stage_ += context_.stages[static_cast<int>(phase)];
   }
 
   __device__ const float* norm_of(Phase phase, int layer) const {
@@ -91,8 +91,7 @@ class LayersBlock {
   const Context& context_;
   uint4* scratch_;
   MemoryRing& ring_;
-  int stage_ = 0;  // of the ring: the next part's or slice's
-  int key_stages_;
+  int stage_ = 0;  // of the ring: the next
   Attention<kHeadDim> attention_;
   Products<kHeadDim> products_;
   GridBarrier barrier_;
@@ -121,16 +120,12 @@ __global__ __launch_bounds__(Config::kBlockThreads, 1) void persistent_kernel(
 int multiprocessors() { return device_attribute(cudaDevAttrMultiProcessorCount); }
 
 ProductShape product_shape(int items, int item_rows, int columns) {
+  // Pieces of whole steps of all warps, where there is more than one.
+  constexpr int kUnit = 2 * Config::kStepColumns * Config::kWarps;
   const int row_bytes = 2 * columns;
-  const int parts = (row_bytes - 1) / Config::kSlotBytes + 1;
-  const int pieces = (row_bytes - 1) / (Config::kLanesBytes * parts) + 1;
-  return {items,
-          item_rows,
-          columns,
-          row_bytes,
-          parts,
-          pieces * Config::kLanesBytes,
-          ((1 << 16) + parts - 1) / parts};
+  const int pieces = (row_bytes - 1) / Config::kMaxPieceBytes + 1;
+  const int units = (row_bytes - 1) / (pieces * kUnit) + 1;
+  return {items, item_rows, columns, row_bytes, pieces, units * kUnit};
 }
 
 int scratch_bytes(const PersistentParams& params) {
@@ -154,28 +149,28 @@ int split_blocks(int context_tokens, int num_kv_heads) {
   return keys / KV_BLOCK_TOKENS + 3;
 }
 
-/// Whether a block's parts of every product find room for their sums.
-bool parts_fit(const PersistentParams& params) {
+/// Whether the products can be walked along: steps are whole, and a block's rows find room.
+bool products_fit(const PersistentParams& params) {
   return std::all_of(std::begin(params.shapes), std::end(params.shapes),
                      [](const ProductShape& shape) {
                        const int items = (shape.items + multiprocessors() - 1) / multiprocessors();
-                       return items * shape.item_rows * shape.parts <= Config::kMaxParts;
+                       return shape.columns % Config::kStepColumns == 0 &&
+                              items * shape.item_rows <= Config::kMaxRows;
                      });
 }
 
 }  // namespace
 
 bool fits_persistent(const PersistentParams& params, int context_tokens) {
-  constexpr int kStaticBytes = 2048;
+  constexpr int kStaticBytes = 1024;
   const RopeKvParams& rope = params.rope;
   const bool is_hopper = device_attribute(cudaDevAttrComputeCapabilityMajor) == 9 &&
                          device_attribute(cudaDevAttrComputeCapabilityMinor) == 0;
-  return is_hopper && params.layer_count <= kMaxPersistentLayers && params.hidden_size % 8 == 0 &&
-         params.feed_forward_size % 8 == 0 && rope.query_norm == nullptr &&
+  return is_hopper && params.layer_count <= kMaxPersistentLayers && rope.query_norm == nullptr &&
          rope.num_heads / rope.num_kv_heads <= Config::kMaxGroupHeads &&
          rope.num_kv_heads <= multiprocessors() &&
          split_blocks(context_tokens, rope.num_kv_heads) <= Config::kMaxSplitBlocks &&
-         parts_fit(params) && device_attribute(cudaDevAttrCooperativeLaunch) != 0 &&
+         products_fit(params) && device_attribute(cudaDevAttrCooperativeLaunch) != 0 &&
          shared_bytes(params) + kStaticBytes <=
              device_attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin);
 }

@@ -20,7 +20,7 @@ __device__ inline void sync_warps() { sm90::named_barrier_sync(1, PersistentConf
 /// is not below `splits`.
 template <int kHeadDim>
 struct KeyShare {
-  static constexpr int kSliceKeys = PersistentConfig::kSlotBytes / (2 * kHeadDim);
+  static constexpr int kSliceKeys = PersistentConfig::kSliceBytes / (2 * kHeadDim);
   static constexpr int kMinSlices = 4;  // of a split: below, more splits bring nothing
 
   /// `cached` keys lie in the pool: those of all tokens but the step's own.
@@ -36,6 +36,10 @@ struct KeyShare {
   }
 
   __device__ int slices() const { return end - begin; }
+  /// Stages of the ring that hold keys, and as many hold values.
+  __device__ int groups() const {
+    return (slices() + PersistentConfig::kStageSlices - 1) / PersistentConfig::kStageSlices;
+  }
   __device__ int first_block() const { return begin * kSliceKeys / KV_BLOCK_TOKENS; }
 
   int cached;
@@ -46,6 +50,25 @@ struct KeyShare {
   int end;
 };
 
+/// A block's share of a product: items blockIdx.x, + gridDim.x, ..., so that each multiprocessor
+/// has as many; their rows are cut into tiles of kTileRows, the last of which may be smaller.
+struct ProductShare {
+  __device__ explicit ProductShare(const ProductShape& shape)
+      : items((shape.items - static_cast<int>(blockIdx.x) + static_cast<int>(gridDim.x) - 1) /
+              static_cast<int>(gridDim.x)),
+        rows(items * shape.item_rows) {}
+
+  /// The product's number of the block's item `i`.
+  static __device__ int item(int i) { return static_cast<int>(blockIdx.x + i * gridDim.x); }
+
+  __device__ int tiles() const {
+    return (rows + PersistentConfig::kTileRows - 1) / PersistentConfig::kTileRows;
+  }
+
+  int items;
+  int rows;
+};
+
 /// In shared memory; the layers follow.
 template <int kHeadDim>
 struct StepContext {
@@ -53,7 +76,9 @@ struct StepContext {
   float sines[kHeadDim / 2];
   int64_t own_row;                                    // of the step's K and V in the pools
   int32_t blocks[PersistentConfig::kMaxSplitBlocks];  // of the block's share of the keys
-  float4 part_sums[PersistentConfig::kMaxParts * 2];  // of the product under way: eight a part
+  int stages[kPhases];                                // of the ring, of the block in each phase
+  /// Of the product under way: what each warp's columns of each row come to.
+  float row_sums[PersistentConfig::kMaxRows][PersistentConfig::kWarps];
 
   __device__ PersistentLayer* layers() { return reinterpret_cast<PersistentLayer*>(this + 1); }
   __device__ const PersistentLayer& layer(int i) const {
@@ -76,6 +101,7 @@ struct StepContext {
       blocks[i] = rope.block_table[share.first_block() + i];
     }
     for (int i = thread; i < params.layer_count; i += kThreads) layers()[i] = params.layers[i];
+    if (thread < kPhases) stages[thread] = stages_of(static_cast<Phase>(thread), params, share);
     if (thread == 0) own_row = pool_row(rope.block_table, share.cached);
     __syncthreads();
   }
@@ -85,21 +111,14 @@ struct StepContext {
     const int block = blocks[token / KV_BLOCK_TOKENS - share.first_block()];
     return int64_t{block} * KV_BLOCK_TOKENS + token % KV_BLOCK_TOKENS;
   }
-};
 
-/// A block's share of a product: items blockIdx.x, + gridDim.x, ..., so that each multiprocessor
-/// has as many; their rows are cut into parts, which go to the warps in turns.
-struct ProductShare {
-  __device__ explicit ProductShare(const ProductShape& shape)
-      : items((shape.items - static_cast<int>(blockIdx.x) + static_cast<int>(gridDim.x) - 1) /
-              static_cast<int>(gridDim.x)),
-        parts(items * shape.item_rows * shape.parts) {}
-
-  /// The product's number of the block's item `i`.
-  static __device__ int item(int i) { return static_cast<int>(blockIdx.x + i * gridDim.x); }
-
-  int items;
-  int parts;
+ private:
+  static __device__ int stages_of(Phase phase, const PersistentParams& params,
+                                  const KeyShare<kHeadDim>& share) {
+    if (phase == Phase::kAttention) return 2 * share.groups();
+    const ProductShape& shape = params.shapes[static_cast<int>(phase)];
+    return ProductShare(shape).tiles() * shape.pieces;
+  }
 };
 
 }  // namespace longview::decoder
