@@ -269,7 +269,6 @@ void Decoder::set_step(const Sequence& sequence, int32_t token, int tokens) cons
   step.token = token;
   step.position = sequence.length_tokens;
   step.kv_len = sequence.length_tokens + tokens;
-  step.arrivals[0] = step.arrivals[1] = 0;
 }
 
 void Decoder::upload_step() const {

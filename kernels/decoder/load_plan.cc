@@ -39,10 +39,11 @@ LoadPlan plan_load(const ModelSpec& spec, const TensorTable& tensors,
   WeightLayout stored = lay_out_weights(spec, tensors, WeightForm::kAsStored);
   WorkspaceSizes sizes{};
   sizes.chunk_tokens = std::min(options.chunk_tokens, options.context_tokens);
-  sizes.decode_attention_bytes =
-      std::max(attention::decode_workspace_bytes(
-                   {options.context_tokens, spec.num_heads, spec.num_kv_heads, spec.head_dim}),
-               persistent_workspace_bytes(spec.num_heads, spec.num_kv_heads, spec.head_dim));
+  sizes.decode_attention_bytes = attention::decode_workspace_bytes(
+      {options.context_tokens, spec.num_heads, spec.num_kv_heads, spec.head_dim});
+  sizes.persistent_bytes =
+      persistent_workspace_bytes(spec.hidden_size, spec.feed_forward_size, spec.num_heads,
+                                 spec.num_kv_heads, spec.head_dim);
   sizes.sampling_bytes = sample_workspace_bytes(spec.vocab_size);
   sizes.selection =
       selection_sizes(spec, sizes.chunk_tokens, options.context_tokens, options.pooled_keys);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "decoder/ops/gemv/input.cuh"
+#include "decoder/persistent/exchange.cuh"
 #include "decoder/persistent/step_context.cuh"
 
 namespace longview::decoder {
@@ -58,22 +59,69 @@ class InputStage {
   }
 
   /// Fills `staged` [columns]; all warps that compute take part, and may read all of it afterwards.
-  __device__ void run(const void* values, const StagedInput& staged) const {
-    const auto* source = static_cast<const uint4*>(values);
+  __device__ void run(const TaggedHalf* values, uint32_t tag, const StagedInput& staged) const {
     const int vectors = columns_ / kInputVector;
     float sum = 0.f;
-#pragma unroll 4
-    for (int i = vector(); i < vectors; i += kThreads) {
-      const uint4 eight = __ldcg(source + i);
+#pragma unroll 1
+    for (int first = vector(); first < vectors; first += kAtOnce * kThreads) {
+      uint4 eights[kAtOnce];
+      receive(values, tag, first, eights);
+#pragma unroll
+      for (int i = 0; i < kAtOnce; ++i) {
+        if (first + i * kThreads >= vectors) continue;
+        staged.put(first + i * kThreads, eights[i]);
+        sum += squares(eights[i]);
+      }
+    }
+    finish(sum, staged);
+  }
+
+  /// The same with values that were there when the kernel started.
+  __device__ void run(const void* values, const StagedInput& staged) const {
+    float sum = 0.f;
+    for (int i = vector(); i < columns_ / kInputVector; i += kThreads) {
+      const uint4 eight = static_cast<const uint4*>(values)[i];
       staged.put(i, eight);
       sum += squares(eight);
     }
-    if (norm_weight_ != nullptr) norm(sum_of_block(sum), vectors, staged);
-    sync_warps();
+    finish(sum, staged);
   }
 
  private:
+  static constexpr int kAtOnce = 5;  // vectors of a thread under way
+
   static __device__ int vector() { return static_cast<int>(threadIdx.x); }
+
+  /// Vectors `first`, + kThreads, ..., as far as there are such.
+  __device__ void receive(const TaggedHalf* values, uint32_t tag, int first,
+                          uint4 (&eights)[kAtOnce]) const {
+    const int vectors = columns_ / kInputVector;
+    const TaggedHalf* from = values + first * kInputVector;
+    // One vector tells when there is something to read: all at once, again and again, would be as
+    // much as the weights.
+    if (first + kThreads < vectors) {
+      while (!has_tag(peek_four(from), tag)) {
+      }
+    }
+    bool is_complete;
+    do {
+      is_complete = true;
+#pragma unroll
+      for (int i = 0; i < kAtOnce; ++i) {
+        if (first + i * kThreads >= vectors) continue;
+        const uint4 low = peek_four(from + i * kThreads * kInputVector);
+        const uint4 high = peek_four(from + i * kThreads * kInputVector + 4);
+        is_complete = is_complete && has_tag(low, tag) && has_tag(high, tag);
+        eights[i] = {packed(low.x, low.y), packed(low.z, low.w), packed(high.x, high.y),
+                     packed(high.z, high.w)};
+      }
+    } while (!is_complete);
+  }
+
+  __device__ void finish(float sum, const StagedInput& staged) const {
+    if (norm_weight_ != nullptr) norm(sum_of_block(sum), columns_ / kInputVector, staged);
+    sync_warps();
+  }
 
   __device__ void norm(float sum, int vectors, const StagedInput& staged) const {
     const float scale = rsqrtf(sum / columns_ + epsilon_);

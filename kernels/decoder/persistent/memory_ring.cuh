@@ -38,8 +38,8 @@ struct MemoryRing {
     sm90::fence_barrier_init();
   }
 
-  /// For who fetches: waits until the stage's room is free, and no more than kUnderWay stages are on
-  /// their way with it: more would only make all else that the block asks for wait behind them.
+  /// For who fetches: waits until the stage's room is free, and no more than kUnderWay stages are
+  /// on their way with it: more would only make all else that the block asks for wait behind them.
   /// Returns its slot.
   __device__ int claim(int stage) {
     const int slot = stage % kStages;
@@ -71,8 +71,8 @@ class MemoryFetcher {
   using Tile = sm80::SwizzledTile<kHeadDim>;
 
   __device__ MemoryFetcher(const PersistentParams& params, const StepContext<kHeadDim>& context,
-                           const Share& share, MemoryRing& ring)
-      : params_(params), context_(context), share_(share), ring_(ring) {}
+                           MemoryRing& ring)
+      : params_(params), context_(context), share_(context.share), ring_(ring) {}
 
   /// Fetches each kFetchWarps-th stage.
   __device__ void run() {
@@ -175,8 +175,7 @@ class MemoryFetcher {
   }
 
   __device__ const uint8_t* slice_start(const void* pool, int slice) const {
-    const int64_t row =
-        context_.row_of(share_, slice * Share::kSliceKeys) * params_.rope.num_kv_heads;
+    const int64_t row = context_.row_of(slice * Share::kSliceKeys) * params_.rope.num_kv_heads;
     return static_cast<const uint8_t*>(pool) + (row + share_.kv_head) * (2 * kHeadDim);
   }
 
@@ -219,7 +218,7 @@ class MemoryFetcher {
 
   const PersistentParams& params_;
   const StepContext<kHeadDim>& context_;
-  const Share share_;
+  const Share& share_;
   MemoryRing& ring_;
 };
 

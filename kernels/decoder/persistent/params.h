@@ -44,13 +44,8 @@ struct PersistentParams {
   float softmax_scale;
   /// As in QkvGemvParams, but for the pools, which differ from layer to layer.
   RopeKvParams rope;
-  void* hidden;      // bf16 [hidden_size]: the residual stream, read and written
-  void* attended;    // bf16 [query_size]
-  void* activation;  // bf16 [feed_forward_size]
-  void* workspace;   // persistent_workspace_bytes()
-  /// [2]: the one of the position's parity is zero when the kernel starts; the kernel makes the
-  /// other zero, for the step at the next position.
-  uint32_t* arrivals;
+  void* hidden;     // bf16 [hidden_size]: the residual stream, read and written
+  void* workspace;  // persistent_workspace_bytes(), zero before the first step
 };
 
 }  // namespace longview::decoder

@@ -14,23 +14,28 @@ class Products {
   __device__ Products(const PersistentParams& params, StepContext<kHeadDim>& context)
       : params_(params), context_(context) {}
 
-  /// The block's items of one product, whose first stage in the ring is `stage`; `staged` is its
-  /// input.
-  __device__ void run(Phase phase, int layer, MemoryRing& ring, int stage,
-                      const uint2* staged) const {
-    const ProductShape& shape = params_.shapes[static_cast<int>(phase)];
-    const ProductShare share(shape);
-    float2 addend{};
+  /// What is added to the sums of the thread's first item, but for the residual stream: biases.
+  /// Nothing of the step is waited for.
+  __device__ float2 bias_of(Phase phase, int layer) const {
     const int own_item = static_cast<int>(threadIdx.x);
-    if (own_item < share.items) addend = addend_of(phase, layer, ProductShare::item(own_item));
-    sum_tiles(ring, stage, shape, share, staged);
+    return own_item < ProductShare(shape_of(phase)).items
+               ? bias_of(phase, layer, ProductShare::item(own_item))
+               : float2{};
+  }
+
+  /// The block's items of one product; `staged` is its input, `bias` the thread's.
+  __device__ void run(Phase phase, int layer, MemoryRing& ring, const uint2* staged,
+                      float2 bias) const {
+    const ProductShape& shape = shape_of(phase);
+    const ProductShare share(shape);
+    const int own_item = static_cast<int>(threadIdx.x);
+    sum_tiles(ring, context_.first_stage(layer, phase), shape, share, staged);
     sync_warps();
     for (int i = own_item; i < share.items; i += PersistentConfig::kThreads) {
-      const int item = ProductShare::item(i);
-      if (i != own_item) addend = addend_of(phase, layer, item);
-      addend.x += row_sum(i * shape.item_rows);
-      if (shape.item_rows == 2) addend.y += row_sum(2 * i + 1);
-      finish(phase, layer, item, addend);
+      float2 sums = i == own_item ? bias : bias_of(phase, layer, ProductShare::item(i));
+      sums.x += row_sum(i * shape.item_rows);
+      if (shape.item_rows == 2) sums.y += row_sum(2 * i + 1);
+      finish(phase, layer, i, sums);
     }
   }
 
@@ -94,46 +99,54 @@ class Products {
     }
   }
 
-  /// What is added to the sums: biases, or the residual stream.
-  __device__ float2 addend_of(Phase phase, int layer, int item) const {
-    if (phase == Phase::kQkv) {
-      const float* bias = context_.layer(layer).qkv_bias;
-      if (bias == nullptr) return {};
-      return {bias[row_of(item, 0)], bias[row_of(item, 1)]};
-    }
-    if (phase == Phase::kGateUp) return {};
-    return {__bfloat162float(hidden()[item]), 0.f};
+  __device__ float2 bias_of(Phase phase, int layer, int item) const {
+    const float* bias = context_.layer(layer).qkv_bias;
+    if (phase != Phase::kQkv || bias == nullptr) return {};
+    return {bias[row_of(item, 0)], bias[row_of(item, 1)]};
   }
 
-  __device__ void finish(Phase phase, int layer, int item, float2 sums) const {
+  /// Sends what becomes of the sums of the block's item `i`.
+  __device__ void finish(Phase phase, int layer, int i, float2 sums) const {
+    const Exchange& exchange = context_.exchange;
+    const int item = ProductShare::item(i);
+    const uint32_t tag = exchange.tag(layer);
     if (phase == Phase::kQkv) {
       finish_pair(layer, item, sums);
     } else if (phase == Phase::kGateUp) {
-      static_cast<__nv_bfloat16*>(params_.activation)[item] =
-          __float2bfloat16_rn(silu(sums.x) * sums.y);
+      send(exchange.activation + item, __float2bfloat16_rn(silu(sums.x) * sums.y), tag);
     } else {
-      hidden()[item] = __float2bfloat16_rn(sums.x);
+      const bool is_last = phase == Phase::kDown;
+      const __nv_bfloat16 value = __float2bfloat16_rn(sums.x + context_.own_hidden[i]);
+      send(exchange.hidden + item, value, tag + (is_last ? 1 : 0));
+      context_.own_hidden[i] = __bfloat162float(value);
+      if (is_last && layer + 1 == params_.layer_count) {
+        static_cast<__nv_bfloat16*>(params_.hidden)[item] = value;
+      }
     }
   }
 
   /// A pair of a head of q or k, turned, or two elements of a head of v.
   __device__ void finish_pair(int layer, int item, float2 sums) const {
     const RopeKvParams& rope = params_.rope;
+    const Exchange& exchange = context_.exchange;
     const int head = item / (kHeadDim / 2);
     const int kv_head = head - rope.num_heads;
     const bool is_value = kv_head >= rope.num_kv_heads;
-    auto* to = static_cast<__nv_bfloat16*>(rope.query) + head * kHeadDim;
-    if (kv_head >= 0) {
-      void* pool = is_value ? context_.layer(layer).value_pool : context_.layer(layer).key_pool;
-      const int64_t row = context_.own_row * rope.num_kv_heads + kv_head % rope.num_kv_heads;
-      to = static_cast<__nv_bfloat16*>(pool) + row * kHeadDim;
-    }
     if (!is_value) {
       const int pair = item % (kHeadDim / 2);
       sums = rotated(sums, context_.cosines[pair], context_.sines[pair]);
     }
-    to[element_of(item, 0)] = __float2bfloat16_rn(sums.x);
-    to[element_of(item, 1)] = __float2bfloat16_rn(sums.y);
+    TaggedHalf* to =
+        kv_head < 0 ? exchange.query + head * kHeadDim : exchange.own_kv + kv_head * kHeadDim;
+    const __nv_bfloat16 values[] = {__float2bfloat16_rn(sums.x), __float2bfloat16_rn(sums.y)};
+    send(to + element_of(item, 0), values[0], exchange.tag(layer));
+    send(to + element_of(item, 1), values[1], exchange.tag(layer));
+    if (kv_head < 0) return;
+    void* pool = is_value ? context_.layer(layer).value_pool : context_.layer(layer).key_pool;
+    const int64_t row = context_.own_row * rope.num_kv_heads + kv_head % rope.num_kv_heads;
+    auto* cached = static_cast<__nv_bfloat16*>(pool) + row * kHeadDim;
+    cached[element_of(item, 0)] = values[0];
+    cached[element_of(item, 1)] = values[1];
   }
 
   /// Where in its head the pair's element i lies.
@@ -146,7 +159,9 @@ class Products {
     return item / (kHeadDim / 2) * kHeadDim + element_of(item, i);
   }
 
-  __device__ __nv_bfloat16* hidden() const { return static_cast<__nv_bfloat16*>(params_.hidden); }
+  __device__ const ProductShape& shape_of(Phase phase) const {
+    return params_.shapes[static_cast<int>(phase)];
+  }
 
   const PersistentParams& params_;
   StepContext<kHeadDim>& context_;

@@ -9,6 +9,7 @@
 #include "decoder/ops/rope/rotation.cuh"
 #include "decoder/ops/warp.cuh"
 #include "decoder/persistent/config.h"
+#include "decoder/persistent/exchange.cuh"
 #include "decoder/persistent/params.h"
 
 namespace longview::decoder {
@@ -72,11 +73,17 @@ struct ProductShare {
 /// In shared memory; the layers follow.
 template <int kHeadDim>
 struct StepContext {
+  KeyShare<kHeadDim> share;
   float cosines[kHeadDim / 2];  // of the step's position
   float sines[kHeadDim / 2];
   int64_t own_row;                                    // of the step's K and V in the pools
   int32_t blocks[PersistentConfig::kMaxSplitBlocks];  // of the block's share of the keys
   int stages[kPhases];                                // of the ring, of the block in each phase
+  int first_stages[kPhases];                          // within its layer's
+  int layer_stages;
+  Exchange exchange;
+  /// The block's share of the residual stream, which it alone adds to.
+  float own_hidden[PersistentConfig::kMaxRows];
   /// Of the product under way: what each warp's columns of each row come to.
   float row_sums[PersistentConfig::kMaxRows][PersistentConfig::kWarps];
 
@@ -101,13 +108,33 @@ struct StepContext {
       blocks[i] = rope.block_table[share.first_block() + i];
     }
     for (int i = thread; i < params.layer_count; i += kThreads) layers()[i] = params.layers[i];
-    if (thread < kPhases) stages[thread] = stages_of(static_cast<Phase>(thread), params, share);
-    if (thread == 0) own_row = pool_row(rope.block_table, share.cached);
+    const auto* hidden = static_cast<const __nv_bfloat16*>(params.hidden);
+    const ProductShare own(params.shapes[static_cast<int>(Phase::kOutput)]);
+    for (int i = thread; i < own.items; i += kThreads) {
+      own_hidden[i] = __bfloat162float(hidden[ProductShare::item(i)]);
+    }
+    if (thread == 0) {
+      this->share = share;
+      layer_stages = 0;
+      for (int phase = 0; phase < kPhases; ++phase) {
+        first_stages[phase] = layer_stages;
+        stages[phase] = stages_of(static_cast<Phase>(phase), params, share);
+        layer_stages += stages[phase];
+      }
+      own_row = pool_row(rope.block_table, share.cached);
+      exchange = Exchange(params, share.splits);
+      exchange.first_tag = Exchange::steps(params) * (2 * params.layer_count) + 1;
+    }
     __syncthreads();
   }
 
+  /// The first stage of a phase, counted from the start of the step.
+  __device__ int first_stage(int layer, Phase phase) const {
+    return layer * layer_stages + first_stages[static_cast<int>(phase)];
+  }
+
   /// The pool row of a token of the block's share.
-  __device__ int64_t row_of(const KeyShare<kHeadDim>& share, int token) const {
+  __device__ int64_t row_of(int token) const {
     const int block = blocks[token / KV_BLOCK_TOKENS - share.first_block()];
     return int64_t{block} * KV_BLOCK_TOKENS + token % KV_BLOCK_TOKENS;
   }
