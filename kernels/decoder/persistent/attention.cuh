@@ -20,7 +20,8 @@ class Attention {
 
   __device__ Attention(const PersistentParams& params, const StepContext<kHeadDim>& context,
                        uint4* scratch)
-      : context_(context),
+      : params_(params),
+        context_(context),
         rope_(params.rope),
         share_(context.share),
         group_heads_(params.rope.num_heads / params.rope.num_kv_heads),
@@ -31,7 +32,8 @@ class Attention {
   __device__ void attend(MemoryRing& ring, int layer) const {
     __shared__ float2 softmax[kWarps][kMaxGroupHeads];
     __shared__ uint16_t query[kMaxGroupHeads][kHeadDim];
-    if (share_.split >= share_.splits) return;
+    if (share_.split >= share_.splits) return context_.announce(params_, Message::kSplits);
+    context_.await(params_, Message::kQkv, layer);
     receive_query(context_.exchange.tag(layer), query[0]);
     Group group;
     group.load_query(lane() / 4 < group_heads_ ? query[lane() / 4] : nullptr);
@@ -58,16 +60,18 @@ class Attention {
       ring.release(stage + 1);
     }
     meet(group, softmax, context_.exchange.tag(layer));
-    sync_warps();
+    context_.announce(params_, Message::kSplits);
   }
 
   /// Puts the splits together: each block some heads' columns, kColumns at a time.
   __device__ void combine(int layer) const {
     const int columns = rope_.num_heads * kHeadDim;
+    if (blockIdx.x * kColumns < columns) context_.await(params_, Message::kSplits, layer);
 #pragma unroll 1
     for (int first = blockIdx.x * kColumns; first < columns; first += gridDim.x * kColumns) {
       combine_columns(context_.exchange.tag(layer), first / kHeadDim, first % kHeadDim);
     }
+    context_.announce(params_, Message::kAttended);
   }
 
  private:
@@ -280,6 +284,7 @@ class Attention {
     }
   }
 
+  const PersistentParams& params_;
   const StepContext<kHeadDim>& context_;
   const RopeKvParams& rope_;
   const Share& share_;

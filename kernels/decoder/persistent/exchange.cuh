@@ -1,7 +1,7 @@
 // What the blocks tell one another. Each value lies in memory with a tag, the number of the layer
-// and step it belongs to, and both are stored as one: who needs a value reads it again and again
-// until the tag is the one awaited. So nothing is fenced and no barrier is met, and a value is
-// there one way to memory and one way back after it was sent.
+// and step it belongs to, and both are stored as one: who needs a value reads it again until the tag
+// is the one awaited. So nothing is fenced: a fence would wait for all that the block has under way.
+// When it is worth reading is told by counters, which may be ahead of the values.
 //
 // A value is not overwritten before all have read it: every block contributes to every vector, and
 // needs all of the vector before, so it is at most one vector ahead of the slowest.
@@ -66,6 +66,10 @@ __device__ inline uint32_t packed(uint32_t low, uint32_t high) {
   return __byte_perm(low, high, 0x7632);
 }
 
+/// What is sent, in the order of a layer.
+enum class Message : int { kQkv, kSplits, kAttended, kHidden, kActivation, kNextHidden };
+constexpr int kMessages = 6;
+
 /// Elements of each part lie behind one another; parts begin at multiples of 256 bytes.
 struct Exchange {
   TaggedHalf* hidden;      // [hidden_size]: the residual stream
@@ -80,7 +84,7 @@ struct Exchange {
   /// `splits` of the cached keys. Where `params` has no workspace, the places count from 0.
   __host__ __device__ Exchange(const PersistentParams& params, int splits) {
     const RopeKvParams& rope = params.rope;
-    uint32_t* next = static_cast<uint32_t*>(params.workspace) + kPartWords;
+    uint32_t* next = static_cast<uint32_t*>(params.workspace) + kHeadWords;
     const auto part = [&](int words) {
       uint32_t* const first = next;
       next += (words + kPartWords - 1) / kPartWords * kPartWords;
@@ -101,6 +105,11 @@ struct Exchange {
     return *static_cast<uint32_t*>(params.workspace);
   }
 
+  /// Counts the blocks that have sent a message, in all layers and steps.
+  static __device__ uint32_t* arrivals(const PersistentParams& params, Message message) {
+    return static_cast<uint32_t*>(params.workspace) + (1 + static_cast<int>(message)) * kLineWords;
+  }
+
   /// Of what a layer's parts send; its last residual stream has the one behind.
   __device__ uint32_t tag(int layer) const { return first_tag + 2 * layer; }
 
@@ -108,6 +117,9 @@ struct Exchange {
 
  private:
   static constexpr int kPartWords = 64;
+  static constexpr int kLineWords = 32;
+  static constexpr int kHeadWords = 256;
+  static_assert((kMessages + 1) * kLineWords <= kHeadWords);
 };
 
 }  // namespace longview::decoder

@@ -97,12 +97,6 @@ class InputStage {
                           uint4 (&eights)[kAtOnce]) const {
     const int vectors = columns_ / kInputVector;
     const TaggedHalf* from = values + first * kInputVector;
-    // One vector tells when there is something to read: all at once, again and again, would be as
-    // much as the weights.
-    if (first + kThreads < vectors) {
-      while (!has_tag(peek_four(from), tag)) {
-      }
-    }
     bool is_complete;
     do {
       is_complete = true;

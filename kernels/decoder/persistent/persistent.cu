@@ -66,6 +66,8 @@ class LayersBlock {
     if (layer == 0 && phase == Phase::kQkv) {
       stage.run(params_.hidden, staged);
     } else {
+      const bool is_qkv = phase == Phase::kQkv;
+      context_.await(params_, input_message(phase), is_qkv ? layer - 1 : layer);
       stage.run(input_of(phase), input_tag(phase, layer), staged);
     }
     products_.run(phase, layer, ring_, staged.steps, bias);
@@ -79,6 +81,12 @@ class LayersBlock {
   __device__ const TaggedHalf* input_of(Phase phase) const {
     if (phase == Phase::kOutput) return context_.exchange.attended;
     return phase == Phase::kDown ? context_.exchange.activation : context_.exchange.hidden;
+  }
+
+  static __device__ Message input_message(Phase phase) {
+    if (phase == Phase::kQkv) return Message::kNextHidden;
+    if (phase == Phase::kOutput) return Message::kAttended;
+    return phase == Phase::kGateUp ? Message::kHidden : Message::kActivation;
   }
 
   __device__ uint32_t input_tag(Phase phase, int layer) const {

@@ -37,6 +37,13 @@ class Products {
       if (shape.item_rows == 2) sums.y += row_sum(2 * i + 1);
       finish(phase, layer, i, sums);
     }
+    context_.announce(params_, message_of(phase));
+  }
+
+  static __device__ Message message_of(Phase phase) {
+    if (phase == Phase::kQkv) return Message::kQkv;
+    if (phase == Phase::kOutput) return Message::kHidden;
+    return phase == Phase::kGateUp ? Message::kActivation : Message::kNextHidden;
   }
 
  private:

@@ -81,6 +81,7 @@ struct StepContext {
   int stages[kPhases];                                // of the ring, of the block in each phase
   int first_stages[kPhases];                          // within its layer's
   int layer_stages;
+  uint32_t first_layer;  // counted from the first step
   Exchange exchange;
   /// The block's share of the residual stream, which it alone adds to.
   float own_hidden[PersistentConfig::kMaxRows];
@@ -123,9 +124,36 @@ struct StepContext {
       }
       own_row = pool_row(rope.block_table, share.cached);
       exchange = Exchange(params, share.splits);
-      exchange.first_tag = Exchange::steps(params) * (2 * params.layer_count) + 1;
+      first_layer = Exchange::steps(params) * params.layer_count;
+      exchange.first_tag = 2 * first_layer + 1;
     }
     __syncthreads();
+  }
+
+  /// Tells the others that the block has sent its part of a message, if it has any; all warps that
+  /// compute take part. It may be known before the message can be read: tags say when that is.
+  __device__ void announce(const PersistentParams& params, Message message) const {
+    sync_warps();
+    if (threadIdx.x != 0) return;
+    asm volatile(
+        "red.relaxed.gpu.global.add.u32 [%0], 1;" ::"l"(Exchange::arrivals(params, message))
+        : "memory");
+  }
+
+  /// Waits until all blocks have announced a layer's message.
+  __device__ void await(const PersistentParams& params, Message message, int layer) const {
+    if (threadIdx.x == 0) {
+      const uint32_t* arrivals = Exchange::arrivals(params, message);
+      const uint32_t expected = (first_layer + layer + 1) * gridDim.x;
+      uint32_t count;
+      do {
+        asm volatile("ld.relaxed.gpu.global.u32 %0, [%1];"
+                     : "=r"(count)
+                     : "l"(arrivals)
+                     : "memory");
+      } while (static_cast<int32_t>(count - expected) < 0);
+    }
+    sync_warps();
   }
 
   /// The first stage of a phase, counted from the start of the step.
