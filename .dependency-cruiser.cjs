@@ -68,8 +68,9 @@ module.exports = {
       workspace: [],
       session: ['client/', 'workspace/', 'config.ts'],
       chat: ['session/', 'workspace/'],
+      'context-view': ['chat/', 'session/'],
       status: ['chat/', 'session/', 'config.ts'],
-      commands: ['chat/', 'session/'],
+      commands: ['chat/', 'context-view/', 'session/'],
       cli: ['client/', 'workspace/', 'config.ts'],
     }),
     deny(

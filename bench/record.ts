@@ -1,3 +1,4 @@
+import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import path from 'node:path';
@@ -64,12 +65,21 @@ export function cpuDevice(): string {
   return `${all[0]?.model.trim() ?? 'unknown processor'} (${all.length} threads)`;
 }
 
+/** Writes a record as `writeRecord` does, beside what other runs measured at the same commit under other ids. */
+export async function addToRecord(where: string, record: BenchRecord): Promise<string> {
+  const file = fileOf(where, record.bench);
+  const earlier = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as BenchRecord) : undefined;
+  const kept = earlier?.commit === record.commit ? earlier.rows : [];
+  const rows = [...kept.filter((row) => !record.rows.some(({ id }) => id === row.id)), ...record.rows];
+  return writeRecord(where, { ...record, rows });
+}
+
 /**
  * Writes `bench/results/<where>/<bench>.json`, `where` being `cpu` or the name of a GPU, and prints the rows.
  * Runs in the repository root. Returns the path of the record.
  */
 export async function writeRecord(where: string, record: BenchRecord): Promise<string> {
-  const file = path.join('bench', 'results', where, `${record.bench}.json`);
+  const file = fileOf(where, record.bench);
   await mkdir(path.dirname(file), { recursive: true });
   await writeFile(file, `${JSON.stringify(record, null, 2)}\n`);
   for (const row of record.rows) {
@@ -78,4 +88,14 @@ export async function writeRecord(where: string, record: BenchRecord): Promise<s
   }
   console.log(`written to ${file}`);
   return file;
+}
+
+/** The folder of a device's records: `h200` for an NVIDIA H200. */
+export function folderOf(device: string): string {
+  const card = /\b[A-Z]+\d{3,4}\b/.exec(device)?.[0];
+  return (card ?? device.replaceAll(/\W+/g, '-')).toLowerCase();
+}
+
+function fileOf(where: string, bench: string): string {
+  return path.join('bench', 'results', where, `${bench}.json`);
 }

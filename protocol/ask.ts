@@ -1,3 +1,4 @@
+import type { Attachment, ExcerptSource } from './attachments';
 import type { AttentionChoice, DeviceChoice, Quality, TtftRecord } from './metrics';
 import { request, type StreamParams } from './spec';
 
@@ -6,11 +7,6 @@ export interface Turn {
   role: 'user' | 'assistant';
   text: string;
 }
-
-/** Something the user adds to the question by hand. Lines count from 1; both ends are included. */
-export type Attachment =
-  | { kind: 'file'; path: string }
-  | { kind: 'selection'; path: string; startLine: number; endLine: number; text: string };
 
 /** How answer tokens are chosen. `temperature` 0 is greedy and ignores the other three numbers. */
 export interface SamplingOptions {
@@ -53,13 +49,36 @@ export interface IncludedFile {
   path: string;
   /** Exact tokens this file takes in the prompt, its header included. */
   tokens: number;
-  /** Why it is there: everything fits, part of the base of every prompt, ranked for the question, or attached by hand. */
-  reason: 'all' | 'base' | 'ranked' | 'attached';
+  /**
+   * Why it is there: everything fits, pinned, part of the base of every prompt, ranked for the question, or attached by
+   * hand.
+   */
+  reason: 'all' | 'pinned' | 'base' | 'ranked' | 'attached';
   /** Where not the whole file is there: the heads of what it defines, or no more than its path. */
   detail?: 'signatures' | 'path';
+  /** Found in its text: the user lets them through, or, with `detail`, they are in what is not shown. */
+  secrets?: SecretFinding[];
+}
+
+/** A secret that a file seems to hold: which rule says so, and in which line. Never the text itself. */
+export interface SecretFinding {
+  /** Such as `aws` or `github`. */
+  rule: string;
+  /** Counts from 1. */
+  line: number;
+}
+
+/** Attached text that is no file of the repository. */
+export interface IncludedExcerpt {
+  source: ExcerptSource;
+  label: string;
+  tokens: number;
 }
 
 export type ExclusionReason =
+  /** It looks as if it held a secret, and the user has not decided yet. */
+  | 'secret'
+  | 'excludedByHand'
   | 'noRoom'
   | 'binary'
   | 'lockFile'
@@ -73,6 +92,7 @@ export type ExclusionReason =
 export interface ExcludedFile {
   path: string;
   reason: ExclusionReason;
+  secrets?: SecretFinding[];
 }
 
 /** Exactly what of the repository is in the prompt, and what is not. */
@@ -80,6 +100,8 @@ export interface InclusionReport {
   /** Files in the manifest. */
   totalFiles: number;
   included: IncludedFile[];
+  /** What else was attached. */
+  excerpts: IncludedExcerpt[];
   /** Every file left out, at most `EXCLUDED_LIST_LIMIT` of them listed; the counts are always complete. */
   excluded: ExcludedFile[];
   excludedByReason: Partial<Record<ExclusionReason, number>>;
@@ -93,6 +115,8 @@ export interface InclusionReport {
    * one that holds, until it is read again.
    */
   newerVersions: string[];
+  /** Pinned files that are not there whole, since they do not fit. */
+  pinsWithoutRoom: string[];
   /** Tokens of earlier turns. */
   historyTokens: number;
   /** Earlier turns that no longer fit and were left out. */
@@ -100,6 +124,9 @@ export interface InclusionReport {
   /** Earlier turns whose middle no longer fits and was left out. */
   shortenedTurns: number;
 }
+
+/** The report without its lists. */
+export type InclusionSummary = Omit<InclusionReport, 'included' | 'excluded'>;
 
 export const EXCLUDED_LIST_LIMIT = 5000;
 
@@ -114,6 +141,21 @@ export interface Citation {
   origin: 'written' | 'quote' | 'symbol';
   /** The symbol or quote that was looked for; empty when the answer gave a bare place. */
   claim: string;
+}
+
+/** A name in backticks in the answer, and where the repository defines it: one place, or a few of that name. */
+export interface SymbolLink {
+  /** As the answer writes it. */
+  name: string;
+  places: SymbolPlace[];
+}
+
+export interface SymbolPlace {
+  path: string;
+  /** From 1. */
+  line: number;
+  /** The name that stands there: of `a.b()`, `b`. */
+  symbol: string;
 }
 
 /** Streamed while an answer is made. `seq` counts from 0 without gaps. */
@@ -131,6 +173,8 @@ export type StopReason = 'endOfTurn' | 'stopSequence' | 'maxTokens' | 'cancelled
 export interface AskResult {
   answer: string;
   citations: Citation[];
+  /** Definitions of names in the answer, checked when it was complete. */
+  symbols: SymbolLink[];
   inclusion: InclusionReport;
   stopReason: StopReason;
   record: TtftRecord;

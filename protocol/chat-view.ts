@@ -1,5 +1,9 @@
-import type { Attachment, Citation, InclusionReport } from './ask';
+import type { Citation, InclusionReport, SymbolLink, SymbolPlace } from './ask';
+import type { Attachment } from './attachments';
+import type { SecretDecision } from './context';
+import type { AttachmentAccount } from './count-attachments';
 import type { ErrorCode } from './errors';
+import type { Completions, MentionChoice, MentionKind } from './mentions';
 import type { TtftRecord } from './metrics';
 import type { ModelInfo } from './models';
 
@@ -32,6 +36,7 @@ export const CHAT_ACTIONS = [
   'openFolder',
   'restartEngine',
   'showLog',
+  'allowSecrets',
   'compare',
 ] as const;
 export type ChatAction = (typeof CHAT_ACTIONS)[number];
@@ -46,6 +51,8 @@ export interface ChatFailure {
   modelId?: string;
   /** The context that would fit, in tokens. */
   contextTokens?: number;
+  /** What would have to be let through. */
+  secrets?: SecretDecision;
 }
 
 /** One question and what became of it. */
@@ -59,6 +66,8 @@ export interface ChatExchange {
   /** Only while `running`, before the first token. */
   activity?: ChatActivity;
   citations: Citation[];
+  /** Absent in what an older version stored. */
+  symbols?: SymbolLink[];
   inclusion?: InclusionReport;
   record?: TtftRecord;
   failure?: ChatFailure;
@@ -93,14 +102,25 @@ export interface ChatWelcome {
   problem?: string;
 }
 
+/** What the next question takes along. */
+export interface ChatAttachments {
+  attachments: Attachment[];
+  /** Absent until it is counted, and where it cannot be, such as without a model. */
+  account?: AttachmentAccount;
+}
+
 /** From the extension to the page. */
 export type ChatHostMessage =
-  | { kind: 'conversation'; conversation: ChatConversation; attachments: Attachment[] }
+  | ({ kind: 'conversation'; conversation: ChatConversation } & ChatAttachments)
   | { kind: 'exchange'; exchange: ChatExchange }
   | { kind: 'activity'; id: string; activity: ChatActivity }
   /** `offset`: characters of the answer before this piece; a page that has another count asks for `sync`. */
   | { kind: 'text'; id: string; offset: number; text: string }
-  | { kind: 'attachments'; attachments: Attachment[] }
+  | ({ kind: 'attachments' } & ChatAttachments)
+  /** The question was not sent; without one, something was not attached. */
+  | { kind: 'refused'; question: string; reason: string }
+  /** `request` is the number that the page gave. */
+  | ({ kind: 'completions'; request: number } & Completions)
   | { kind: 'welcome'; welcome: ChatWelcome }
   | { kind: 'focus' }
   /** Opens the details of this exchange and moves there. */
@@ -114,6 +134,14 @@ export type ChatViewMessage =
   | { kind: 'newChat' }
   | { kind: 'attach' }
   | { kind: 'detach'; index: number }
+  /** `any`: whatever is called so. */
+  | { kind: 'complete'; request: number; mention: MentionKind | 'any'; query: string }
+  | { kind: 'mention'; choice: MentionChoice }
+  /** Addresses of files and folders that were dropped on the page. */
+  | { kind: 'drop'; uris: string[] }
+  /** Text that was pasted and may be paths. */
+  | { kind: 'pasted'; text: string }
+  | { kind: 'openSymbol'; places: SymbolPlace[] }
   | { kind: 'act'; id: string; action: ChatAction }
   | { kind: 'openPlace'; path: string; startLine: number; endLine: number }
   | { kind: 'openFile'; path: string }

@@ -13,6 +13,7 @@ export const ERROR_CODES = [
   'noWorkspace',
   'emptyRepository',
   'promptTooLong',
+  'secretFound',
   'badRequest',
   // engine
   'deviceUnavailable',

@@ -85,13 +85,20 @@ export function cacheText({ promptTokens, cachedTokens, cacheSource, cacheMiss }
   return cacheMiss === undefined ? reused : `${reused}; ${cacheMiss}`;
 }
 
-/** `CPU (2 threads), onnx, dense attention`; `NVIDIA H200, cuda, sample attention (balanced, 6.9% of the keys)`. */
-export function engineText({ device, backend, attention, sparse }: TtftRecord): string {
+/**
+ * `CPU (2 threads), onnx, dense attention`; `NVIDIA H200, cuda, sample attention (balanced, 6.9% of the keys)`;
+ * `NVIDIA H200, cuda, dense attention, fp8`.
+ */
+export function engineText({ device, backend, attention, sparse, prefillPrecision }: TtftRecord): string {
   const how = sparse ? ` (${sparse.quality}, ${(sparse.density * 100).toFixed(1)}% of the keys)` : '';
-  return `${device}, ${backend}, ${attention} attention${how}`;
+  // What is as usual is not said.
+  const precision = prefillPrecision === 'fp8' ? ', fp8' : '';
+  return `${device}, ${backend}, ${attention} attention${how}${precision}`;
 }
 
 const EXCLUSION_WORDS: Record<ExclusionReason, string> = {
+  secret: 'may hold a secret',
+  excludedByHand: 'by your choice',
   noRoom: 'no room',
   binary: 'binary',
   lockFile: 'lock files',

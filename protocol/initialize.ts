@@ -1,5 +1,7 @@
+import type { PrefillPrecision } from './metrics';
+
 /** Raised whenever a message changes shape; both sides refuse another version in words. */
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 
 /** `initializationOptions` of the language server: what cannot change while it runs. */
 export interface InitializationOptions {
@@ -12,6 +14,8 @@ export interface InitializationOptions {
   prefixCacheBytes?: number;
   /** Number of the NVIDIA GPU to use, as its driver counts from 0; absent: the first that can be used. */
   gpu?: number;
+  /** Absent: bf16. */
+  prefillPrecision?: PrefillPrecision;
   /** The model is let go, and its memory with it, when nobody has asked for so long; absent or 0: never. */
   idleUnloadMinutes?: number;
 }

@@ -2,6 +2,8 @@ export type BackendKind = 'onnx' | 'cuda';
 export type AttentionChoice = 'auto' | 'dense' | 'sample';
 /** How closely SampleAttention follows dense attention; docs/sample-attention.md has the measured figures. */
 export type Quality = 'fast' | 'balanced';
+/** How prefill on a GPU multiplies: `fp8` is faster and less exact. */
+export type PrefillPrecision = 'bf16' | 'fp8';
 export type DeviceChoice = 'auto' | 'cpu' | 'cuda';
 /** A device that a model runs on. */
 export type Device = Exclude<DeviceChoice, 'auto'>;
@@ -67,6 +69,8 @@ export interface TtftRecord {
   attention: Exclude<AttentionChoice, 'auto'>;
   /** With `sample` attention. */
   sparse?: SparseFigures;
+  /** On a GPU: how the linear layers multiplied the prompt. KV of one precision is never reused under another. */
+  prefillPrecision?: PrefillPrecision;
   /** Everything that was done in a lesser way than asked or possible, in words; empty when nothing was. */
   notices: string[];
 }

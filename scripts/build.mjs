@@ -12,9 +12,11 @@ const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
 const PROGRAMS = [
   { entry: 'src/extension.ts', out: 'extension', external: ['vscode'], later: 'session/connect-server' },
   { entry: 'src/session/connect-server.ts', out: 'connect-server', external: ['vscode'] },
+  { entry: 'src/workspace/list-worker.ts', out: 'list-worker' },
   { entry: 'src/cli/main.ts', out: 'cli', banner: '#!/usr/bin/env node' },
   { entry: 'server/main.ts', out: 'server' },
   { entry: 'server/context/worker.ts', out: 'context-worker' },
+  { entry: 'server/context/scan/scan-worker.ts', out: 'scan-worker' },
   { entry: 'server/engine-host/main.ts', out: 'engine-host', external: ['onnxruntime-node'] },
   { entry: 'media/chat/main.ts', out: 'webview/chat', platform: 'browser' },
   // Apart, since every icon component loads it into its own shadow tree.

@@ -16,10 +16,27 @@ const BUILT_IN_QUESTION =
 
 /** What the bundles are made from, and what tells that they were made. */
 const SOURCES = ['protocol', 'src', 'server', 'media', 'scripts/build.mjs', 'package-lock.json'];
-const BUNDLES = ['cli.js', 'server.js', 'context-worker.js', 'engine-host.js', 'extension.js'];
+const BUNDLES = [
+  'cli.js',
+  'server.js',
+  'context-worker.js',
+  'scan-worker.js',
+  'engine-host.js',
+  'extension.js',
+  'list-worker.js',
+];
 
 /** Flags of `longview ask` that take a value: only with them known can the question be told from the rest. */
-const FLAGS_WITH_VALUE = ['repo', 'model', 'gpu', 'attention', 'device', 'context', 'max-tokens'];
+const FLAGS_WITH_VALUE = [
+  'repo',
+  'model',
+  'gpu',
+  'precision',
+  'attention',
+  'device',
+  'context',
+  'max-tokens',
+];
 
 const given = process.argv.slice(2);
 try {

@@ -2,15 +2,17 @@ import { readFile } from 'node:fs/promises';
 import { availableParallelism, totalmem } from 'node:os';
 import path from 'node:path';
 import { type Connection, createConnection } from 'vscode-languageserver/node';
-import { DidChangeEngineStatus, type InitializationOptions } from '../protocol';
+import { DidChangeContext, DidChangeEngineStatus, type InitializationOptions } from '../protocol';
 import { type Route, toResponseError } from './connection';
 import { createContextService } from './context/worker-client';
 import { Engine } from './engine/engine';
+import type { LoadDefaults } from './engine/resident-model';
 import { HostSupervisor } from './engine-host/host-supervisor';
 import { RestartPolicy } from './engine-host/restart-policy';
 import { messageOf } from './errors';
+import { ContextInspector } from './handlers/context-inspector';
 import { checkInitializationOptions, initializeResult } from './handlers/initialize';
-import { machinePressure } from './handlers/machine-pressure';
+import { MachinePressure } from './handlers/machine-pressure';
 import { PromptMemory } from './handlers/prompt-memory';
 import { createRoutes } from './handlers/routes';
 import { TokenTexts } from './handlers/token-texts';
@@ -53,7 +55,7 @@ function main(): void {
 }
 
 function compose(connection: Connection, options: InitializationOptions, version: string) {
-  const { cacheDir, cpuThreads, prefixCacheBytes = 0, gpu, idleUnloadMinutes = 0 } = options;
+  const { cacheDir, gpu, idleUnloadMinutes = 0 } = options;
   const log = (line: string): void => connection.console.info(line);
   const steadyClock = (): number => performance.now();
   const models = new ModelStore({
@@ -75,13 +77,9 @@ function compose(connection: Connection, options: InitializationOptions, version
   });
   const engine = new Engine({
     backends: supervisor,
-    defaults: {
-      cacheDir,
-      cpuThreads: cpuThreads === 0 ? availableParallelism() : cpuThreads,
-      kvStore: { memoryBytes: totalmem() * KV_MEMORY_SHARE, diskBytes: prefixCacheBytes },
-      ...(gpu !== undefined && { gpu }),
-    },
+    defaults: loadDefaults(options),
     log,
+    now: steadyClock,
     idleUnloadMs: idleUnloadMinutes * 60_000,
     onStatus: (status) => {
       connection
@@ -95,9 +93,19 @@ function compose(connection: Connection, options: InitializationOptions, version
     context,
     engine,
     prompts,
-    pressure: machinePressure,
+    pressure: new MachinePressure(gpu === undefined ? {} : { gpu }),
     onStatus: (status) => engine.reportWarm(status),
     log,
+  });
+  const inspector = new ContextInspector({
+    models,
+    context,
+    engine,
+    onChange: () => {
+      connection
+        .sendNotification(DidChangeContext.method, {})
+        .catch((error: unknown) => log(`a change of the context was not sent: ${messageOf(error)}`));
+    },
   });
   const texts = new TokenTexts(context);
   const routes: Route[] = createRoutes({
@@ -107,6 +115,7 @@ function compose(connection: Connection, options: InitializationOptions, version
     tokenText: (model) => texts.of(model),
     prompts,
     warm,
+    inspector,
     now: steadyClock,
     options,
     version,
@@ -114,8 +123,20 @@ function compose(connection: Connection, options: InitializationOptions, version
   return {
     routes,
     dispose: async () => {
+      inspector.dispose();
       await Promise.all([warm.dispose(), engine.dispose(), context.dispose()]);
     },
+  };
+}
+
+function loadDefaults(options: InitializationOptions): LoadDefaults {
+  const { cacheDir, cpuThreads, prefixCacheBytes = 0, gpu, prefillPrecision = 'bf16' } = options;
+  return {
+    cacheDir,
+    cpuThreads: cpuThreads === 0 ? availableParallelism() : cpuThreads,
+    kvStore: { memoryBytes: totalmem() * KV_MEMORY_SHARE, diskBytes: prefixCacheBytes },
+    ...(gpu !== undefined && { gpu }),
+    prefillPrecision,
   };
 }
 

@@ -7,6 +7,8 @@ import {
   type InitializationOptions,
   LEAST_CONTEXT_TOKENS,
   PROTOCOL_VERSION,
+  type PrefillPrecision,
+  type WarmPrefixParams,
 } from '../protocol';
 
 /** Where one setting comes from: `vscode.WorkspaceConfiguration`, or a test. */
@@ -35,14 +37,15 @@ export interface Settings {
   cpuThreads: number;
   /** As the driver counts; absent: the first that can be used. */
   gpu?: number;
+  prefillPrecision: PrefillPrecision;
   /** 0: the model is never let go. */
   idleUnloadMinutes: number;
   /** Absolute; absent: the cache folder of the user. */
   cacheDir?: string;
   /** What computed prompts may take on disk, in GB; 0: nothing is written. */
   prefixCacheGb: number;
-  /** Compute the repository before anybody asks. */
-  warmPrefix: boolean;
+  /** When the repository is computed before anybody asks. */
+  warmPrefix: 'whenIdle' | 'always' | 'off';
   statusBarVisible: boolean;
 }
 
@@ -116,6 +119,7 @@ export const SETTINGS = {
     expected: 'a whole number from 0 to 63, or null',
     fallback: null,
   },
+  prefillPrecision: { schema: z.enum(['bf16', 'fp8']), expected: 'bf16 or fp8', fallback: 'bf16' },
   idleUnloadMinutes: {
     schema: z.number().check(z.gte(0), z.lte(1440)),
     expected: 'a number from 0 to 1440',
@@ -127,7 +131,11 @@ export const SETTINGS = {
     expected: 'a number from 0 to 1000',
     fallback: 4,
   },
-  warmPrefix: { schema: z.boolean(), expected: 'true or false', fallback: true },
+  warmPrefix: {
+    schema: z.enum(['whenIdle', 'always', 'off']),
+    expected: 'whenIdle, always or off',
+    fallback: 'whenIdle',
+  },
   'statusBar.visible': { schema: z.boolean(), expected: 'true or false', fallback: true },
 } as const satisfies Record<string, Entry>;
 
@@ -159,6 +167,7 @@ export function readSettings(source: SettingsSource): { settings: Settings; prob
     exclude: read('exclude'),
     cpuThreads: read('cpuThreads'),
     ...(gpu !== null && { gpu }),
+    prefillPrecision: read('prefillPrecision'),
     idleUnloadMinutes: read('idleUnloadMinutes'),
     ...(cacheDir !== '' && { cacheDir }),
     prefixCacheGb: read('prefixCacheGb'),
@@ -194,15 +203,21 @@ export function askOptionsOf(settings: Settings): AskOptions {
 
 /** What a server is started with. */
 export function initializationOf(settings: Settings): InitializationOptions {
-  const { cpuThreads, prefixCacheGb, gpu, idleUnloadMinutes } = settings;
+  const { cpuThreads, prefixCacheGb, gpu, prefillPrecision, idleUnloadMinutes } = settings;
   return {
     protocolVersion: PROTOCOL_VERSION,
     cacheDir: cacheDirOf(settings),
     cpuThreads,
     prefixCacheBytes: Math.round(prefixCacheGb * 1e9),
     ...(gpu !== undefined && { gpu }),
+    prefillPrecision,
     idleUnloadMinutes,
   };
+}
+
+/** When the server computes the repository ahead of questions. */
+export function warmthOf({ warmPrefix }: Settings): Omit<WarmPrefixParams, 'options'> {
+  return { enabled: warmPrefix !== 'off', evenWhenBusy: warmPrefix === 'always' };
 }
 
 /** Where models and indexes lie: the setting, else the user's cache folder. */

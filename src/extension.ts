@@ -3,13 +3,18 @@ import { ChatSession } from './chat/chat-session';
 import { CHAT_VIEW, ChatViewProvider } from './chat/chat-view-provider';
 import { ConversationStore } from './chat/conversation-store';
 import { openEditorPath } from './chat/editor-actions';
+import { Mentions } from './chat/mentions/mentions';
+import { Terminals } from './chat/mentions/terminals';
 import { WelcomeSource } from './chat/welcome';
 import { chatCommands } from './commands/chat-commands';
+import { contextCommands } from './commands/context-commands';
 import { DiagnoseCommand } from './commands/diagnose';
 import { downloadModel } from './commands/download-model';
 import { purgePrefixCache } from './commands/purge-prefix-cache';
 import { registerCommands } from './commands/register-commands';
-import { askOptionsOf, LiveSettings } from './config';
+import { askOptionsOf, LiveSettings, warmthOf } from './config';
+import { ChoicesStore } from './context-view/choices-store';
+import { ContextView } from './context-view/context-view';
 import { ServerSession } from './session/server-session';
 import { WarmStart } from './session/warm-start';
 import { showSettingProblems } from './status/setting-problems';
@@ -26,6 +31,7 @@ export function activate(context: vscode.ExtensionContext): void {
     onDidChange: (listener: (change: unknown) => void) => settings.onDidChange('longview.exclude', listener),
   };
   const { extensionUri } = context;
+  const choices = new ChoicesStore(context.workspaceState, warn);
   const server = new ServerSession(
     async () => {
       // Most of the code, in a bundle of its own: the start of the editor does not wait for it.
@@ -34,8 +40,9 @@ export function activate(context: vscode.ExtensionContext): void {
     },
     () => askOptionsOf(settings.value),
     warn,
-    () => settings.value.warmPrefix,
+    () => warmthOf(settings.value),
     openEditorPath,
+    () => choices.current,
   );
   const session = new ChatSession(server, new ConversationStore(context.workspaceState, warn), warn);
   const welcome = new WelcomeSource(
@@ -48,7 +55,10 @@ export function activate(context: vscode.ExtensionContext): void {
     },
     warn,
   );
-  const view = new ChatViewProvider(extensionUri, session, welcome, log);
+  const contextView = new ContextView(server, session, choices, warn);
+  const terminals = new Terminals(warn);
+  const mentions = new Mentions(server, terminals);
+  const view = new ChatViewProvider(extensionUri, session, mentions, welcome, log);
   const diagnose = new DiagnoseCommand(() => ({
     extensionVersion: (context.extension.packageJSON as { version: string }).version,
     settings: { ...settings.value },
@@ -57,6 +67,7 @@ export function activate(context: vscode.ExtensionContext): void {
   }));
   const commands = {
     ...chatCommands(session, view),
+    ...contextCommands(contextView.model, contextView.tree, choices),
     downloadModel: () => downloadModel(server),
     restartEngine: () => server.restart(),
     purgePrefixCache: () => purgePrefixCache(server),
@@ -68,12 +79,15 @@ export function activate(context: vscode.ExtensionContext): void {
     settings,
     server,
     session,
+    terminals,
     view,
+    contextView,
     diagnose,
     new StatusPresenter(new StatusItem('longview.showTtftDetails'), { session, server, welcome, settings }),
     settings.onDidChange('longview', () => welcome.refresh()),
-    new WarmStart(server, () => settings.value.warmPrefix && hasFolders(), warn),
+    new WarmStart(server, () => warmthOf(settings.value).enabled && hasFolders(), warn),
     settings.onDidChange('longview', () => void server.settingsChanged()),
+    settings.onDidChange('longview', () => contextView.model.noteChange()),
     vscode.workspace.onDidChangeWorkspaceFolders(() => welcome.refresh()),
     vscode.window.registerWebviewViewProvider(CHAT_VIEW, view),
     registerCommands(commands, log),

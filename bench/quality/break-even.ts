@@ -37,7 +37,10 @@ export async function measureBreakEven(options: BreakEvenOptions): Promise<void>
       const samples: number[] = [];
       // The first one warms up, and does not count.
       for (let i = 0; i <= REPETITIONS; i++) {
-        const { deviceMs } = await reader.read(prompt, selection(length, 1));
+        const { deviceMs } = await reader.read(
+          prompt,
+          selection({ prefixTokens: length, balancedDensity: 1, model: device.model }),
+        );
         if (i > 0) samples.push(deviceMs);
       }
       const spread = spreadOf(samples);

@@ -1,20 +1,33 @@
 import type { BlockSelection, SparsePrefill, TileSelection } from '../../server/backends/backend';
 import { sparsePrefill } from '../../server/engine/attention-plan';
-import { planAttention, SELECTIONS } from '../../server/engine/attention-policy';
+import { planAttention, selectionOf } from '../../server/engine/attention-policy';
+import type { MeasuredModel } from '../../server/engine/retrieval-heads/retrieval-heads';
+import type { ModelSpec } from '../../server/models/model-spec';
 
 /** A way to read prefixes, under the name that its figures have. */
 export interface Configuration {
   name: string;
-  /** For a cell of this many prefix tokens; `density` is that of `balanced` on the same cell. Dense: none. */
-  selection: (prefixTokens: number, density: number) => BlockSelection | undefined;
+  /** Dense: none. */
+  selection: (cell: CellFacts) => BlockSelection | undefined;
 }
+
+/** What a configuration may follow. */
+export interface CellFacts {
+  prefixTokens: number;
+  /** Of `balanced` on the same cell; 1 where it did not run. */
+  balancedDensity: number;
+  model: MeasuredModel & Pick<ModelSpec, 'kvHeadCount'>;
+}
+
+/** `balanced` of a model that nobody measured: every head alike. */
+const UNIFORM = selectionOf('balanced', undefined);
 
 export const DENSE: Configuration = { name: 'dense', selection: () => undefined };
 
 /** The product's quality classes. `balanced` comes first: the baselines are measured at its density. */
 export const CLASSES: Configuration[] = (['balanced', 'fast'] as const).map((quality) => ({
   name: quality,
-  selection: () => SELECTIONS[quality],
+  selection: ({ model }) => selectionOf(quality, model),
 }));
 
 /**
@@ -24,12 +37,14 @@ export const CLASSES: Configuration[] = (['balanced', 'fast'] as const).map((qua
 export const BASELINES: Configuration[] = [
   {
     name: 'window',
-    selection: (tokens, density) => balancedBut({ alpha: 0, windowTokens: widthFor(tokens, density) }),
+    selection: (cell) => balancedBut({ alpha: 0, windowTokens: widthAt(cell) }),
   },
   {
     name: 'topBlocks',
-    selection: (tokens, density) =>
-      balancedBut({ alpha: 1, pooledKeys: 16, maxBlocks: Math.ceil(widthFor(tokens, density) / 64) }),
+    selection: (cell) => {
+      const blocks = Math.ceil(widthAt(cell) / 64);
+      return balancedBut({ alpha: 0, pooledKeys: 16, minBlocks: blocks, maxBlocks: blocks });
+    },
   },
   {
     name: 'paperV3',
@@ -47,46 +62,20 @@ export const BASELINES: Configuration[] = [
 ];
 
 /**
- * Keys that every row may read, so that of the causal pairs of `tokens` rows the share `density` is read:
+ * Keys that every row may read, so that of the causal pairs of n rows the share that `balanced` reads is read:
  * w n - w^2 / 2 = density n^2 / 2.
  */
-function widthFor(tokens: number, density: number): number {
-  return Math.round(tokens * (1 - Math.sqrt(1 - density)));
+function widthAt({ prefixTokens, balancedDensity }: CellFacts): number {
+  return Math.round(prefixTokens * (1 - Math.sqrt(1 - balancedDensity)));
 }
 
 function basics(alpha: number) {
-  const { pooledKeys, sinkBlocks, windowTokens } = SELECTIONS.balanced;
+  const { pooledKeys, sinkBlocks, windowTokens } = UNIFORM;
   return { pooledKeys, alpha, countForcedMass: false, sinkBlocks, windowTokens };
 }
 
-function balancedBut(changes: Partial<TileSelection>): TileSelection {
-  return { ...SELECTIONS.balanced, ...changes };
-}
-
-/** The settings that a tuning run tries: one line of the front for each number of sampled rows. */
-export function sweep(): Configuration[] {
-  const grid: Partial<TileSelection>[] = [
-    { sampledRows: 8, alpha: 0.6 },
-    { sampledRows: 8, alpha: 0.8 },
-    { sampledRows: 8, alpha: 0.9 },
-    { sampledRows: 16, alpha: 0.5 },
-    { sampledRows: 16, alpha: 0.7 },
-    { sampledRows: 16, alpha: 0.8 },
-    { sampledRows: 16, alpha: 0.9 },
-    { sampledRows: 32, alpha: 0.7 },
-    { sampledRows: 32, alpha: 0.85 },
-    { sampledRows: 16, alpha: 0.7, score: 'maximum' },
-    { sampledRows: 16, alpha: 0.9, countForcedMass: true },
-    { sampledRows: 16, alpha: 0.95, countForcedMass: true },
-    { sampledRows: 16, alpha: 0.98, countForcedMass: true },
-    { sampledRows: 8, alpha: 0.8, pooledKeys: 16 },
-  ];
-  return grid.map((changes) => ({ name: nameOf(changes), selection: () => balancedBut(changes) }));
-}
-
-function nameOf({ sampledRows, alpha, score, countForcedMass, pooledKeys }: Partial<TileSelection>): string {
-  const parts = [`r${sampledRows ?? ''}`, `a${alpha ?? ''}`, score, countForcedMass && 'counted'];
-  return [...parts, pooledKeys && `p${pooledKeys}`].filter(Boolean).join(' ');
+export function balancedBut(changes: Partial<TileSelection>): TileSelection {
+  return { ...UNIFORM, ...changes };
 }
 
 /** What the product tells prefill calls of a selection, for a prompt of `promptTokens`: where its dense tail begins. */
@@ -95,7 +84,7 @@ export function prefillOf(
   promptTokens: number,
 ): SparsePrefill | undefined {
   if (!selection) return undefined;
-  const plan = planAttention({ attention: 'sample', quality: 'balanced' }, promptTokens, undefined);
+  const plan = planAttention({ attention: 'sample', quality: 'balanced' }, promptTokens, {});
   const sparse = sparsePrefill(plan, promptTokens);
   return sparse && { ...sparse, selection };
 }

@@ -1,9 +1,12 @@
+import type { PrefillPrecision } from '../../protocol';
 import type { Backend, LoadedModel } from '../../server/backends/backend';
 import { type CudaAddon, type CudaEngine, loadAddon } from '../../server/backends/cuda/addon';
 import { CudaBackend } from '../../server/backends/cuda/cuda-backend';
 import { findCudaDevice } from '../../server/backends/cuda/find-device';
 import { openGguf } from '../../server/models/gguf/open-gguf';
 import { readModelSpec } from '../../server/models/read-model-spec';
+import type { CellFacts } from './configurations';
+import { YARN_FACTOR } from './contexts';
 import { PromptWriter } from './prompts';
 import { PrefixReader } from './reader';
 
@@ -13,37 +16,44 @@ export interface Device {
   reader: PrefixReader;
   writer: PromptWriter;
   backend: Backend;
-  /** Query heads of a layer. */
-  heads: number;
+  model: CellFacts['model'];
 }
 
 export interface DeviceOptions {
   addonFile: string;
   modelPath: string;
   contextTokens: number;
+  /** Absent: bf16. */
+  prefillPrecision?: PrefillPrecision;
 }
 
-/** How far YaRN may take the models of the catalogue beyond the context that they were trained for. */
-const YARN_FACTOR = 4;
+/** Sweeps try finer averages than the product's. */
+const FINEST_POOLED_KEYS = 4;
 
 /** @throws Error where there is no GPU, LongviewError as the backend does */
-export async function openDevice({ addonFile, modelPath, contextTokens }: DeviceOptions): Promise<Device> {
+export async function openDevice({
+  addonFile,
+  modelPath,
+  contextTokens,
+  prefillPrecision,
+}: DeviceOptions): Promise<Device> {
   const found = findCudaDevice(loadAddon(addonFile), () => true);
   if (found.kind !== 'usable') throw new Error(found.reason);
   const gguf = await openGguf(modelPath);
   const writer = new PromptWriter(gguf);
-  const { headCount: heads } = readModelSpec(gguf);
+  const spec = readModelSpec(gguf);
   await gguf.close();
   const { addon, engine } = capturing(found.addon);
   const backend = new CudaBackend({
     addon,
     device: found.device,
     freshSeed: () => 1,
+    pooledKeys: FINEST_POOLED_KEYS,
     endProcess: (reason) => {
       throw new Error(reason);
     },
   });
-  const model: LoadedModel = await backend.load(
+  const loaded: LoadedModel = await backend.load(
     {
       modelPath,
       modelSha256: '',
@@ -53,12 +63,13 @@ export async function openDevice({ addonFile, modelPath, contextTokens }: Device
       contextTokens,
       yarnFactor: YARN_FACTOR,
       cpuThreads: 1,
+      ...(prefillPrecision && { prefillPrecision }),
     },
     () => undefined,
   );
-  if (model.sampleUnavailable !== undefined) throw new Error(model.sampleUnavailable);
-  const reader = new PrefixReader(backend, engine(), model, writer.tokenizer);
-  return { name: found.device.name, reader, writer, backend, heads };
+  if (loaded.sampleUnavailable !== undefined) throw new Error(loaded.sampleUnavailable);
+  const reader = new PrefixReader(backend, engine(), loaded, writer.tokenizer);
+  return { name: found.device.name, reader, writer, backend, model: spec };
 }
 
 /** The addon, and the engine that the backend makes of it: `Backend` has no logits, which only benches read. */

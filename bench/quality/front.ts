@@ -8,6 +8,10 @@ export interface Point {
   lengthTokens: number;
   /** Answers kept of those that dense gets right. */
   kept: Share;
+  /** By how much the answers that dense gets right are less likely than with it, mean in nats. */
+  lossNats: number;
+  /** KL(dense || this) at the answers' tokens, mean over all questions. */
+  kl: number;
   density: number;
   /** Mean over the cells, in ms. */
   prefillMs: number;
@@ -17,29 +21,41 @@ export interface Point {
 
 /** One point for each length and configuration. */
 export function pointsOf(cells: readonly CellOutcome[]): Point[] {
-  const groups = new Map<string, { lengthTokens: number; outcomes: Outcome[] }>();
+  const groups = new Map<string, Pair[]>();
   for (const { lengthTokens, outcomes } of cells) {
-    for (const outcome of outcomes) {
-      if (outcome.configuration === 'dense') continue;
+    const [dense, ...others] = outcomes;
+    for (const outcome of others) {
       const key = `${lengthTokens} ${outcome.configuration}`;
-      const group = groups.get(key) ?? { lengthTokens, outcomes: [] };
-      group.outcomes.push(outcome);
-      groups.set(key, group);
+      if (dense) groups.set(key, [...(groups.get(key) ?? []), { lengthTokens, outcome, dense }]);
     }
   }
-  const points = [...groups.values()].map(({ lengthTokens, outcomes }): Point => {
-    const answers = outcomes.flatMap((outcome) => outcome.answers);
-    return {
-      configuration: outcomes[0]?.configuration ?? '',
-      lengthTokens,
-      kept: wilson(answers.filter(({ right }) => right).length, answers.length),
-      density: mean(outcomes.map(({ density }) => density)),
-      prefillMs: mean(outcomes.map(({ prefillMs }) => prefillMs)),
-      isOnFront: false,
-    };
-  });
+  const points = [...groups.values()].map(pointOf);
   for (const point of points) point.isOnFront = !points.some((other) => beats(other, point));
   return points;
+}
+
+/** What a configuration and dense attention came to on one cell; both answer the same questions. */
+interface Pair {
+  lengthTokens: number;
+  outcome: Outcome;
+  dense: Outcome;
+}
+
+function pointOf(pairs: readonly Pair[]): Point {
+  const answers = pairs.flatMap(({ outcome, dense }) =>
+    outcome.answers.map((answer, i) => ({ answer, dense: dense.answers[i] })),
+  );
+  const kept = answers.filter(({ dense }) => dense?.right);
+  return {
+    configuration: pairs[0]?.outcome.configuration ?? '',
+    lengthTokens: pairs[0]?.lengthTokens ?? 0,
+    kept: wilson(kept.filter(({ answer }) => answer.right).length, kept.length),
+    lossNats: mean(kept.map(({ answer, dense }) => (dense?.logP ?? 0) - (answer.logP ?? 0))),
+    kl: mean(answers.map(({ answer }) => answer.kl ?? 0)),
+    density: mean(pairs.map(({ outcome }) => outcome.density)),
+    prefillMs: mean(pairs.map(({ outcome }) => outcome.prefillMs)),
+    isOnFront: false,
+  };
 }
 
 function beats(a: Point, b: Point): boolean {
@@ -60,11 +76,11 @@ export function printFront(cells: readonly CellOutcome[], file: string): void {
     console.log(`\n${lengthTokens} tokens; dense prefill ${denseMs.toFixed(0)} ms`);
     const here = points.filter((point) => point.lengthTokens === lengthTokens);
     for (const point of here.sort((a, b) => a.prefillMs - b.prefillMs)) {
-      const { kept, density, prefillMs } = point;
+      const { kept, lossNats, kl, density, prefillMs } = point;
       console.log(
         `${point.isOnFront ? '*' : ' '} ${point.configuration.padEnd(20)} ${prefillMs.toFixed(0).padStart(5)} ms  ` +
           `${(denseMs / prefillMs).toFixed(2)}x  density ${(density * 100).toFixed(1).padStart(5)}%  ` +
-          `kept ${kept.right}/${kept.of} = ${kept.value.toFixed(3)} [${kept.low.toFixed(3)}, ${kept.high.toFixed(3)}]`,
+          `kept ${kept.right}/${kept.of} = ${kept.value.toFixed(3)} [${kept.low.toFixed(3)}, ${kept.high.toFixed(3)}]  loss ${lossNats.toFixed(3)}  KL ${kl.toFixed(4)}`,
       );
     }
   }

@@ -98,12 +98,13 @@ function withNeedles(files: SourceFile[], placed: readonly Placed[]): SourceFile
   });
 }
 
-function needleQuestion({ task, name, expected }: NeedleQuestion, depth: number): Question {
+/** The answer begins with the statement that defines the constant: a small model finds it by that best. */
+function needleQuestion({ task, name, definition, expected }: NeedleQuestion, depth: number): Question {
   const text =
     task === 'tracking'
-      ? `What is the numeric value of ${name}? It is defined by another constant: follow it.`
+      ? `From which other constant does ${name} take its value?`
       : `What is the value of ${name}?`;
-  return { task, depth, text, lead: `The value of ${name} is \``, expected };
+  return { task, depth, text, lead: `${name} is defined as \`${definition}`, expected };
 }
 
 function functionQuestion({ name, body }: FunctionExcerpt, depth: number): Question {

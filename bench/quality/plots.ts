@@ -1,26 +1,32 @@
-import { densityOf, type Group, keptOf, prefillMsOf, sizeOf } from './rows';
+import { answersKept, type Group, sizeOf } from './rows';
 
 const SIZE = { width: 640, height: 380, left: 60, right: 150, top: 36, bottom: 48 };
 const COLOURS = ['#1f6feb', '#d1242f', '#8250df', '#6e7781', '#1a7f37', '#bf8700'];
 
-/** Answers kept against prefill time, a point for each configuration at one length; dense is the line at 1. */
-export function paretoPlot(groups: readonly Group[], lengthTokens: number, denseMs: number): string {
-  const mostMs = Math.max(denseMs, ...groups.map(prefillMsOf)) * 1.05;
-  const { x, y, frame } = axes(`Answers kept at ${sizeOf(lengthTokens)}`, 'prefill, ms', mostMs, (ms) =>
-    ms.toFixed(0),
-  );
-  const points = groups.map((group, i) => {
-    const { value, low, high } = keptOf(group);
-    const [px, colour] = [x(prefillMsOf(group)), COLOURS[i % COLOURS.length] ?? '#000'];
-    const label = `${group.configuration} (${(densityOf(group) * 100).toFixed(1)}%)`;
+/** One way to read prompts: what it costs, and the share of dense attention's answers that it keeps. */
+export interface ParetoPoint {
+  label: string;
+  ms: number;
+  kept: { value: number; low: number; high: number };
+}
+
+/** Answers kept against time; dense is the line at `denseMs`. */
+export function paretoPlot(
+  points: readonly ParetoPoint[],
+  { title, unit, denseMs }: { title: string; unit: string; denseMs: number },
+): string {
+  const mostMs = Math.max(denseMs, ...points.map(({ ms }) => ms)) * 1.05;
+  const { x, y, frame } = axes(title, unit, mostMs, (ms) => ms.toFixed(0));
+  const marks = points.map(({ label, ms, kept }, i) => {
+    const [px, colour] = [x(ms), COLOURS[i % COLOURS.length] ?? '#000'];
     return [
-      `<line x1="${px}" x2="${px}" y1="${y(low)}" y2="${y(high)}" stroke="${colour}"/>`,
-      `<circle cx="${px}" cy="${y(value)}" r="5" fill="${colour}"/>`,
+      `<line x1="${px}" x2="${px}" y1="${y(kept.low)}" y2="${y(kept.high)}" stroke="${colour}"/>`,
+      `<circle cx="${px}" cy="${y(kept.value)}" r="5" fill="${colour}"/>`,
       `<text x="${SIZE.width - SIZE.right + 12}" y="${SIZE.top + 20 + 18 * i}" fill="${colour}">${label}</text>`,
     ].join('\n');
   });
   const dense = `<line x1="${x(denseMs)}" x2="${x(denseMs)}" y1="${y(0)}" y2="${y(1)}" stroke="#6e7781" stroke-dasharray="4"/>`;
-  return svg([...frame, dense, ...points]);
+  return svg([...frame, dense, ...marks]);
 }
 
 const DEPTHS = 5;
@@ -34,7 +40,7 @@ export function depthPlot(groups: readonly Group[], lengthTokens: number): strin
     const colour = COLOURS[i % COLOURS.length] ?? '#000';
     const points = Array.from({ length: DEPTHS }, (_, bin) => {
       const answers = group.cells
-        .flatMap(({ outcome }) => outcome.answers)
+        .flatMap(answersKept)
         .filter(({ depth }) => Math.min(DEPTHS - 1, Math.floor(depth * DEPTHS)) === bin);
       const share = answers.filter(({ right }) => right).length / answers.length;
       return answers.length === 0 ? '' : `${x((bin + 0.5) / DEPTHS)},${y(share)}`;

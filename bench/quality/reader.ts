@@ -3,6 +3,7 @@ import type { CudaEngine } from '../../server/backends/cuda/addon';
 import { SELECTION_GRID_TOKENS } from '../../server/engine/attention-plan';
 import { planPrefill } from '../../server/engine/prefill-schedule';
 import type { Tokenizer } from '../../server/tokenizer/tokenizer';
+import { type DensePosition, densePosition } from './agreement';
 import { judge, judgeEnded } from './answer-check';
 import { FORCED_TOKENS, QUESTION_TOKENS } from './cell';
 import { prefillOf } from './configurations';
@@ -12,8 +13,16 @@ export interface Reading {
   deviceMs: number;
   /** Of that: choosing key blocks, and attention; 0 where the device does not tell. */
   attentionMs: number;
+  /** Of that: choosing key blocks. */
+  selectionMs: number;
   /** With a selection: share of the visible key blocks that was read, of each layer and head, layer by layer. */
   densities: number[] | undefined;
+}
+
+/** An expected answer and, for each of its tokens, the distribution that it would have been drawn from. */
+export interface ForcedAnswer {
+  tokens: Int32Array;
+  positions: DensePosition[];
 }
 
 const GREEDY = { temperature: 0, topP: 1, topK: 0, stop: [] };
@@ -39,6 +48,7 @@ export class PrefixReader {
     const sparse = prefillOf(selection, prefix.length + QUESTION_TOKENS / 4);
     let deviceMs = 0;
     let attentionMs = 0;
+    let selectionMs = 0;
     let kept: number[] = [];
     let visible = 0;
     for (const { start, end } of planPrefill(prefix.length, 0, this.model.prefillChunkTokens)) {
@@ -51,13 +61,15 @@ export class PrefixReader {
       });
       deviceMs += step.deviceMs;
       attentionMs += step.attentionMs ?? 0;
+      selectionMs += step.selectionMs ?? 0;
       if (!step.blocks) continue;
       const sums = keptByHead(await this.engine.blockCounts(), tokens.length);
       kept = sums.map((sum, i) => sum + (kept[i] ?? 0));
       visible += step.blocks.visible / sums.length;
     }
     this.prefixTokens = prefix.length;
-    return { deviceMs, attentionMs, densities: sparse && kept.map((count) => count / visible) };
+    const densities = sparse && kept.map((count) => count / visible);
+    return { deviceMs, attentionMs, selectionMs, densities };
   }
 
   /** Asks behind the prefix, the question read densely, and stops as soon as the answer is decided. */
@@ -73,6 +85,18 @@ export class PrefixReader {
       token = await this.next(token);
     }
     return judgeEnded(answer, expected) === 'right';
+  }
+
+  /** The distributions from which the expected answer's tokens come, when they are forced behind `rest`. */
+  async forced(rest: Int32Array, expected: string): Promise<ForcedAnswer> {
+    const tokens = this.tokenizer.encode(expected);
+    const positions: DensePosition[] = [];
+    await this.ask(rest);
+    for (const [i, token] of tokens.entries()) {
+      if (i > 0) await this.next(tokens[i - 1] ?? token);
+      positions.push(densePosition(await this.engine.logits(), this.tokenizer.firstUnusedToken));
+    }
+    return { tokens, positions };
   }
 
   /** The first tokens of a greedy answer. */

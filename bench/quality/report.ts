@@ -1,10 +1,12 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { writeRecord } from '../record';
+import { peerRows, readDensePeer } from './dense-peer';
 import type { CellOutcome } from './measure';
 import { TASKS } from './planting';
-import { depthPlot, headPlot, paretoPlot } from './plots';
+import { depthPlot, headPlot, type ParetoPoint, paretoPlot } from './plots';
 import {
+  answersKept,
   denseMsOf,
   densitiesOf,
   densityOf,
@@ -18,8 +20,8 @@ import {
 } from './rows';
 import { FACTS_FILE, type RunFacts } from './run';
 
-/** Writes `bench/results/<where>/quality.json`, `quality.md` and its plots from the cells in `out`. */
-export async function writeReport(out: string, where: string): Promise<void> {
+/** Writes `bench/results/<where>/<bench>.json`, `<bench>.md` and its plots from the cells in `out`. */
+export async function writeReport(out: string, where: string, bench: string): Promise<void> {
   const facts = JSON.parse(fs.readFileSync(path.join(out, FACTS_FILE), 'utf8')) as RunFacts;
   const cells = fs
     .readdirSync(out)
@@ -27,21 +29,23 @@ export async function writeReport(out: string, where: string): Promise<void> {
     .map((name) => JSON.parse(fs.readFileSync(path.join(out, name), 'utf8')) as CellOutcome);
   const groups = groupsOf(cells);
   if (groups.length === 0) throw new Error(`there are no cells of the reporting set in ${out}`);
+  const peer = readDensePeer(out);
   await writeRecord(where, {
-    bench: 'quality',
+    bench,
     commit: facts.commit,
     date: new Date().toISOString(),
     device: facts.device,
     driver: facts.driver,
-    rows: groups.flatMap(rowsOf),
+    rows: groups.flatMap((group) => [...rowsOf(group), ...(peer ? peerRows(group, peer) : [])]),
   });
   const folder = path.join('bench', 'results', where);
-  fs.writeFileSync(path.join(folder, 'quality.md'), markdown(facts, cells, groups));
+  fs.writeFileSync(path.join(folder, `${bench}.md`), markdown(facts, cells, groups, bench));
   for (const lengthTokens of lengthsOf(groups)) {
     const here = groups.filter((group) => group.lengthTokens === lengthTokens);
     const denseMs = here[0] ? denseMsOf(here[0]) : 0;
-    const name = (kind: string) => path.join(folder, `quality-${kind}-${sizeOf(lengthTokens)}.svg`);
-    fs.writeFileSync(name('pareto'), paretoPlot(here, lengthTokens, denseMs));
+    const name = (kind: string) => path.join(folder, `${bench}-${kind}-${sizeOf(lengthTokens)}.svg`);
+    const title = `Answers kept at ${sizeOf(lengthTokens)}`;
+    fs.writeFileSync(name('pareto'), paretoPlot(here.map(pointOf), { title, unit: 'prefill, ms', denseMs }));
     fs.writeFileSync(name('depth'), depthPlot(here, lengthTokens));
     const balanced = here.find(({ configuration }) => configuration === 'balanced');
     const heads = cells[0]?.heads ?? 1;
@@ -52,11 +56,22 @@ export async function writeReport(out: string, where: string): Promise<void> {
   }
 }
 
+const pointOf = (group: Group): ParetoPoint => ({
+  label: `${group.configuration} (${(densityOf(group) * 100).toFixed(1)}%)`,
+  ms: prefillMsOf(group),
+  kept: keptOf(group),
+});
+
 const lengthsOf = (groups: readonly Group[]): number[] => [
   ...new Set(groups.map(({ lengthTokens }) => lengthTokens)),
 ];
 
-function markdown(facts: RunFacts, cells: readonly CellOutcome[], groups: readonly Group[]): string {
+function markdown(
+  facts: RunFacts,
+  cells: readonly CellOutcome[],
+  groups: readonly Group[],
+  bench: string,
+): string {
   const sections = lengthsOf(groups).flatMap((lengthTokens) => {
     const here = groups.filter((group) => group.lengthTokens === lengthTokens);
     const size = sizeOf(lengthTokens);
@@ -67,9 +82,9 @@ function markdown(facts: RunFacts, cells: readonly CellOutcome[], groups: readon
       '',
       table(here),
       '',
-      `![Answers kept against prefill time](quality-pareto-${size}.svg)`,
-      `![Answers kept by depth](quality-depth-${size}.svg)`,
-      `![Keys read by layer and head](quality-heads-${size}.svg)`,
+      `![Answers kept against prefill time](${bench}-pareto-${size}.svg)`,
+      `![Answers kept by depth](${bench}-depth-${size}.svg)`,
+      `![Keys read by layer and head](${bench}-heads-${size}.svg)`,
       '',
       '### By repository',
       '',
@@ -84,7 +99,7 @@ function markdown(facts: RunFacts, cells: readonly CellOutcome[], groups: readon
       '(`bench/quality/sets.json`); how it is measured: `docs/sample-attention.md`. Written by `npm run bench -- quality report`.',
     '',
     'Kept: of the answers that dense gets right, the share that is right, with a 95% interval (Wilson). Density: share of the ' +
-      'key blocks that are read. Prefill: device time.',
+      'key blocks that are read. Prefill: device time. Right of all: of all questions, those that dense gets wrong included.',
     '',
     ...sections,
   ].join('\n');
@@ -96,7 +111,18 @@ function denseRight(group: Group | undefined): string {
 }
 
 function table(groups: readonly Group[]): string {
-  const head = ['', 'kept', '95%', ...TASKS, 'density', 'prefill ms', 'x dense', 'top-1', 'KL'];
+  const head = [
+    '',
+    'kept',
+    '95%',
+    'right of all',
+    ...TASKS,
+    'density',
+    'prefill ms',
+    'x dense',
+    'top-1',
+    'KL',
+  ];
   const rows = groups.map((group) => {
     const kept = keptOf(group);
     const top = topOf(group);
@@ -104,6 +130,7 @@ function table(groups: readonly Group[]): string {
       group.configuration,
       `${kept.right}/${kept.of} = ${kept.value.toFixed(3)}`,
       `${kept.low.toFixed(3)}–${kept.high.toFixed(3)}`,
+      rightOf(group),
       ...TASKS.map((task) => `${keptOf(group, task).right}/${keptOf(group, task).of}`),
       `${(densityOf(group) * 100).toFixed(1)}%`,
       prefillMsOf(group).toFixed(0),
@@ -115,14 +142,21 @@ function table(groups: readonly Group[]): string {
   return tableOf(head, rows);
 }
 
+function rightOf({ cells }: Group): string {
+  const answers = cells.flatMap(({ outcome }) => outcome.answers);
+  return `${answers.filter(({ right }) => right).length}/${answers.length}`;
+}
+
 function byRepository(groups: readonly Group[]): string {
   const names = groups[0]?.cells.map(({ cell }) => cell) ?? [];
   const rows = names.map((name) => [
     name,
     ...groups.map(({ cells }) => {
-      const outcome = cells.find(({ cell }) => cell === name)?.outcome;
-      const right = outcome?.answers.filter((answer) => answer.right).length;
-      return `${right ?? '–'}/${outcome?.answers.length ?? '–'}, ${((outcome?.density ?? 0) * 100).toFixed(1)}%`;
+      const pair = cells.find(({ cell }) => cell === name);
+      if (!pair) return '–';
+      const kept = answersKept(pair);
+      const right = kept.filter((answer) => answer.right).length;
+      return `${right}/${kept.length}, ${(pair.outcome.density * 100).toFixed(1)}%`;
     }),
   ]);
   return tableOf(['', ...groups.map(({ configuration }) => configuration)], rows);

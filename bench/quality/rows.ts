@@ -1,5 +1,5 @@
 import type { BenchRow } from '../record';
-import type { CellOutcome, Outcome } from './measure';
+import type { Answer, CellOutcome, Outcome } from './measure';
 import { TASKS } from './planting';
 import { mean, type Share, wilson } from './statistics';
 
@@ -7,31 +7,43 @@ import { mean, type Share, wilson } from './statistics';
 export interface Group {
   configuration: string;
   lengthTokens: number;
-  cells: { cell: string; outcome: Outcome; dense: Outcome }[];
+  /** Of the model. */
+  layers: number;
+  cells: (Pair & { cell: string; prefixTokens: number })[];
+}
+
+/** What a configuration and dense attention came to on one cell. */
+interface Pair {
+  outcome: Outcome;
+  dense: Outcome;
 }
 
 /** By length, then in the order in which the configurations ran. */
 export function groupsOf(cells: readonly CellOutcome[]): Group[] {
   const groups = new Map<string, Group>();
-  for (const { cell, lengthTokens, outcomes } of cells.toSorted((a, b) => a.lengthTokens - b.lengthTokens)) {
+  for (const { cell, lengthTokens, prefixTokens, layers, outcomes } of cells.toSorted(
+    (a, b) => a.lengthTokens - b.lengthTokens,
+  )) {
     const dense = outcomes[0];
     for (const outcome of outcomes) {
       if (!dense || outcome === dense) continue;
       const { configuration } = outcome;
       const key = `${lengthTokens}/${configuration}`;
-      const group = groups.get(key) ?? { configuration, lengthTokens, cells: [] };
-      group.cells.push({ cell, outcome, dense });
+      const group = groups.get(key) ?? { configuration, lengthTokens, layers, cells: [] };
+      group.cells.push({ cell, prefixTokens, outcome, dense });
       groups.set(key, group);
     }
   }
   return [...groups.values()];
 }
 
+/** Its answers to the questions that dense gets right. */
+export const answersKept = ({ outcome, dense }: Pair): Answer[] =>
+  outcome.answers.filter((_answer, i) => dense.answers[i]?.right);
+
 /** Answers kept of those that dense gets right. */
 export function keptOf({ cells }: Group, task?: string): Share {
-  const answers = cells
-    .flatMap(({ outcome }) => outcome.answers)
-    .filter((answer) => task === undefined || answer.task === task);
+  const answers = cells.flatMap(answersKept).filter((answer) => task === undefined || answer.task === task);
   return wilson(answers.filter(({ right }) => right).length, answers.length);
 }
 
@@ -101,6 +113,7 @@ export function rowsOf(group: Group): BenchRow[] {
       note: 'choosing key blocks and attention, all layers',
     },
   ];
+  rows.push(rightRow(id('right'), group));
   const top = topOf(group);
   if (top) {
     const { share, kl } = top;
@@ -128,4 +141,32 @@ export function rowsOf(group: Group): BenchRow[] {
     });
   }
   return rows;
+}
+
+/** All questions, beside dense: what is lost at the margin of the model's memory is won there, too, or not. */
+function rightRow(id: string, { cells }: Group): BenchRow {
+  const pairs = cells.flatMap(({ outcome, dense }) =>
+    outcome.answers.map((answer, i) => ({ right: answer.right, dense: dense.answers[i]?.right ?? false })),
+  );
+  const count = (accept: (pair: (typeof pairs)[number]) => boolean): number => pairs.filter(accept).length;
+  const right = wilson(
+    count((pair) => pair.right),
+    pairs.length,
+  );
+  const peerValue = count(({ dense }) => dense) / pairs.length;
+  return {
+    id,
+    value: right.value,
+    unit: '',
+    peer: 'dense, same engine',
+    peerValue,
+    ratio: right.value / peerValue,
+    min: right.low,
+    median: right.value,
+    max: right.high,
+    note:
+      `right of ${pairs.length} questions; min and max are the 95% interval; ` +
+      `${count((pair) => pair.dense && !pair.right)} that dense alone gets right, ` +
+      `${count((pair) => !pair.dense && pair.right)} that dense gets wrong`,
+  };
 }

@@ -3,7 +3,8 @@ import path from 'node:path';
 import { driverVersion } from '../driver';
 import { commitUnderTest } from '../record';
 import { buildCell } from './cell';
-import type { Configuration } from './configurations';
+import type { CellFacts, Configuration } from './configurations';
+import { contextFor, trainedTokensOf } from './contexts';
 import { type Device, openDevice } from './device';
 import { readCorpus } from './fetch';
 import { type CellOutcome, measureCell } from './measure';
@@ -12,10 +13,13 @@ import type { Planting, SetName } from './sets';
 
 export interface CellPlan {
   set: SetName;
-  configurations: Configuration[];
-  withAgreement: boolean;
+  configurations: (model: CellFacts['model']) => Configuration[];
+  /** Whether answers are forced: see `MeasureOptions`. */
+  forcesAnswers: boolean;
   /** In tokens. */
   lengths: number[];
+  /** Names the files of the cells. */
+  kind: string;
   corpus: string;
   out: string;
   modelPath: string;
@@ -32,10 +36,6 @@ export interface RunFacts {
   commit: string;
 }
 
-/** As the model's file allows it without YaRN; longer lengths share one load of the longest context. */
-const TRAINED_TOKENS = 32_768;
-const LONGEST_TOKENS = 131_072;
-
 /** Measures every cell that is not measured yet, length by length. Returns all that are there then. */
 export async function runCells(
   plan: CellPlan,
@@ -45,9 +45,10 @@ export async function runCells(
   const startedMs = performance.now();
   fs.mkdirSync(plan.out, { recursive: true });
   const outcomes: CellOutcome[] = [];
+  const trainedTokens = await trainedTokensOf(plan.modelPath);
   let device: (Device & { contextTokens: number }) | undefined;
   for (const lengthTokens of plan.lengths) {
-    const contextTokens = lengthTokens > TRAINED_TOKENS ? LONGEST_TOKENS : TRAINED_TOKENS;
+    const contextTokens = contextFor(lengthTokens, trainedTokens);
     for (const planting of plantings) {
       const file = path.join(plan.out, fileName(plan, planting, lengthTokens));
       if (fs.existsSync(file)) {
@@ -72,10 +73,10 @@ export async function runCells(
         lengthTokens,
         counts,
       );
-      const outcome = await measureCell(device.reader, cell, plan.configurations, {
+      const outcome = await measureCell(device.reader, cell, plan.configurations(device.model), {
         lengthTokens,
-        heads: device.heads,
-        withAgreement: plan.withAgreement,
+        model: device.model,
+        forcesAnswers: plan.forcesAnswers,
         vocabularySize: device.writer.tokenizer.firstUnusedToken,
       });
       fs.writeFileSync(file, JSON.stringify(outcome));
@@ -99,12 +100,7 @@ function writeFacts({ out, modelPath }: CellPlan, device: string): void {
   fs.writeFileSync(path.join(out, FACTS_FILE), JSON.stringify(facts));
 }
 
-function fileName(
-  { set, withAgreement }: CellPlan,
-  { repository, seed }: Planting,
-  lengthTokens: number,
-): string {
-  const kind = withAgreement ? 'cell' : 'sweep';
+function fileName({ set, kind }: CellPlan, { repository, seed }: Planting, lengthTokens: number): string {
   return `${kind}-${set}-${lengthTokens / 1000}k-${repository.id}-${seed}.json`;
 }
 

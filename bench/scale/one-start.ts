@@ -5,6 +5,7 @@ import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ManifestSyncParams } from '../../protocol';
 import { createContextService } from '../../server/context/worker-client';
+import { listByThread } from '../../src/workspace/list-by-thread';
 import { WorkspaceSync } from '../../src/workspace/workspace-sync';
 
 export interface OneStart {
@@ -40,6 +41,7 @@ export async function startOnce({ folder, indexFolder, modelPath }: OneStart): P
     sendOverlay: (params) => service.overlay(params),
     report: ({ message }) => console.error(message),
     settleMs: 0,
+    list: listByThread(path.resolve('out/list-worker.js')),
   });
   sync.setScope(scope);
   await sync.flush();

@@ -6,6 +6,7 @@ import {
   type ManifestEntry,
   ManifestSync,
   PROTOCOL_VERSION,
+  type PrefillPrecision,
   type TtftRecord,
 } from '../../protocol';
 import { RequestCancelledError } from '../../src/client/server-connection';
@@ -15,6 +16,7 @@ import { ManifestSender } from '../../src/workspace/manifest-sender';
 export interface ServerSetting {
   serverPath: string;
   cacheDir: string;
+  prefillPrecision: PrefillPrecision;
 }
 
 export interface Question {
@@ -45,11 +47,11 @@ export class BenchServer {
     this.manifest = new ManifestSender((params) => connection.request(ManifestSync, params));
   }
 
-  static async start({ serverPath, cacheDir }: ServerSetting): Promise<BenchServer> {
+  static async start({ serverPath, cacheDir, prefillPrecision }: ServerSetting): Promise<BenchServer> {
     const lines: string[] = [];
     const connection = await StdioConnection.start({
       serverPath,
-      initialization: { protocolVersion: PROTOCOL_VERSION, cacheDir, cpuThreads: 0 },
+      initialization: { protocolVersion: PROTOCOL_VERSION, cacheDir, cpuThreads: 0, prefillPrecision },
       log: (line) => lines.push(line),
     });
     return new BenchServer(connection, lines);

@@ -1,5 +1,5 @@
 // Time to first token on the GPU, at the server's protocol, beside its limit and llama.cpp; model load; time to stop.
-//   npm run bench -- ttft [--attention dense|sample] [--model FILE] [--corpus DIR] [--batches N,N…] [PARTS...]
+//   npm run bench -- ttft [--attention dense|sample] [--precision bf16|fp8] [--model FILE] [--corpus DIR] [--batches N,N…] [PARTS...]
 //     PARTS             8k, 32k, 128k: prompts of so many times 1,000 tokens of code; load; cancel; default: all
 //     --batches         batch sizes of llama.cpp; default: 512,1024,2048
 //     LONGVIEW_SERVER   the server to measure; default: out/server.js, with the addon beside it
@@ -11,9 +11,9 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { type AskOptions, engineText } from '../../protocol';
+import { type AskOptions, engineText, type PrefillPrecision } from '../../protocol';
 import { driverVersion } from '../driver';
-import { type BenchRecord, type BenchRow, commitUnderTest, spreadOf, writeRecord } from '../record';
+import { addToRecord, type BenchRow, commitUnderTest, folderOf, spreadOf } from '../record';
 import { ANSWER_TOKENS, type Answered, BenchServer, type Question } from './bench-server';
 import { DEFAULT_CORPUS, writeCorpus } from './corpus';
 import { DenseLimit, llamaCpp, type PeerTime } from './peers';
@@ -34,6 +34,7 @@ interface Setting {
   cacheDir: string;
   modelPath: string;
   attention: 'dense' | 'sample';
+  prefillPrecision: PrefillPrecision;
   corpus: string;
   folder: string;
   /** Of llama.cpp. */
@@ -46,13 +47,16 @@ async function main(): Promise<void> {
     allowPositionals: true,
     options: {
       attention: { type: 'string', default: 'dense' },
+      precision: { type: 'string', default: 'bf16' },
       model: { type: 'string' },
       corpus: { type: 'string', default: DEFAULT_CORPUS },
       batches: { type: 'string', default: '512,1024,2048' },
     },
   });
-  const { attention } = values;
+  const { attention, precision: prefillPrecision } = values;
   if (attention !== 'dense' && attention !== 'sample') throw new Error(`attention ${attention} is not known`);
+  if (prefillPrecision !== 'bf16' && prefillPrecision !== 'fp8')
+    throw new Error(`precision ${prefillPrecision} is not known`);
   const cacheDir =
     process.env.LONGVIEW_CACHE_DIR ??
     path.join(process.env.XDG_CACHE_HOME ?? path.join(os.homedir(), '.cache'), 'longview');
@@ -62,6 +66,7 @@ async function main(): Promise<void> {
     cacheDir,
     modelPath: path.resolve(values.model ?? path.join(cacheDir, 'models', MODEL_ID, 'model.gguf')),
     attention,
+    prefillPrecision,
     corpus: values.corpus,
     folder,
     batches: values.batches.split(',').map(Number),
@@ -71,7 +76,7 @@ async function main(): Promise<void> {
     testEngine(setting);
     for (const part of positionals.length ? positionals : [...Object.keys(SIZES), 'load', 'cancel']) {
       const { rows, device } = await runPart(part, setting);
-      await keep(rows, device);
+      await keep(rows, device, setting);
     }
   } finally {
     setting.limit.dispose();
@@ -114,13 +119,13 @@ function askCopies(size: string, setting: Setting): Promise<Answered[]> {
   });
 }
 
-/** Our own engine with dense attention, on the same prompts. */
+/** Our own engine with dense attention in bf16, on the same prompts. */
 async function ownDense(size: string, setting: Setting): Promise<PeerTime> {
-  const answers = await askCopies(size, { ...setting, attention: 'dense' });
+  const answers = await askCopies(size, { ...setting, attention: 'dense', prefillPrecision: 'bf16' });
   const seconds = answers.map(({ record: { stagesMs } }) => (stagesMs.prefill + stagesMs.firstToken) / 1000);
   const checksums = answers.map(({ checksum }) => checksum).join(' ');
   return {
-    peer: 'dense, same engine',
+    peer: 'dense, bf16, same engine',
     seconds: spreadOf(seconds).median,
     note: `dense answers ${checksums}`,
   };
@@ -128,7 +133,9 @@ async function ownDense(size: string, setting: Setting): Promise<PeerTime> {
 
 async function measureSize(size: string, setting: Setting): Promise<Measured> {
   const answers = await askCopies(size, setting);
-  const { attention } = setting;
+  const { attention, prefillPrecision } = setting;
+  const isExact = attention === 'dense' && prefillPrecision === 'bf16';
+  const way = prefillPrecision === 'bf16' ? attention : `${attention}.fp8`;
   const records = answers.map(({ record }) => record);
   const promptTokens = records[0]?.promptTokens ?? 0;
   const note = [
@@ -143,21 +150,21 @@ async function measureSize(size: string, setting: Setting): Promise<Measured> {
     return { id, value: spread.median, unit, ...spread, note: `${what}; ${note}` };
   };
   const ttft = row(
-    `ttft.${attention}.${size}`,
+    `ttft.${way}.${size}`,
     's',
     records.map(({ stagesMs }) => (stagesMs.prefill + stagesMs.firstToken) / 1000),
     'from the packed prompt to the first token, model loaded',
   );
   const rows = [
-    beside(ttft, await (attention === 'dense' ? setting.limit.of(promptTokens) : ownDense(size, setting))),
+    beside(ttft, await (isExact ? setting.limit.of(promptTokens) : ownDense(size, setting))),
     row(
-      `ttft.question.${attention}.${size}`,
+      `ttft.question.${way}.${size}`,
       's',
       records.map(({ ttftMs }) => ttftMs / 1000),
       'with reading, ranking, tokenizing and packing of a repository never seen, model loaded',
     ),
     row(
-      `decode.server.${attention}.${size}`,
+      `decode.server.${way}.${size}`,
       'tokens/s',
       records.map(({ decodeTokensPerSecond }) => decodeTokensPerSecond),
       'greedy, through the server',
@@ -239,23 +246,17 @@ function beside(row: BenchRow, { peer, seconds, note }: PeerTime): BenchRow {
   return { ...row, peer, peerValue: seconds, ratio: seconds / row.value, note: `${row.note ?? ''}; ${note}` };
 }
 
-/** Adds `rows` to the record of this commit. */
-async function keep(rows: BenchRow[], device: string): Promise<void> {
-  const where = device.includes('H200') ? 'h200' : device.replaceAll(/\W+/g, '-').toLowerCase();
-  const commit = commitUnderTest();
-  const kept = earlierRows(where, commit).filter((row) => !rows.some(({ id }) => id === row.id));
-  await writeRecord(where, {
-    ...{ bench: 'ttft', commit, date: new Date().toISOString(), device, driver: driverVersion() },
-    rows: [...kept, ...rows],
+/** Adds `rows` to the record of this commit; those with sample attention or in fp8 have one of their own. */
+async function keep(
+  rows: BenchRow[],
+  device: string,
+  { attention, prefillPrecision }: Pick<Setting, 'attention' | 'prefillPrecision'>,
+): Promise<void> {
+  const parts = ['ttft', attention === 'sample' && 'sample', prefillPrecision === 'fp8' && 'fp8'];
+  await addToRecord(folderOf(device), {
+    bench: parts.filter(Boolean).join('-'),
+    ...{ commit: commitUnderTest(), date: new Date().toISOString(), device, driver: driverVersion(), rows },
   });
-}
-
-/** What an interrupted or partial run measured at the same commit. */
-function earlierRows(where: string, commit: string): BenchRow[] {
-  const file = path.join('bench/results', where, 'ttft.json');
-  if (!fs.existsSync(file)) return [];
-  const record = JSON.parse(fs.readFileSync(file, 'utf8')) as BenchRecord;
-  return record.commit === commit ? record.rows : [];
 }
 
 main().catch((error: unknown) => {

@@ -74,6 +74,20 @@ attention::BlockScore score_of(const Napi::Object& selection) {
   refuse(selection.Env(), "there is no score \"" + name + "\"");
 }
 
+std::vector<float> head_alpha_of(const Napi::Object& selection) {
+  const Napi::Value value = selection.Get("headAlpha");
+  if (value.IsUndefined()) return {};
+  if (!value.IsArray()) refuse(selection.Env(), "headAlpha is not a list");
+  const Napi::Array list = value.As<Napi::Array>();
+  std::vector<float> alphas(list.Length());
+  for (uint32_t i = 0; i < list.Length(); ++i) {
+    const Napi::Value alpha = list.Get(i);
+    if (!alpha.IsNumber()) refuse(selection.Env(), "headAlpha has an entry that is not a number");
+    alphas[i] = alpha.As<Napi::Number>().FloatValue();
+  }
+  return alphas;
+}
+
 attention::SelectionSettings selection_settings(const Napi::Object& selection) {
   attention::SelectionSettings settings{};
   settings.strategy = strategy_of(selection);
@@ -155,6 +169,8 @@ decoder::DecoderOptions decoder_options(const Napi::Object& request) {
   if (request.Get("kernels").IsString() && text_of(request, "kernels") == "portable") {
     options.kernels = decoder::PrefillKernels::kPortable;
   }
+  options.fp8_prefill = request.Get("prefillPrecision").IsString() &&
+                        text_of(request, "prefillPrecision") == "fp8";
   if (request.Get("weights").IsUndefined()) return options;
   options.form = text_of(request, "weights") == "stored" ? decoder::WeightForm::kAsStored
                                                          : decoder::WeightForm::kBf16;
@@ -179,6 +195,7 @@ std::optional<decoder::SparseRequest> sparse_request(const Napi::Value& value) {
   decoder::SparseRequest request{};
   request.settings = selection_settings(object.Get("selection").As<Napi::Object>());
   request.dense_from_token = integer_of(object, "denseFromToken");
+  request.head_alpha = head_alpha_of(object.Get("selection").As<Napi::Object>());
   return request;
 }
 

@@ -19,7 +19,7 @@ decoder::ModelSpec model_spec(const Napi::Object& spec);
 /// From [{ name, format, rows, columns, offsetBytes }].
 std::vector<decoder::TensorEntry> tensor_entries(const Napi::Array& tensors);
 
-/// From { path, contextTokens, chunkTokens, pooledKeys?, weights? }.
+/// From { path, contextTokens, chunkTokens, pooledKeys?, weights?, prefillPrecision?, kernels? }.
 decoder::DecoderOptions decoder_options(const Napi::Object& request);
 
 /// From { temperature, topP, topK, seed, candidates }.

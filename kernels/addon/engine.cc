@@ -36,6 +36,7 @@ MakeValue step_value(const decoder::Step& step) {
     }
     value.Set("deviceMs", step.device_ms);
     if (step.attention_ms) value.Set("attentionMs", *step.attention_ms);
+    if (step.selection_ms) value.Set("selectionMs", *step.selection_ms);
     return value;
   };
 }
@@ -44,7 +45,7 @@ MakeValue plan_value(const decoder::MemoryPlan& plan) {
   return [plan](Napi::Env env) -> Napi::Value {
     Napi::Object value = Napi::Object::New(env);
     value.Set("weights", plan.form == decoder::WeightForm::kBf16 ? "bf16" : "stored");
-    value.Set("weightBytes", static_cast<double>(plan.weight_bytes));
+    value.Set("weightBytes", static_cast<double>(plan.weight_bytes + plan.fp8_weight_bytes));
     value.Set("kvBytes", static_cast<double>(plan.kv_bytes));
     value.Set("poolTokens", plan.kv_blocks * KV_BLOCK_TOKENS);
     value.Set("kvBlockTokens", KV_BLOCK_TOKENS);

@@ -15,7 +15,7 @@ namespace longview::addon {
 /// new Engine(deviceIndex). Every method but `cancel` returns a promise and runs after the calls
 /// before it; a failure is an Error with a `code` (addon/failure.h).
 ///
-///   load({ paths, spec, tensors, contextTokens, chunkTokens, pooledKeys?, weights?, kernels? },
+///   load({ paths, spec, tensors, contextTokens, chunkTokens, pooledKeys?, weights?, prefillPrecision?, kernels? },
 ///        onProgress)
 ///       -> { weights, weightBytes, kvBytes, poolTokens, kvBlockTokens, workspaceBytes, fittingTokens,
 ///            description }

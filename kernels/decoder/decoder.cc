@@ -37,6 +37,10 @@ Decoder::Decoder(const ModelSpec& spec, const DecoderOptions& options, const Loa
       workspace_(spec_, load.sizes),
       prefill_(spec_, options.kernels,
                options.pooled_keys > 0 ? load.sizes.chunk_tokens : 0) {
+  if (options.fp8_prefill) {
+    fp8_layers_.emplace(spec_, weights_, workspace_.layer_scratch(), gemm_kernel(options.kernels),
+                        stream_);
+  }
   warm_up();
 }
 
@@ -86,13 +90,14 @@ Step Decoder::prefill(SequenceId id, const std::vector<int32_t>& tokens, bool ch
   end_.record(stream_);
   pacer_.drain(stream_);
   Step step{std::nullopt, end_.elapsed_ms(begin_), prefill_.attention_ms(spec_.layers),
-            std::nullopt};
+            std::nullopt, std::nullopt};
   if (choose) step.next = chosen(workspace_.host_sample()[0]);
   sequence.length_tokens += count;
   if (sparse) {
     sequence.pooled_tokens = sequence.length_tokens;
     const int32_t* counts = workspace_.host_block_counts();
     block_counts_.assign(counts, counts + block_counts_.size());
+    step.selection_ms = prefill_.selection_ms(spec_.layers);
     step.blocks = total_blocks(block_counts_, spec_.layers * spec_.num_heads, count,
                                sequence.length_tokens);
   }
@@ -119,7 +124,7 @@ Step Decoder::decode(SequenceId id, int32_t token, bool continues) {
   }
   const StepEvents& events = step_events_[position % 2];
   events.end.synchronize();
-  Step step{std::nullopt, events.end.elapsed_ms(events.begin), std::nullopt, std::nullopt};
+  Step step{std::nullopt, events.end.elapsed_ms(events.begin), std::nullopt, std::nullopt, std::nullopt};
   try {
     step.next = chosen(workspace_.host_sample()[position % 2]);
   } catch (const NumericError&) {
@@ -203,7 +208,8 @@ std::vector<float> Decoder::logits() {
 }
 
 Model Decoder::model() const {
-  return {spec_, weights_, pool_, pooled_keys_, positions_, workspace_, stream_, plan_.context_tokens};
+  return {spec_, weights_, fp8_layers_ ? &*fp8_layers_ : nullptr, pool_, pooled_keys_,
+          positions_, workspace_, stream_, plan_.context_tokens};
 }
 
 Sequence& Decoder::sequence(SequenceId id) {
@@ -237,6 +243,11 @@ void Decoder::require_selectable(const Sequence& sequence, const SparseRequest& 
   if (!pooled_keys_.serves(keys)) {
     throw std::invalid_argument("the model was loaded without room for averages of " +
                                 std::to_string(keys) + " keys");
+  }
+  const size_t heads = size_t{1} * spec_.layers * spec_.num_heads;
+  if (!sparse.head_alpha.empty() && sparse.head_alpha.size() != heads) {
+    throw std::invalid_argument("headAlpha has " + std::to_string(sparse.head_alpha.size()) +
+                                " entries; the model has " + std::to_string(heads) + " query heads");
   }
   if (sequence.length_tokens % attention::kSelectionTileRows == 0) return;
   throw std::invalid_argument("a sparse chunk begins at token " +
@@ -293,7 +304,7 @@ void Decoder::warm_up() {
   prefill(id, tokens, false, std::nullopt, {});
   rewind(id, 0, {});
   if (pooled_keys_.serves(attention::SelectionSettings().pooled_keys)) {
-    prefill(id, tokens, false, SparseRequest{{}, static_cast<int>(tokens.size())}, {});
+    prefill(id, tokens, false, SparseRequest{{}, static_cast<int>(tokens.size()), {}}, {});
     rewind(id, 0, {});
   }
   Sequence& sequence = this->sequence(id);

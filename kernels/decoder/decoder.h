@@ -27,7 +27,8 @@ struct Step {
   std::optional<int32_t> next;  // the chosen token, where one was asked for
   double device_ms;
   std::optional<double> attention_ms;  // part of it; of a prefill
-  std::optional<BlockTotals> blocks;  // of a sparse chunk
+  std::optional<double> selection_ms;  // part of that; of a sparse chunk
+  std::optional<BlockTotals> blocks;   // of a sparse chunk
 };
 
 using SequenceId = int32_t;
@@ -39,6 +40,7 @@ class Decoder {
   /// Plans the memory, then allocates, loads and warms up.
   /// @throws MemoryError where it does not fit; nothing was allocated then.
   /// @throws ModelError for a model that cannot run or weights that are damaged.
+  /// @throws std::invalid_argument for fp8 prefill on a device that does not multiply fp8.
   /// @throws CancelledError, CudaError.
   Decoder(const ModelSpec& spec, const TensorTable& tensors, const DecoderOptions& options,
           const LoadControl& control);
@@ -130,6 +132,7 @@ class Decoder {
   PooledKeyCache pooled_keys_;
   RopeTables positions_;
   Workspace workspace_;
+  std::optional<Fp8Layers> fp8_layers_;
   Prefill prefill_;
   std::vector<int32_t> block_counts_;
   KvTransfer kv_transfer_{pool_};

@@ -7,11 +7,13 @@
 #include "attention/decode/api.h"
 #include "common/kv_block.h"
 #include "decoder/errors.h"
+#include "decoder/fp8_layers.h"
 #include "decoder/kv_pool.h"
 #include "decoder/ops/sampling/api.h"
 #include "decoder/persistent/api.h"
 #include "decoder/pooled_key_cache.h"
 #include "decoder/rope_tables.h"
+#include "gemm/fp8/api.h"
 
 namespace longview::decoder {
 
@@ -35,6 +37,9 @@ LoadPlan plan_load(const ModelSpec& spec, const TensorTable& tensors,
                        std::to_string(longest_context_tokens(spec)));
   }
   if (options.chunk_tokens < 1) throw std::invalid_argument("a chunk without tokens");
+  if (options.fp8_prefill && !gemm::Fp8Gemm::is_available()) {
+    throw std::invalid_argument("fp8 needs a GPU of compute capability 8.9 or newer");
+  }
   WeightLayout bf16 = lay_out_weights(spec, tensors, WeightForm::kBf16);
   WeightLayout stored = lay_out_weights(spec, tensors, WeightForm::kAsStored);
   WorkspaceSizes sizes{};
@@ -47,10 +52,12 @@ LoadPlan plan_load(const ModelSpec& spec, const TensorTable& tensors,
   sizes.sampling_bytes = sample_workspace_bytes(spec.vocab_size);
   sizes.selection =
       selection_sizes(spec, sizes.chunk_tokens, options.context_tokens, options.pooled_keys);
+  sizes.has_fp8_prefill = options.fp8_prefill;
 
   MemoryDemand demand{};
   demand.bf16_weight_bytes = bf16.size_bytes;
   demand.stored_weight_bytes = stored.size_bytes;
+  demand.fp8_weight_bytes = options.fp8_prefill ? Fp8Layers::size_bytes(spec) : 0;
   demand.layer_scratch_bytes = bf16.shape.size_bytes;
   demand.workspace_bytes = WorkspaceLayout(spec, sizes).size_bytes;
   demand.kv_block_bytes = KvPool::block_bytes(spec) +

@@ -18,6 +18,7 @@ struct DecoderOptions {
   int chunk_tokens;                // the longest prefill call
   int pooled_keys;                 // fewest that a selection averages; 0: all prefill is dense
   std::optional<WeightForm> form;  // none: bf16 where it fits
+  bool fp8_prefill = false;        // prefill multiplies in e4m3: faster, and less exact
   PrefillKernels kernels = PrefillKernels::kFastest;
 };
 

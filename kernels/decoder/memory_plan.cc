@@ -38,9 +38,10 @@ MemoryPlan plan_with(const MemoryDemand& demand, WeightForm form, int context_to
   plan.form = form;
   plan.context_tokens = context_tokens;
   plan.weight_bytes = is_bf16 ? demand.bf16_weight_bytes : demand.stored_weight_bytes;
+  plan.fp8_weight_bytes = demand.fp8_weight_bytes;
   plan.workspace_bytes = demand.workspace_bytes + (is_bf16 ? 0 : demand.layer_scratch_bytes);
-  plan.fitting_tokens =
-      fitting_tokens(demand, plan.weight_bytes + plan.workspace_bytes, free_bytes);
+  plan.fitting_tokens = fitting_tokens(
+      demand, plan.weight_bytes + plan.fp8_weight_bytes + plan.workspace_bytes, free_bytes);
   const int needed = kv_blocks(context_tokens);
   const int spare = std::max(0, plan.fitting_tokens / KV_BLOCK_TOKENS - needed) / 2;
   plan.kv_blocks = needed + std::min((kPoolContexts - 1) * needed, spare);
@@ -68,7 +69,9 @@ MemoryPlan plan_memory(const MemoryDemand& demand, int context_tokens, size_t fr
 
 std::string describe(const MemoryPlan& plan) {
   const bool keeps_earlier = plan.kv_blocks > kv_blocks(plan.context_tokens);
-  return "weights " + gigabytes(plan.weight_bytes) + " + KV " + gigabytes(plan.kv_bytes) + " for " +
+  const std::string copies =
+      plan.fp8_weight_bytes > 0 ? " + copies in fp8 " + gigabytes(plan.fp8_weight_bytes) : "";
+  return "weights " + gigabytes(plan.weight_bytes) + copies + " + KV " + gigabytes(plan.kv_bytes) + " for " +
          with_commas(plan.context_tokens) + " tokens" + (keeps_earlier ? " and earlier prompts" : "") +
          " + workspace " + gigabytes(plan.workspace_bytes);
 }

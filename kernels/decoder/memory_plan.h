@@ -13,6 +13,7 @@ namespace longview::decoder {
 struct MemoryDemand {
   size_t bf16_weight_bytes;
   size_t stored_weight_bytes;   // matrices as stored in the file
+  size_t fp8_weight_bytes;      // copies for fp8 prefill, beside either; 0 without it
   size_t layer_scratch_bytes;   // one layer in bf16: needed beside stored weights
   size_t workspace_bytes;       // of prefill, decode and sampling
   size_t kv_block_bytes;        // K and V of KV_BLOCK_TOKENS tokens, all layers
@@ -23,7 +24,8 @@ struct MemoryPlan {
   int context_tokens;
   int kv_blocks;  // of one context, and of earlier prompts that are kept
   size_t weight_bytes;
-  size_t workspace_bytes;  // the layer's scratch included
+  size_t fp8_weight_bytes;  // copies for fp8 prefill
+  size_t workspace_bytes;   // the layer's scratch included
   size_t kv_bytes;
   int fitting_tokens;  // the longest context that would fit with these weights
 };

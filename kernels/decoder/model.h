@@ -2,6 +2,7 @@
 #pragma once
 
 #include "common/stream.h"
+#include "decoder/fp8_layers.h"
 #include "decoder/kv_pool.h"
 #include "decoder/model_spec.h"
 #include "decoder/ops/rope/params.h"
@@ -16,6 +17,7 @@ namespace longview::decoder {
 struct Model {
   const ModelSpec& spec;
   const WeightStore& weights;
+  const Fp8Layers* fp8;  // with fp8 prefill, else null
   const KvPool& pool;
   const PooledKeyCache& pooled_keys;
   const RopeTables& positions;

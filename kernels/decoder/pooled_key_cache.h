@@ -19,8 +19,8 @@ class PooledKeyCache {
 
   void* layer(int layer) const { return memory_.data() + layer * layer_bytes_; }
 
-  /// Whether a selection that averages `keys` keys finds room.
-  bool serves(int keys) const { return fewest_keys_ > 0 && keys >= fewest_keys_; }
+  /// Whether a selection that averages `keys` keys finds room; one that scores the keys themselves needs none.
+  bool serves(int keys) const { return fewest_keys_ > 0 && (keys == 1 || keys >= fewest_keys_); }
 
   /// Bytes beside one block of the KV pool, all layers.
   static size_t block_bytes(const ModelSpec& spec, int fewest_keys);

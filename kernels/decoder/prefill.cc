@@ -1,6 +1,7 @@
 #include "decoder/prefill.h"
 
 #include "decoder/errors.h"
+#include "decoder/layer_products.h"
 #include "decoder/ops/api.h"
 #include "decoder/ops/rope/api.h"
 
@@ -11,54 +12,39 @@ namespace {
 using gemm::Epilogue;
 
 /// The parts of one layer of one chunk, each reading the residual stream and adding to it.
+template <class Products>
 class LayerChunk {
  public:
   LayerChunk(const Model& model, const Sequence& sequence, int layer, int tokens,
-             const gemm::Gemm& gemm)
+             const Products& products)
       : model_(model),
         sequence_(sequence),
         layer_(layer),
         tokens_(tokens),
-        gemm_(gemm),
-        norms_(model.weights.norms(layer)),
-        weights_(model.weights.form() == WeightForm::kBf16
-                     ? model.weights.fused(layer)
-                     : model.weights.expand(layer, model.workspace.layer_scratch(),
-                                            model.stream.get())) {}
+        products_(products),
+        norms_(model.weights.norms(layer)) {}
 
   /// `attend` gets the call that reads every key.
   template <class Attend>
   void attention(const Attend& attend, SpanClock& clock) const {
     const Workspace& workspace = model_.workspace;
-    norm(norms_.attention);
-    product(weights_.qkv, workspace.normed(), workspace.qkv(),
-            norms_.qkv_bias == nullptr ? Epilogue::kNone : Epilogue::kBias);
+    products_.of_hidden(Linear::kQkv, norms_.attention, workspace.qkv(),
+                        norms_.qkv_bias == nullptr ? Epilogue::kNone : Epilogue::kBias);
     rope_kv(rotation(model_, sequence_, layer_, tokens_), stream());
     clock.begin(layer_, model_.stream);
     attend(attention_call());
     clock.end(layer_, model_.stream);
-    product(weights_.output, workspace.normed(), workspace.hidden(), Epilogue::kResidual);
+    products_.of(Linear::kOutput, workspace.normed(), workspace.hidden(), Epilogue::kResidual);
   }
 
   void feed_forward() const {
     const Workspace& workspace = model_.workspace;
-    norm(norms_.feed_forward);
-    product(weights_.gate_up, workspace.normed(), workspace.activation(), Epilogue::kSwiglu);
-    product(weights_.down, workspace.activation(), workspace.hidden(), Epilogue::kResidual);
+    products_.of_hidden(Linear::kGateUp, norms_.feed_forward, workspace.activation(),
+                        Epilogue::kSwiglu);
+    products_.of(Linear::kDown, workspace.activation(), workspace.hidden(), Epilogue::kResidual);
   }
 
  private:
-  void norm(const float* weight) const {
-    RmsNormParams params{};
-    params.input = model_.workspace.hidden();
-    params.weight = weight;
-    params.output = model_.workspace.normed();
-    params.tokens = tokens_;
-    params.features = model_.spec.hidden_size;
-    params.epsilon = model_.spec.norm_epsilon;
-    rms_norm(params, stream());
-  }
-
   attention::DensePrefillParams attention_call() const {
     attention::DensePrefillParams params{};
     params.query = model_.workspace.query();
@@ -76,30 +62,14 @@ class LayerChunk {
     return params;
   }
 
-  void product(const quant::WeightMatrix& weight, const void* input, void* output,
-               Epilogue epilogue) const {
-    gemm::GemmParams params{};
-    params.activations = input;
-    params.weights = weight.data;
-    params.output = output;
-    params.bias = epilogue == Epilogue::kBias ? norms_.qkv_bias : nullptr;
-    params.residual = epilogue == Epilogue::kResidual ? output : nullptr;
-    params.epilogue = epilogue;
-    params.tokens = tokens_;
-    params.in_features = weight.columns;
-    params.out_features = weight.rows;
-    gemm_.run(params, stream());
-  }
-
   cudaStream_t stream() const { return model_.stream.get(); }
 
   const Model& model_;
   const Sequence& sequence_;
   int layer_;
   int tokens_;
-  const gemm::Gemm& gemm_;
+  const Products& products_;
   LayerNorms norms_;
-  FusedMatrices weights_;
 };
 
 attention::PrefillKernel attention_kernel(PrefillKernels kernels) {
@@ -111,16 +81,14 @@ attention::PrefillKernel attention_kernel(PrefillKernels kernels) {
 SelectionPlace selection_place(const Model& model, const Sequence& sequence, int layer, int tokens) {
   const Workspace& workspace = model.workspace;
   const size_t lists = size_t{1} * model.spec.num_heads * attention::selection_tiles(tokens);
-  return {model.pooled_keys.layer(layer), sequence.pooled_tokens, workspace.selection(),
+  return {layer, model.pooled_keys.layer(layer), sequence.pooled_tokens, workspace.selection(),
           workspace.block_lists(), workspace.block_counts() + layer * lists};
 }
 
 }  // namespace
 
 Prefill::Prefill(const ModelSpec& spec, PrefillKernels kernels, int sparse_chunk_tokens)
-    : gemm_(kernels == PrefillKernels::kPortable ? gemm::GemmKernel::kPortable
-                                                 : gemm::GemmKernel::kFastest),
-      dense_(attention_kernel(kernels)) {
+    : gemm_(gemm_kernel(kernels)), dense_(attention_kernel(kernels)) {
   if (sparse_chunk_tokens > 0) {
     sparse_.emplace(spec, sparse_chunk_tokens, attention_kernel(kernels));
   }
@@ -136,16 +104,24 @@ void Prefill::enqueue(const Model& model, const Sequence& sequence, int tokens,
   LONGVIEW_CUDA(cudaMemcpyAsync(workspace.token_ids(), workspace.host_token_ids(),
                                 sizeof(int32_t) * tokens, cudaMemcpyHostToDevice, stream));
   embed({model.weights.embedding(), workspace.token_ids(), workspace.hidden(), tokens}, stream);
+  if (sparse) sparse_->prepare(*sparse, stream);
   for (int layer = 0; layer < model.spec.layers; ++layer) {
     pacer.before(layer);
     if (control.should_stop && control.should_stop()) throw CancelledError();
-    const LayerChunk chunk(model, sequence, layer, tokens, gemm_);
     const auto attend = [&](const attention::DensePrefillParams& call) {
       if (!sparse) return dense_.run(call, stream);
-      sparse_->run(call, *sparse, selection_place(model, sequence, layer, tokens), stream);
+      sparse_->run(call, *sparse, selection_place(model, sequence, layer, tokens), model.stream);
     };
-    chunk.attention(attend, clock_);
-    chunk.feed_forward();
+    const auto run = [&](const auto& products) {
+      const LayerChunk chunk(model, sequence, layer, tokens, products);
+      chunk.attention(attend, clock_);
+      chunk.feed_forward();
+    };
+    if (model.fp8 != nullptr) {
+      run(Fp8Products(model, layer, tokens));
+    } else {
+      run(Bf16Products(model, layer, tokens, gemm_));
+    }
     pacer.after(layer, model.stream);
     if (control.on_layer) control.on_layer(layer + 1);
   }

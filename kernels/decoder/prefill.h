@@ -22,6 +22,11 @@ struct PrefillControl {
 /// kPortable: those that run everywhere, also where faster ones exist; for tests.
 enum class PrefillKernels { kFastest, kPortable };
 
+constexpr gemm::GemmKernel gemm_kernel(PrefillKernels kernels) {
+  return kernels == PrefillKernels::kPortable ? gemm::GemmKernel::kPortable
+                                              : gemm::GemmKernel::kFastest;
+}
+
 /// The kernels of prefill, chosen for the device that was current when it was made.
 class Prefill {
  public:
@@ -39,6 +44,9 @@ class Prefill {
 
   /// Milliseconds that attention took in the last chunk, which is done, over `layers` layers.
   double attention_ms(int layers) const { return clock_.total_ms(layers); }
+
+  /// Of that: choosing key blocks, where the chunk had a selection.
+  double selection_ms(int layers) const { return sparse_->selection_ms(layers); }
 
  private:
   gemm::Gemm gemm_;

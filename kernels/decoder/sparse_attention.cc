@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <tuple>
 
+#include "common/cuda_error.h"
+
 namespace longview::decoder {
 
 namespace {
@@ -48,10 +50,20 @@ SparseAttention::SparseAttention(const ModelSpec& spec, int chunk_tokens,
     : attention_(spec.num_heads * attention::selection_tiles(chunk_tokens), kernel),
       selection_kernels_(kernel == attention::PrefillKernel::kPortable
                              ? attention::SelectionKernels::kPortable
-                             : attention::SelectionKernels::kFastest) {}
+                             : attention::SelectionKernels::kFastest),
+      device_head_alpha_(size_t{1} * spec.layers * spec.num_heads) {}
+
+void SparseAttention::prepare(const SparseRequest& request, cudaStream_t stream) {
+  if (request.head_alpha.empty() || request.head_alpha == head_alpha_) return;
+  // Pageable memory is read before the call returns.
+  LONGVIEW_CUDA(cudaMemcpyAsync(device_head_alpha_.data(), request.head_alpha.data(),
+                                sizeof(float) * request.head_alpha.size(), cudaMemcpyHostToDevice,
+                                stream));
+  head_alpha_ = request.head_alpha;
+}
 
 void SparseAttention::run(const attention::DensePrefillParams& dense, const SparseRequest& request,
-                          const SelectionPlace& place, cudaStream_t stream) {
+                          const SelectionPlace& place, const Stream& stream) {
   attention::SelectionParams params{};
   params.query = dense.query;
   params.key = dense.key;
@@ -64,12 +76,17 @@ void SparseAttention::run(const attention::DensePrefillParams& dense, const Spar
   params.pool_blocks = dense.pool_blocks;
   params.pool_from = place.pool_from;
   params.dense_from = request.dense_from_token;
+  if (!request.head_alpha.empty()) {
+    params.head_alpha = device_head_alpha_.data() + size_t{1} * place.layer * dense.num_heads;
+  }
   params.workspace = place.workspace;
   params.blocks = place.blocks;
   params.counts = place.counts;
   params.max_blocks = attention::selection_pitch(dense.kv_len);
-  selector(request.settings).run(params, stream);
-  attention_.run(dense, attention::lists_of(params), stream);
+  clock_.begin(place.layer, stream);
+  selector(request.settings).run(params, stream.get());
+  clock_.end(place.layer, stream);
+  attention_.run(dense, attention::lists_of(params), stream.get());
 }
 
 const attention::BlockSelector& SparseAttention::selector(const SelectionSettings& settings) {

@@ -9,7 +9,10 @@
 #include "attention/dense/params.h"
 #include "attention/selection/api.h"
 #include "attention/sparse/api.h"
+#include "common/device_buffer.h"
+#include "common/stream.h"
 #include "decoder/model_spec.h"
+#include "decoder/span_clock.h"
 
 namespace longview::decoder {
 
@@ -17,6 +20,8 @@ namespace longview::decoder {
 struct SparseRequest {
   attention::SelectionSettings settings;
   int dense_from_token;
+  /// In place of the settings' alpha: [layers, num_heads], or empty.
+  std::vector<float> head_alpha;
 };
 
 /// Key blocks summed over layers, heads and query tiles of a chunk.
@@ -39,6 +44,7 @@ SelectionSizes selection_sizes(const ModelSpec& spec, int chunk_tokens, int cont
 
 /// Where a layer's selection lies.
 struct SelectionPlace {
+  int layer;
   void* pooled_key;
   int pool_from;
   void* workspace;
@@ -51,16 +57,25 @@ class SparseAttention {
  public:
   SparseAttention(const ModelSpec& spec, int chunk_tokens, attention::PrefillKernel kernel);
 
+  /// Before the layers of a chunk: takes the request's head_alpha to the device where it has changed.
+  void prepare(const SparseRequest& request, cudaStream_t stream);
+
   /// Enqueues one layer: `dense` is the same call without a selection.
   void run(const attention::DensePrefillParams& dense, const SparseRequest& request,
-           const SelectionPlace& place, cudaStream_t stream);
+           const SelectionPlace& place, const Stream& stream);
+
+  /// Milliseconds that choosing took in the last chunk, which is done, over `layers` layers.
+  double selection_ms(int layers) const { return clock_.total_ms(layers); }
 
  private:
   const attention::BlockSelector& selector(const attention::SelectionSettings& settings);
 
+  SpanClock clock_;  // of the selection
   attention::SparsePrefill attention_;
   attention::SelectionKernels selection_kernels_;
   std::optional<attention::BlockSelector> selector_;  // of the last settings
+  std::vector<float> head_alpha_;                     // what `device_head_alpha_` holds
+  DeviceBuffer<float> device_head_alpha_;             // [layers, num_heads]
 };
 
 /// What the counts `[layers, num_heads, tiles]` of a chunk that ends at `kv_len` come to.

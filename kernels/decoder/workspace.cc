@@ -12,7 +12,8 @@ constexpr size_t kBf16Bytes = 2;
 
 }  // namespace
 
-WorkspaceLayout::WorkspaceLayout(const ModelSpec& spec, const WorkspaceSizes& sizes) {
+WorkspaceLayout::WorkspaceLayout(const ModelSpec& spec, const WorkspaceSizes& sizes)
+    : rounded(0), rounded_scales(0) {
   RegionCounter regions;
   const auto reserve_rows = [&](int rows, int features) {
     return regions.reserve(kBf16Bytes * rows * features);
@@ -24,6 +25,11 @@ WorkspaceLayout::WorkspaceLayout(const ModelSpec& spec, const WorkspaceSizes& si
   activation = regions.reserve(
       std::max(kBf16Bytes * sizes.chunk_tokens * spec.feed_forward_size, sizes.selection.workspace_bytes));
   gate_up = reserve_rows(2, spec.feed_forward_size);
+  if (sizes.has_fp8_prefill) {
+    const int widest = std::max({spec.hidden_size, spec.query_size(), spec.feed_forward_size});
+    rounded = regions.reserve(size_t{1} * sizes.chunk_tokens * widest);
+    rounded_scales = regions.reserve(sizeof(float) * sizes.chunk_tokens);
+  }
   token_ids = regions.reserve(sizeof(int32_t) * sizes.chunk_tokens);
   step = regions.reserve(sizeof(StepInput));
   logits = regions.reserve(sizeof(float) * spec.vocab_size);

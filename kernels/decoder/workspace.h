@@ -24,6 +24,7 @@ struct StepInput {
 struct WorkspaceSizes {
   int chunk_tokens;
   size_t layer_scratch_bytes;  // 0: none
+  bool has_fp8_prefill;
   size_t decode_attention_bytes;
   size_t persistent_bytes;
   size_t sampling_bytes;
@@ -40,6 +41,8 @@ struct WorkspaceLayout {
   size_t query;       // [chunk, query_size]
   size_t activation;  // [chunk, feed_forward_size], or what a selection works in
   size_t gate_up;     // [2 * feed_forward_size]: of one token
+  size_t rounded;     // e4m3 [chunk, the widest of the products' inputs], with fp8 prefill
+  size_t rounded_scales;  // fp32 [chunk], likewise
   size_t token_ids;   // int32 [chunk]
   size_t step;        // StepInput
   size_t logits;      // fp32 [vocab_size]
@@ -62,6 +65,8 @@ class Workspace {
   std::byte* query() const { return at(layout_.query); }
   std::byte* activation() const { return at(layout_.activation); }
   std::byte* gate_up() const { return at(layout_.gate_up); }
+  std::byte* rounded() const { return at(layout_.rounded); }
+  float* rounded_scales() const { return reinterpret_cast<float*>(at(layout_.rounded_scales)); }
   int32_t* token_ids() const { return reinterpret_cast<int32_t*>(at(layout_.token_ids)); }
   StepInput* step() const { return reinterpret_cast<StepInput*>(at(layout_.step)); }
   float* logits() const { return reinterpret_cast<float*>(at(layout_.logits)); }

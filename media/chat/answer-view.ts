@@ -1,8 +1,8 @@
-import type { Citation } from '../../protocol';
+import type { Citation, SymbolLink } from '../../protocol';
 import { placeText } from './citation-links';
 import { element, iconButton, linkButton } from './dom';
 import type { Host } from './host';
-import { CITATION_ATTRIBUTE, renderBlocks } from './markdown';
+import { CITATION_ATTRIBUTE, renderBlocks, SYMBOL_ATTRIBUTE } from './markdown';
 import { sanitized } from './sanitize';
 
 /** While an answer grows it is drawn at most this often. */
@@ -13,6 +13,7 @@ export class AnswerView {
   readonly root = element('div', { class: 'answer' });
   private drawn: string[] = [];
   private citations: readonly Citation[] = [];
+  private symbols: readonly SymbolLink[] = [];
   private latest = '';
   private timer: number | undefined;
 
@@ -24,12 +25,13 @@ export class AnswerView {
     this.timer ??= window.setTimeout(() => this.draw(), REDRAW_MS);
   }
 
-  /** Draws the final text at once, with links to the places that it cites. */
-  finish(text: string, citations: readonly Citation[]): void {
+  /** Draws the final text at once, with links to the places that it cites and to what it names. */
+  finish(text: string, citations: readonly Citation[], symbols: readonly SymbolLink[] = []): void {
     this.latest = text;
     this.citations = citations;
+    this.symbols = symbols;
     // Blocks drawn while the answer grew hold no links yet.
-    if (citations.length) this.drawn = [];
+    if (citations.length + symbols.length > 0) this.drawn = [];
     this.draw();
   }
 
@@ -40,7 +42,7 @@ export class AnswerView {
   private draw(): void {
     window.clearTimeout(this.timer);
     this.timer = undefined;
-    const blocks = renderBlocks(this.latest, this.citations);
+    const blocks = renderBlocks(this.latest, this.citations, this.symbols);
     const same = this.drawn.findIndex((block, index) => block !== blocks[index]);
     const keep = same < 0 ? this.drawn.length : same;
     while (this.root.children.length > keep) this.root.lastElementChild?.remove();
@@ -52,6 +54,7 @@ export class AnswerView {
     const block = element('div', { class: 'block' }, sanitized(html));
     for (const pre of block.querySelectorAll('pre')) this.dressCode(pre);
     for (const place of block.querySelectorAll(`[${CITATION_ATTRIBUTE}]`)) this.linkPlace(place);
+    for (const name of block.querySelectorAll(`[${SYMBOL_ATTRIBUTE}]`)) this.linkSymbol(name);
     return block;
   }
 
@@ -74,11 +77,29 @@ export class AnswerView {
     frame.append(bar, pre);
   }
 
+  private linkSymbol(name: Element): void {
+    const link = this.symbols[Number(name.getAttribute(SYMBOL_ATTRIBUTE))];
+    if (link) name.replaceWith(symbolLink(this.host, link, name.textContent));
+  }
+
   private linkPlace(place: Element): void {
     const citation = this.citations[Number(place.getAttribute(CITATION_ATTRIBUTE))];
     if (!citation) return;
     place.replaceWith(placeLink(this.host, citation, place.textContent));
   }
+}
+
+/** A name as a link to where it is defined, in the letters of code. */
+function symbolLink(host: Host, { places }: SymbolLink, text: string): HTMLElement {
+  const [first] = places;
+  const where =
+    places.length > 1 || !first ? `one of ${places.length} places` : `${first.path}:${first.line}`;
+  const link = linkButton('', `Go to the definition: ${where}`, () =>
+    host.send({ kind: 'openSymbol', places }),
+  );
+  link.classList.add('symbol');
+  link.append(element('code', {}, text));
+  return link;
 }
 
 /** A link that opens the cited lines. One that was not verified says so in words. */

@@ -2,7 +2,7 @@ import '@vscode-elements/elements/dist/vscode-button';
 import type { ChatAction, ChatExchange, ChatFailure } from '../../protocol';
 import { ActivityView } from './activity-view';
 import { AnswerView } from './answer-view';
-import { attachmentLabel } from './attachment-label';
+import { attachmentIcon, attachmentLabel, attachmentTitle } from './attachment-label';
 import { baselineView, comparisonHeading, figuresView } from './comparison-view';
 import { element, icon } from './dom';
 import { footerView } from './footer-view';
@@ -19,6 +19,7 @@ const ACTION_WORDS: Record<ChatAction, string> = {
   openFolder: 'Open Folder',
   restartEngine: 'Restart Engine',
   showLog: 'Show Log',
+  allowSecrets: 'Include Anyway',
   compare: 'Compare with Dense',
 };
 
@@ -61,7 +62,7 @@ export class ExchangeView {
   update(exchange: ChatExchange): void {
     this.exchange = exchange;
     if (exchange.phase === 'running') this.answer.grow(exchange.answer);
-    else this.answer.finish(exchange.answer, exchange.citations);
+    else this.answer.finish(exchange.answer, exchange.citations, exchange.symbols);
     this.showActivity();
     this.tail.replaceChildren(...this.tailParts());
   }
@@ -141,7 +142,12 @@ export class ExchangeView {
 
 function questionView({ question, attachments }: ChatExchange): HTMLElement {
   const chips = attachments.map((attachment) =>
-    element('span', { class: 'chip', title: attachment.path }, icon('file'), attachmentLabel(attachment)),
+    element(
+      'span',
+      { class: 'chip', title: attachmentTitle(attachment) },
+      icon(attachmentIcon(attachment)),
+      element('span', { class: 'chip-label' }, attachmentLabel(attachment)),
+    ),
   );
   return element(
     'div',

@@ -81,14 +81,23 @@ function factsList(record: TtftRecord): HTMLElement {
   return element('ul', { class: 'facts' }, ...facts.map((fact) => element('li', {}, fact)));
 }
 
+const BY_HAND: readonly string[] = ['attached', 'pinned'];
 const DETAIL_WORDS = { signatures: ', signatures', path: ', path only' } as const;
 
 function inclusionView(inclusion: InclusionReport, host: Host): HTMLElement {
   const included = inclusion.included.map(({ path, tokens, reason, detail }) =>
     fileRow(
       path,
-      `${countText(tokens)}${reason === 'attached' ? ', attached' : ''}${detail ? DETAIL_WORDS[detail] : ''}`,
+      `${countText(tokens)}${BY_HAND.includes(reason) ? `, ${reason}` : ''}${detail ? DETAIL_WORDS[detail] : ''}`,
       host,
+    ),
+  );
+  const excerpts = inclusion.excerpts.map(({ source, label, tokens }) =>
+    element(
+      'li',
+      {},
+      element('span', {}, `${source}: ${label}`),
+      element('span', { class: 'remark' }, `${countText(tokens)}, attached`),
     ),
   );
   const leftOut = leftOutText(inclusion);
@@ -99,7 +108,7 @@ function inclusionView(inclusion: InclusionReport, host: Host): HTMLElement {
       'details',
       {},
       element('summary', {}, `Read: ${filesText(inclusion)}, ${countText(inclusion.fileTokens)} tokens`),
-      element('ul', { class: 'files' }, ...included),
+      element('ul', { class: 'files' }, ...included, ...excerpts),
     ),
     leftOut !== '' && leftOutView(inclusion, leftOut, host),
   );
@@ -119,7 +128,10 @@ function leftOutView(
     element(
       'ul',
       { class: 'files' },
-      ...excluded.map(({ path, reason }) => fileRow(path, exclusionText(reason), host)),
+      ...excluded.map(({ path, reason, secrets = [] }) => {
+        const places = secrets.map(({ rule, line }) => `, ${rule} in line ${line}`);
+        return fileRow(path, exclusionText(reason) + places.join(''), host);
+      }),
       unlisted > 0 && element('li', {}, `and ${countText(unlisted)} more`),
     ),
   );

@@ -17,17 +17,26 @@ const isExchange = (value: unknown): boolean =>
 
 const isActivity = (value: unknown): boolean => isObject(value) && isText(value['kind']);
 
+const isAccount = (value: unknown): boolean =>
+  value === undefined || (isObject(value) && Array.isArray(value['counts']));
+
 /** What each message must hold for the page to draw it. */
 const CHECKS: Record<ChatHostMessage['kind'], Check> = {
-  conversation: ({ conversation, attachments }) =>
+  conversation: ({ conversation, attachments, account }) =>
     isObject(conversation) &&
     Array.isArray(conversation['exchanges']) &&
     conversation['exchanges'].every(isExchange) &&
-    Array.isArray(attachments),
+    Array.isArray(attachments) &&
+    isAccount(account),
   exchange: ({ exchange }) => isExchange(exchange),
   activity: ({ id, activity }) => isText(id) && isActivity(activity),
   text: ({ id, offset, text }) => isText(id) && Number.isInteger(offset) && isText(text),
-  attachments: ({ attachments }) => Array.isArray(attachments),
+  attachments: ({ attachments, account }) => Array.isArray(attachments) && isAccount(account),
+  refused: ({ question, reason }) => isText(question) && isText(reason),
+  completions: ({ request, items }) =>
+    Number.isInteger(request) &&
+    Array.isArray(items) &&
+    items.every((item) => isObject(item) && isText(item['label']) && isObject(item['choice'])),
   welcome: ({ welcome }) => isObject(welcome) && Array.isArray(welcome['folders']),
   focus: () => true,
   reveal: ({ id }) => isText(id),

@@ -38,7 +38,7 @@ class ChatPage {
     switch (message.kind) {
       case 'conversation':
         this.transcript.show(message.conversation);
-        this.composer.setAttachments(message.attachments);
+        this.composer.setAttachments(message);
         {
           this.refresh();
           return;
@@ -56,9 +56,15 @@ class ChatPage {
         }
         return;
       case 'attachments': {
-        this.composer.setAttachments(message.attachments);
+        this.composer.setAttachments(message);
         return;
       }
+      case 'refused':
+        this.composer.refuse(message);
+        return;
+      case 'completions':
+        this.composer.takeCompletions(message);
+        return;
       case 'welcome':
         this.welcome.show(message.welcome);
         {

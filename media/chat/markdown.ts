@@ -1,17 +1,24 @@
 import MarkdownParser, { type MarkdownIt } from 'markdown-it';
-import type { Citation } from '../../protocol';
+import type { Citation, SymbolLink } from '../../protocol';
 import { linkCitations } from './citation-links';
 import { highlighted } from './highlight';
 
 /** Data attribute of a citation link: its place among the citations. */
 export const CITATION_ATTRIBUTE = 'data-citation';
 
+/** Data attribute of a name that is defined somewhere: its place among the symbols. */
+export const SYMBOL_ATTRIBUTE = 'data-symbol';
+
 /**
  * Turns an answer into HTML, one string per top-level block, so that a growing answer replaces only its last
  * blocks. HTML in the answer comes out as text. The result is sanitized once more before it is shown.
  */
-export function renderBlocks(markdown: string, citations: readonly Citation[]): string[] {
-  const renderer = rendererFor(citations);
+export function renderBlocks(
+  markdown: string,
+  citations: readonly Citation[],
+  symbols: readonly SymbolLink[] = [],
+): string[] {
+  const renderer = rendererFor(citations, symbols);
   const env = {};
   const tokens = renderer.parse(markdown, env);
   const blocks: string[] = [];
@@ -24,7 +31,7 @@ export function renderBlocks(markdown: string, citations: readonly Citation[]): 
   return blocks;
 }
 
-function rendererFor(citations: readonly Citation[]): MarkdownIt {
+function rendererFor(citations: readonly Citation[], symbols: readonly SymbolLink[]): MarkdownIt {
   const renderer = new MarkdownParser({ html: false, linkify: false, breaks: false });
   const { escapeHtml } = renderer.utils;
   renderer.disable('image');
@@ -46,8 +53,13 @@ function rendererFor(citations: readonly Citation[]): MarkdownIt {
       )
       .join('');
   renderer.renderer.rules['text'] = (tokens, index) => withLinks(tokens[index]?.content ?? '');
-  renderer.renderer.rules['code_inline'] = (tokens, index) =>
-    `<code>${withLinks(tokens[index]?.content ?? '')}</code>`;
+  renderer.renderer.rules['code_inline'] = (tokens, index) => {
+    const code = tokens[index]?.content ?? '';
+    const symbol = symbols.findIndex(({ name }) => name === code.trim());
+    return symbol < 0
+      ? `<code>${withLinks(code)}</code>`
+      : `<code ${SYMBOL_ATTRIBUTE}="${symbol}">${escapeHtml(code)}</code>`;
+  };
   return renderer;
 
   function codeBlock(code: string, language: string): string {

@@ -1,8 +1,8 @@
 import DOMPurify from 'dompurify';
-import { CITATION_ATTRIBUTE } from './markdown';
+import { CITATION_ATTRIBUTE, SYMBOL_ATTRIBUTE } from './markdown';
 
 /** Attributes that hold neither an address nor a style. */
-const PLAIN_ATTRIBUTES = ['start', 'title', 'data-language', CITATION_ATTRIBUTE];
+const PLAIN_ATTRIBUTES = ['start', 'title', 'data-language', CITATION_ATTRIBUTE, SYMBOL_ATTRIBUTE];
 
 /**
  * The nodes of rendered Markdown, with nothing left in them that runs, loads or styles. Rendering makes no such

@@ -11,6 +11,7 @@ const ALLOWED = {
   reference: ['reference'],
   quant: ['common', 'quant'],
   attention: ['common', 'attention'],
+  capi: ['common', 'attention', 'capi'],
   gemm: ['common', 'gemm'],
   decoder: ['common', 'quant', 'attention', 'gemm', 'decoder'],
   addon: ['common', 'decoder', 'addon'],

@@ -26,7 +26,7 @@ async function integration({ only }) {
   await buildOnce();
   const compiled = await compile('integration', only);
   ensureModels([FAST_MODEL, TRUTH_MODEL]);
-  return runNodeSuite({ name: 'integration', compiled, testLimitMs: 5 * MINUTE_MS, limitMs: 12 * MINUTE_MS });
+  return runNodeSuite({ name: 'integration', compiled, testLimitMs: 5 * MINUTE_MS, limitMs: 20 * MINUTE_MS });
 }
 
 /** Mocha inside the extension host of a real VS Code. */

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { root } from '../host/paths.mjs';
 import { FAST_MODEL } from './models.mjs';
 
-const SETTINGS = { 'longview.model': FAST_MODEL, 'longview.warmPrefix': false };
+const SETTINGS = { 'longview.model': FAST_MODEL, 'longview.warmPrefix': 'off' };
 
 /** Each makes what it opens under `temp`. */
 const KINDS = {

@@ -1,4 +1,11 @@
-import type { AttentionChoice, BackendKind, DeviceChoice, SamplingOptions } from '../../protocol';
+import type {
+  AttentionChoice,
+  BackendKind,
+  DeviceChoice,
+  PrefillPrecision,
+  SamplingOptions,
+} from '../../protocol';
+import type { ModelSpec } from '../models/model-spec';
 import type { TokenId } from '../tokenizer/tokenizer';
 
 /**
@@ -16,8 +23,13 @@ export interface Backend {
   /** Starts a sequence with no tokens. At most `LoadedModel.maxSequences` exist at a time. */
   openSequence(request: OpenSequenceRequest): Promise<SequenceId>;
 
-  /** Appends one chunk of prompt tokens to the KV of the sequence; samples when asked to. */
-  prefillChunk(request: PrefillChunkRequest): Promise<StepResult>;
+  /**
+   * Appends one chunk of prompt tokens to the KV of the sequence; samples when asked to.
+   *
+   * @param onShare told now and then how much of the chunk is done, between 0 and 1 and never less than before, where
+   * the device knows: layer by layer
+   */
+  prefillChunk(request: PrefillChunkRequest, onShare?: (share: number) => void): Promise<StepResult>;
 
   /**
    * Ends the prefill chunk under way within milliseconds: it rejects with `CancelledError`, and the sequence is
@@ -138,6 +150,8 @@ export interface LoadRequest {
   gpu?: number;
   /** MatMul accuracy of the CPU backend: 0 keeps activations in fp32, 4 rounds them to int8 blocks. */
   matmulAccuracy?: 0 | 4;
+  /** Of a GPU; absent: bf16. `fp8` multiplies weights and activations rounded to e4m3. */
+  prefillPrecision?: PrefillPrecision;
 }
 
 export type LoadProgress = { stage: 'convert' | 'load'; fraction: number };
@@ -147,6 +161,8 @@ export interface LoadedModel {
   device: string;
   /** Why chunks cannot be `sparse` here, in words; absent where they can. */
   sampleUnavailable?: string;
+  /** What the choice of attention for each head follows; absent where there is no such choice. */
+  spec?: Pick<ModelSpec, 'name' | 'layerCount' | 'headCount'>;
   contextTokens: number;
   vocabSize: number;
   maxSequences: number;
@@ -158,6 +174,8 @@ export interface LoadedModel {
   kvPoolTokens: number;
   /** KV memory is handed out, and KV copied, in blocks of this many tokens. */
   kvBlockTokens: number;
+  /** How prefill multiplies; absent where that is the model file's matter. */
+  prefillPrecision?: PrefillPrecision;
   /** Degradations in words, for the TTFT record. */
   notices: string[];
 }
@@ -207,6 +225,8 @@ export interface TileSelection extends SelectionBasics {
   maxBlocks: number;
   /** A tile that would keep more than this share of its visible blocks keeps them all; 1: never. */
   denseAbove: number;
+  /** In place of `alpha`: one for each query head, layer by layer. */
+  headAlpha?: readonly number[];
 }
 
 /** Columns and diagonals of each chunk, as SampleAttention v3: for comparison. */
@@ -225,7 +245,8 @@ export interface ColumnSelection extends SelectionBasics {
   windowShare: number;
 }
 
-export type PooledKeys = 4 | 8 | 16;
+/** 1: every key is scored itself. */
+export type PooledKeys = 1 | 4 | 8 | 16;
 
 export interface PrefillChunkRequest {
   sequence: SequenceId;
@@ -263,6 +284,8 @@ export interface StepResult {
   deviceMs: number;
   /** Part of `deviceMs` that went into attention, of a prefill chunk; absent where the device does not tell. */
   attentionMs?: number;
+  /** Part of `attentionMs` that went into choosing key blocks, of a sparse chunk. */
+  selectionMs?: number;
 }
 
 /** Key blocks summed over all layers, heads and query tiles of a chunk: what was attended to, and what dense would. */

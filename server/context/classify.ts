@@ -83,7 +83,7 @@ export function classifyText(path: string, text: string): Classified {
   if (GENERATED_MARK.test(text.slice(0, GENERATED_HEAD_CHARS))) {
     return { kind: 'excluded', reason: 'generated' };
   }
-  return { kind: 'text', text: text.replaceAll(/\r\n?/g, '\n') };
+  return { kind: 'text', text: text.includes('\r') ? text.replaceAll(/\r\n?/g, '\n') : text };
 }
 
 function extensionOf(name: string): string {
@@ -98,15 +98,16 @@ function utf16Label(bytes: Uint8Array): string | undefined {
 }
 
 function looksBinary(bytes: Uint8Array): boolean {
-  const sample = bytes.subarray(0, BINARY_SAMPLE_BYTES);
   if (bytes.includes(0)) return true;
+  const sampled = Math.min(bytes.length, BINARY_SAMPLE_BYTES);
   let control = 0;
-  for (const byte of sample) {
-    // Tab, line feed, form feed, carriage return and escape occur in text.
-    if (byte < 32 && byte !== 9 && byte !== 10 && byte !== 12 && byte !== 13 && byte !== 27) control++;
-  }
-  return control > sample.length * MAX_CONTROL_SHARE;
+  for (let at = 0; at < sampled; at++) control += IS_CONTROL[bytes[at] as number] as number;
+  return control > sampled * MAX_CONTROL_SHARE;
 }
+
+/** 1 for bytes that text does not have; tab, line feed, form feed, carriage return and escape occur in it. */
+const IS_CONTROL = new Uint8Array(256).fill(1, 0, 32);
+for (const byte of [9, 10, 12, 13, 27]) IS_CONTROL[byte] = 0;
 
 function isMinified(extension: string, text: string): boolean {
   if (text.length < MINIFIED_MIN_CHARS) return false;

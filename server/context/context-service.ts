@@ -1,10 +1,18 @@
 import type {
   Attachment,
+  AttachmentAccount,
   Citation,
+  ContextAccount,
+  ContextChoices,
+  ContextFolderList,
+  FindParams,
+  FindResult,
   InclusionReport,
   ManifestSyncParams,
   ManifestSyncResult,
   OverlayParams,
+  PromptPartText,
+  SymbolLink,
   Turn,
 } from '../../protocol';
 import type { PromptSpan } from '../prompt/parts';
@@ -17,6 +25,9 @@ import type { TokenTableData } from '../tokenizer/token-table';
 export interface ContextService {
   sync(params: ManifestSyncParams): Promise<ManifestSyncResult>;
   overlay(params: OverlayParams): Promise<void>;
+
+  /** What the user decided about files; holds for everything that is packed from now on. */
+  choose(choices: ContextChoices): Promise<void>;
 
   /**
    * Reads, tokenizes, ranks and packs. Aborting `signal` rejects with `CancelledError`.
@@ -35,8 +46,41 @@ export interface ContextService {
    */
   packBase(request: BaseRequest, signal: AbortSignal): Promise<PackedBase>;
 
-  /** Finds and checks the places that `answer` speaks of, against the text that was packed. */
-  cite(packId: number, answer: string): Promise<Citation[]>;
+  /**
+   * Packs everything but a question, and the files that would rank for it, and accounts for it.
+   * @throws as `pack` does
+   */
+  inspect(request: InspectRequest, signal: AbortSignal): Promise<ContextAccount>;
+
+  /** The account of what `pack` packed last; null before that. */
+  asked(): Promise<ContextAccount | null>;
+
+  /**
+   * What lies directly in a folder of an account.
+   * @throws LongviewError `badRequest` when the account is not kept any more
+   */
+  folder(id: number, folder: string): Promise<ContextFolderList>;
+
+  /**
+   * The prompt of an account as text, token for token.
+   * @throws LongviewError `badRequest` when the account is not kept any more
+   */
+  promptText(id: number): Promise<PromptPartText[]>;
+
+  /**
+   * Counts attachments as `pack` would put them into a prompt. One that cannot be attached is a count, not an error.
+   * @throws as `pack` does
+   */
+  countAttachments(request: CountRequest, signal: AbortSignal): Promise<AttachmentAccount>;
+
+  /** Finds files, folders and symbols of the workspace. */
+  find(params: FindParams, signal: AbortSignal): Promise<FindResult>;
+
+  /**
+   * Finds and checks the places that `answer` speaks of, against the text that was packed, and where the names in it are
+   * defined.
+   */
+  cite(packId: number, answer: string): Promise<Cited>;
 
   /** Lets go of the packed text kept for `cite`. */
   release(packId: number): void;
@@ -49,6 +93,16 @@ export interface ContextService {
 
   dispose(): Promise<void>;
 }
+
+export interface Cited {
+  citations: Citation[];
+  symbols: SymbolLink[];
+}
+
+export type CountRequest = Pick<
+  PackRequest,
+  'question' | 'attachments' | 'openEditor' | 'modelPath' | 'budgetTokens'
+>;
 
 export interface BaseRequest {
   modelPath: string;
@@ -74,7 +128,11 @@ export interface PackRequest {
   modelPath: string;
   /** Tokens that the prompt may have at most. */
   budgetTokens: number;
+  /** Prompt and answer together, which the account says; absent: as many as the prompt may have. */
+  contextTokens?: number;
 }
+
+export type InspectRequest = Omit<PackRequest, 'question'>;
 
 export interface PackedPrompt extends PackedBase {
   inclusion: InclusionReport;

@@ -2,32 +2,20 @@ import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { ExclusionReason } from '../../protocol';
 import { type Classified, classifyBytes, classifyText, classifyUnread, MAX_FILE_BYTES } from './classify';
+import { FileRecords } from './file-records';
 import type { FileSource, FileStamp } from './file-source';
-import { type Place, placeKey } from './manifest';
+import { codeOfReason, type FileState } from './file-state';
+import { type Place, placeKey } from './place-map';
 
 /** A file as the store is asked for it. */
 export interface FileRequest extends Place, FileStamp {
   absolutePath: string;
 }
 
-/** What is known of a file's content. `hash` is the sha256 of its text, hex. */
-export type FileState = { kind: 'text'; hash: string } | { kind: 'excluded'; reason: ExclusionReason };
-
 export type LoadedFile =
   /** `editedAtMs`: when the text last changed as far as is known, in ms since the epoch. */
-  | { kind: 'text'; hash: string; text: string; editedAtMs: number }
+  | { kind: 'text'; hash: string; text: string; editedAtMs: number; revision: number }
   | { kind: 'excluded'; reason: ExclusionReason; detail?: string };
-
-interface Known {
-  /** Of the disk; undefined for the text of an editor. */
-  stamp: FileStamp | undefined;
-  state: FileState;
-}
-
-interface Edited {
-  hash: string;
-  atMs: number;
-}
 
 export interface FileStoreOptions {
   /** Bytes of text kept in memory. */
@@ -36,15 +24,16 @@ export interface FileStoreOptions {
 
 const BYTES_PER_CHAR = 2;
 
+/** The sha256 of a file's text. */
+export const hashOfText = (text: string): Buffer => createHash('sha256').update(text).digest();
+
 /**
  * The content of the workspace's files: read once, classified, and kept as long as size and time stay the
  * same. Unsaved text wins over the disk. What cannot be read is excluded as `unreadable`, never an error.
  */
 export class FileStore {
-  private readonly known = new Map<string, Known>();
+  readonly records = new FileRecords();
   private readonly overlays = new Map<string, string>();
-  /** Outlives what is known: a file that is written again with the same text was not edited. */
-  private readonly edited = new Map<string, Edited>();
   private readonly texts: LRUCache<string, string>;
 
   constructor(
@@ -61,40 +50,24 @@ export class FileStore {
     const key = placeKey(place);
     if (text === null) this.overlays.delete(key);
     else this.overlays.set(key, text);
-    this.known.delete(key);
-  }
-
-  /** What is known of the files as they are on disk, for a later start. */
-  *remembered(): Generator<{ key: string; stamp: FileStamp; state: FileState; editedAtMs: number }> {
-    for (const [key, { stamp, state }] of this.known) {
-      // What could not be read is tried again each time, and unsaved text is nobody else's.
-      if (!stamp || (state.kind === 'excluded' && state.reason === 'unreadable')) continue;
-      yield { key, stamp, state, editedAtMs: this.edited.get(key)?.atMs ?? stamp.mtimeMs };
-    }
-  }
-
-  /** Takes over what an earlier start knew; it holds as long as size and time are the same. */
-  recall(key: string, stamp: FileStamp, state: FileState, editedAtMs: number): void {
-    if (this.known.has(key)) return;
-    this.known.set(key, { stamp, state });
-    if (state.kind === 'text') this.edited.set(key, { hash: state.hash, atMs: editedAtMs });
+    this.forget(place);
   }
 
   hasOverlay(place: Place): boolean {
-    return this.overlays.has(placeKey(place));
+    return this.overlays.size > 0 && this.overlays.has(placeKey(place));
   }
 
-  clearOverlays(): void {
-    for (const key of this.overlays.keys()) this.known.delete(key);
+  /** Forgets everything: the numbers of the roots mean other folders now. */
+  clear(): void {
     this.overlays.clear();
+    this.retain(() => false);
   }
 
-  /** What is known of the file if nothing about it has changed; undefined when it has to be loaded. */
-  peek(file: FileRequest): FileState | undefined {
-    const key = placeKey(file);
-    const known = this.known.get(key);
-    if (!known) return undefined;
-    return this.overlays.has(key) || sameStamp(known.stamp, file) ? known.state : undefined;
+  /** What is known of the file if nothing about it has changed: its row; undefined when it has to be loaded. */
+  peek(file: Place & FileStamp): number | undefined {
+    const row = this.records.rowOf(file);
+    if (row === undefined || !this.records.isKnown(row)) return undefined;
+    return this.records.hasStamp(row, file) || this.hasOverlay(file) ? row : undefined;
   }
 
   /**
@@ -102,18 +75,14 @@ export class FileStore {
    * before. The manifest may be behind; the disk is asked.
    */
   async load(file: FileRequest): Promise<LoadedFile> {
-    const key = placeKey(file);
-    const overlay = this.overlays.get(key);
+    const overlay = this.overlays.get(placeKey(file));
     if (overlay !== undefined) {
-      return this.remember(key, undefined, classifyText(file.path, overlay), Date.now());
+      return this.remember(file, undefined, classifyText(file.path, overlay), Date.now());
     }
     try {
-      return await this.loadFromDisk(key, file);
+      return await this.loadFromDisk(file);
     } catch (error) {
-      this.known.set(key, {
-        stamp: { sizeBytes: file.sizeBytes, mtimeMs: file.mtimeMs },
-        state: { kind: 'excluded', reason: 'unreadable' },
-      });
+      this.noteExcluded(file, file, 'unreadable');
       return {
         kind: 'excluded',
         reason: 'unreadable',
@@ -122,65 +91,82 @@ export class FileStore {
     }
   }
 
+  /**
+   * Takes over what was found out about a file elsewhere, such as by an earlier start: its text is not kept.
+   * @returns the revision of its text
+   */
+  noteText(place: Place, stamp: FileStamp, hash: Uint8Array, changedAtMs = stamp.mtimeMs): number {
+    const row = this.records.claim(place);
+    this.records.setText(row, stamp, hash, changedAtMs);
+    return this.records.revisionOf(row);
+  }
+
+  noteExcluded(place: Place, { sizeBytes, mtimeMs }: FileStamp, reason: ExclusionReason): void {
+    this.records.exclude(this.records.claim(place), { sizeBytes, mtimeMs }, codeOfReason(reason));
+  }
+
   /** Forgets files that are not in the manifest any more. */
-  retain(keys: ReadonlySet<string>): void {
-    for (const key of this.known.keys()) {
-      if (!keys.has(key)) this.known.delete(key);
-    }
-    for (const key of this.edited.keys()) {
-      if (!keys.has(key)) this.edited.delete(key);
+  retain(isListed: (place: Place) => boolean): void {
+    for (const [place] of this.records.places()) {
+      if (!isListed(place)) this.records.release(place);
     }
   }
 
-  private async loadFromDisk(key: string, file: FileRequest): Promise<LoadedFile> {
+  private forget(place: Place): void {
+    const row = this.records.rowOf(place);
+    if (row !== undefined) this.records.forget(row);
+  }
+
+  private async loadFromDisk(file: FileRequest): Promise<LoadedFile> {
     const stamp = await this.source.stat(file.absolutePath);
-    const known = this.known.get(key);
-    if (known && sameStamp(known.stamp, stamp)) {
-      // Permissions change without size and time, so what could not be read is tried again.
-      if (known.state.kind === 'excluded' && known.state.reason !== 'unreadable') return known.state;
-      const text = known.state.kind === 'text' ? this.texts.get(known.state.hash) : undefined;
-      const atMs = this.edited.get(key)?.atMs;
-      if (known.state.kind === 'text' && text !== undefined && atMs !== undefined) {
-        return { ...known.state, text, editedAtMs: atMs };
-      }
-    }
+    const known = this.knownContent(file, stamp);
+    if (known) return known;
     const reason = classifyUnread(file.path, stamp.sizeBytes);
-    if (reason) return this.remember(key, stamp, { kind: 'excluded', reason }, stamp.mtimeMs);
+    if (reason) return this.remember(file, stamp, { kind: 'excluded', reason }, stamp.mtimeMs);
     const content = await this.source.read(file.absolutePath, MAX_FILE_BYTES);
     if (content === 'tooLarge') {
-      return this.remember(key, stamp, { kind: 'excluded', reason: 'tooLarge' }, stamp.mtimeMs);
+      return this.remember(file, stamp, { kind: 'excluded', reason: 'tooLarge' }, stamp.mtimeMs);
     }
     const classified = classifyBytes(file.path, content.bytes);
-    return this.remember(key, content.stamp, classified, content.stamp.mtimeMs);
+    return this.remember(file, content.stamp, classified, content.stamp.mtimeMs);
+  }
+
+  /** What the file with this stamp was found to be; undefined where that is not known, or its text not kept. */
+  private knownContent(file: FileRequest, stamp: FileStamp): LoadedFile | undefined {
+    const row = this.records.rowOf(file);
+    if (row === undefined || !this.records.hasStamp(row, stamp)) return undefined;
+    const state = this.records.stateOf(row);
+    if (!state) return undefined;
+    // Permissions change without size and time, so what could not be read is tried again.
+    if (state.kind === 'excluded') return state.reason === 'unreadable' ? undefined : state;
+    const text = this.texts.get(state.hash);
+    return text === undefined ? undefined : this.loaded(row, state, text);
   }
 
   /** @param changedAtMs when the text changed if it is another than before */
   private remember(
-    key: string,
+    file: FileRequest,
     stamp: FileStamp | undefined,
     content: Classified,
     changedAtMs: number,
   ): LoadedFile {
+    const row = this.records.claim(file);
     if (content.kind === 'excluded') {
-      this.known.set(key, { stamp, state: content });
+      this.records.exclude(row, stamp, codeOfReason(content.reason));
       return content;
     }
-    const hash = createHash('sha256').update(content.text).digest('hex');
-    this.known.set(key, { stamp, state: { kind: 'text', hash } });
-    this.texts.set(hash, content.text);
-    return { ...content, hash, editedAtMs: this.editedAt(key, hash, changedAtMs) };
+    const hash = hashOfText(content.text);
+    this.records.setText(row, stamp, hash, changedAtMs);
+    this.texts.set(hash.toString('hex'), content.text);
+    return this.loaded(row, { kind: 'text', hash: hash.toString('hex') }, content.text);
   }
 
-  private editedAt(key: string, hash: string, changedAtMs: number): number {
-    const before = this.edited.get(key);
-    if (before?.hash === hash) return before.atMs;
-    // A clock that went back, or a file with an old time in place of a newer one: it still changed last.
-    const atMs = before ? Math.max(changedAtMs, before.atMs) : changedAtMs;
-    this.edited.set(key, { hash, atMs });
-    return atMs;
+  private loaded(row: number, state: FileState & { kind: 'text' }, text: string): LoadedFile {
+    return {
+      ...state,
+      text,
+      editedAtMs: this.records.editedAt(row),
+      revision: this.records.revisionOf(row),
+    };
   }
-}
-
-function sameStamp(a: FileStamp | undefined, b: FileStamp): boolean {
-  return a?.sizeBytes === b.sizeBytes && a.mtimeMs === b.mtimeMs;
 }

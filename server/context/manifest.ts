@@ -1,18 +1,14 @@
 import type { ManifestEntry, ManifestSyncParams, ManifestSyncResult, WorkspaceRoot } from '../../protocol';
+import { type Place, PlaceMap } from './place-map';
 
-/** A file of the manifest under the path by which people and the model know it. */
-export interface ManifestFile extends ManifestEntry {
-  /** Unique in the workspace: the path in its root, after the root's name where there are several roots. */
-  displayPath: string;
+/** All files of the manifest, in the order of the paths by which people and the model know them. */
+export interface ManifestFiles {
+  entries: readonly ManifestEntry[];
+  /**
+   * Of each entry, unique in the workspace: the path in its root, after the root's name where there are several roots.
+   */
+  displayPaths: readonly string[];
 }
-
-export interface Place {
-  root: number;
-  path: string;
-}
-
-/** NUL separates, because it is the one character that no path holds. */
-export const placeKey = (place: Place): string => `${place.root}\0${place.path}`;
 
 /** Pieces of this size are sent when the list moves to another thread. */
 const SNAPSHOT_PIECE_ENTRIES = 5000;
@@ -20,10 +16,10 @@ const SNAPSHOT_PIECE_ENTRIES = 5000;
 /** The server's list of files, brought in step by `ManifestSync` messages. */
 export class Manifest {
   private currentRoots: WorkspaceRoot[] = [];
-  private entries = new Map<string, ManifestEntry>();
+  private entries = new PlaceMap<ManifestEntry>();
   private revision: number | undefined;
-  private staged: { revision: number; entries: Map<string, ManifestEntry> } | undefined;
-  private sorted: ManifestFile[] | undefined;
+  private staged: { revision: number; entries: PlaceMap<ManifestEntry> } | undefined;
+  private sorted: ManifestFiles | undefined;
 
   get roots(): readonly WorkspaceRoot[] {
     return this.currentRoots;
@@ -43,15 +39,20 @@ export class Manifest {
   }
 
   has(place: Place): boolean {
-    return this.entries.has(placeKey(place));
+    return this.entries.has(place);
   }
 
-  /** All files in the order of their display paths, by code unit, which is the same on every machine. */
-  files(): readonly ManifestFile[] {
-    this.sorted ??= [...this.entries.values()]
-      .map((entry) => ({ ...entry, displayPath: this.displayPath(entry) }))
-      .sort((a, b) => (a.displayPath < b.displayPath ? -1 : 1));
+  /**
+   * All files in the order of their display paths, by code unit, which is the same on every machine. The same object as
+   * long as nothing changed.
+   */
+  files(): ManifestFiles {
+    this.sorted ??= this.inOrder();
     return this.sorted;
+  }
+
+  get(place: Place): ManifestEntry | undefined {
+    return this.entries.get(place);
   }
 
   displayPath(place: Place): string {
@@ -83,11 +84,26 @@ export class Manifest {
     }
   }
 
+  private inOrder(): ManifestFiles {
+    const entries = [...this.entries.values()];
+    if (this.currentRoots.length <= 1) {
+      entries.sort((a, b) => (a.path < b.path ? -1 : 1));
+      return { entries, displayPaths: entries.map(({ path }) => path) };
+    }
+    const named = entries
+      .map((entry) => ({ entry, displayPath: this.displayPath(entry) }))
+      .sort((a, b) => (a.displayPath < b.displayPath ? -1 : 1));
+    return {
+      entries: named.map(({ entry }) => entry),
+      displayPaths: named.map(({ displayPath }) => displayPath),
+    };
+  }
+
   private applyFull(params: ManifestSyncParams): boolean {
     if (this.staged?.revision !== params.revision) {
-      this.staged = { revision: params.revision, entries: new Map() };
+      this.staged = { revision: params.revision, entries: new PlaceMap() };
     }
-    for (const entry of params.upserts) this.staged.entries.set(placeKey(entry), entry);
+    for (const entry of params.upserts) this.staged.entries.set(entry, entry);
     if (!params.last) return true;
     this.currentRoots = params.roots;
     this.entries = this.staged.entries;
@@ -99,8 +115,8 @@ export class Manifest {
 
   private applyDelta(params: ManifestSyncParams): boolean {
     if (this.revision === undefined || params.revision !== this.revision + 1) return false;
-    for (const entry of params.upserts) this.entries.set(placeKey(entry), entry);
-    for (const gone of params.removals) this.entries.delete(placeKey(gone));
+    for (const entry of params.upserts) this.entries.set(entry, entry);
+    for (const gone of params.removals) this.entries.delete(gone);
     this.revision = params.revision;
     this.sorted = undefined;
     return true;

@@ -1,15 +1,23 @@
 import path from 'node:path';
-import type { ExcludedFile, ManifestSyncParams, ManifestSyncResult, OverlayParams } from '../../protocol';
+import type {
+  ExcludedFile,
+  ManifestEntry,
+  ManifestSyncParams,
+  ManifestSyncResult,
+  OverlayParams,
+} from '../../protocol';
 import type { Candidate } from '../prompt/fill';
 import { classifyUnread } from './classify';
 import { Breather, forEachBounded } from './cooperation';
 import type { FileSource } from './file-source';
-import { type FileRequest, type FileState, FileStore, type LoadedFile } from './file-store';
-import { type IndexEntry, IndexFile } from './index/index-file';
-import { SavedIndex } from './index/saved-index';
-import { Manifest, type ManifestFile, type Place, placeKey } from './manifest';
+import { codeOfReason, reasonOfCode, TEXT, UNKNOWN } from './file-state';
+import { type FileRequest, FileStore, type LoadedFile } from './file-store';
+import { KnownBefore } from './known-before';
+import { Manifest, type ManifestFiles } from './manifest';
+import { type Place } from './place-map';
 import type { Query } from './ranking/question-terms';
 import { RankingIndex } from './ranking/ranking-index';
+import type { ScanFiles } from './scan/scan-files';
 
 /** The files of the workspace as far as they are known, all under their display paths in path order. */
 export interface RepositoryView {
@@ -19,7 +27,20 @@ export interface RepositoryView {
   unusable: ExcludedFile[];
 }
 
+export interface RepositoryOptions {
+  /** Bytes of text kept in memory. */
+  textCacheBytes: number;
+  /** Where what is known of files is kept from one start to the next; not at all without one. */
+  indexFolder?: string | undefined;
+  /** Reads many files at once, off this thread; without it, and for few files, they are read here. */
+  scan?: ScanFiles | undefined;
+}
+
 const READS_AT_A_TIME = 16;
+/** With fewer files to read, starting threads takes longer than reading them. */
+const WORTH_SCANNING = 256;
+/** Looking whether so many files changed takes a few milliseconds. */
+const FILES_BETWEEN_BREATHS = 4096;
 /** The chance to be what answers falls with the rank, about like this: fitted to the tuning set of bench/recall. */
 const RANK_OFFSET = 1.5;
 
@@ -28,16 +49,15 @@ export class Repository {
   private readonly manifest = new Manifest();
   private readonly store: FileStore;
   private readonly index = new RankingIndex();
+  private readonly before: KnownBefore;
+  private readonly scan: ScanFiles | undefined;
+  /** The list of files that nothing is known beyond. */
+  private prunedFor: ManifestFiles | undefined;
 
-  private saved: SavedIndex | undefined;
-
-  /** @param indexFolder where what is known of files is kept from one start to the next; not at all without one */
-  constructor(
-    source: FileSource,
-    textCacheBytes: number,
-    private readonly indexFolder?: string,
-  ) {
+  constructor(source: FileSource, { textCacheBytes, indexFolder, scan }: RepositoryOptions) {
     this.store = new FileStore(source, { textCacheBytes });
+    this.before = new KnownBefore(this.manifest, this.store, this.index, indexFolder);
+    this.scan = scan;
   }
 
   get hasRoots(): boolean {
@@ -50,12 +70,12 @@ export class Repository {
 
   apply(params: ManifestSyncParams): ManifestSyncResult {
     const before = this.rootPaths.join('\0');
+    if (params.mode === 'full') this.before.expect(params.roots);
     const result = this.manifest.apply(params);
-    // Unsaved text is known by the number of its root, which means another folder now.
+    // Files and unsaved text are known by the number of their root, which means another folder now.
     if (before !== this.rootPaths.join('\0')) {
-      this.store.clearOverlays();
-      this.saved?.dispose();
-      this.saved = undefined;
+      this.store.clear();
+      this.index.clear();
     }
     return result;
   }
@@ -65,35 +85,35 @@ export class Repository {
   }
 
   /**
-   * Reads and indexes what is new or changed since the last time. Costs nothing for files that are as they were.
+   * Reads and indexes what is new or changed since the last time. Costs hardly anything for files that are as they were.
    * @throws CancelledError
    */
   async refresh(onProgress: (fraction: number) => void, signal: AbortSignal): Promise<RepositoryView> {
+    await this.before.recall();
     const files = this.manifest.files();
-    await this.recall(files);
-    const breather = new Breather(signal);
-    const view: RepositoryView = { totalFiles: files.length, usable: [], unusable: [] };
-    const states = new Map<ManifestFile, FileState>();
-    const mostTerms = this.index.mostTerms(files.length);
-    let done = 0;
-    let changed = 0;
-    await forEachBounded(files, READS_AT_A_TIME, async (file) => {
-      await breather.breathe();
-      const isKnown = this.store.peek(this.requestFor(file)) !== undefined;
-      states.set(file, await this.bringUpToDate(file, mostTerms));
-      if (!isKnown) changed++;
-      if (++done % 64 === 0) onProgress(done / files.length);
-    });
-    for (const file of files) {
-      const state = states.get(file);
-      if (state?.kind === 'text') view.usable.push(file.displayPath);
-      else if (state) view.unusable.push({ path: file.displayPath, reason: state.reason });
-    }
-    this.store.retain(new Set(files.map(placeKey)));
-    this.index.prune(new Set(view.usable));
-    this.saved?.noteChanges(changed, files.length);
+    const states = new Uint8Array(files.entries.length);
+    const toRead = await this.settle(files, states, new Breather(signal));
+    const changed = toRead.filter((at) => this.store.peek(files.entries[at] as ManifestEntry) === undefined);
+    await this.bringUpToDate(files, states, toRead, { onProgress, signal });
+    const view = viewOf(files, states);
+    this.prune(files, view);
+    this.before.noteChanges(changed.length, files.entries.length);
     onProgress(1);
     return view;
+  }
+
+  /** Listed files whose name and size do not rule out that they hold text, in path order. */
+  readablePaths(): string[] {
+    const { entries, displayPaths } = this.manifest.files();
+    return displayPaths.filter((_, at) => {
+      const entry = entries[at];
+      return entry && classifyUnread(entry.path, entry.sizeBytes) === undefined;
+    });
+  }
+
+  /** Indexed files that define a name of this hash, in no order. */
+  definersOf(nameHash: number): string[] {
+    return this.index.definersOf(nameHash);
   }
 
   /** The content now of the file with this display path, listed or not; the caller has checked the path. */
@@ -108,12 +128,9 @@ export class Repository {
     return this.index.rank(query).map((file, at) => ({ path: file, likelihood: 1 / (at + RANK_OFFSET) }));
   }
 
-  /** `paths` by how much they tell about the repository, whatever is asked. */
+  /** `paths`, in their order, by how much they tell about the repository, whatever is asked. */
   rankBase(paths: readonly string[]): Candidate[] {
-    const importance = this.index.rankedImportance();
-    return paths
-      .map((file) => ({ path: file, likelihood: importance.get(file) ?? 0 }))
-      .sort((a, b) => b.likelihood - a.likelihood || (a.path < b.path ? -1 : 1));
+    return this.index.rankBase(paths).map(({ path: file, score }) => ({ path: file, likelihood: score }));
   }
 
   /** Where a display path lies; undefined outside of all roots. */
@@ -127,60 +144,95 @@ export class Repository {
     return { ...place, absolutePath, rootPath, listed: this.manifest.has(place) };
   }
 
-  /** What an earlier start knew of these folders, once. */
-  private async recall(files: readonly ManifestFile[]): Promise<void> {
-    if (this.saved || this.indexFolder === undefined) return;
-    const saved = new SavedIndex(new IndexFile(this.indexFolder, this.rootPaths), () => this.indexEntries());
-    this.saved = saved;
-    const byKey = new Map(files.map((file) => [placeKey(file), file]));
-    const importance = new Map<string, number>();
-    for (const entry of await saved.load()) {
-      const file = byKey.get(entry.key);
-      if (!file) continue;
-      const { key, stamp, state, editedAtMs } = entry;
-      this.store.recall(key, stamp, stateOf(entry), editedAtMs);
-      if (state.kind === 'text') this.index.restore(file.displayPath, state.hash, state.terms);
-      if (entry.importance !== undefined) importance.set(file.displayPath, entry.importance);
+  /** Fills in the states of files that are as they were, and returns the numbers of those that have to be read. */
+  private async settle(files: ManifestFiles, states: Uint8Array, breather: Breather): Promise<number[]> {
+    const toRead: number[] = [];
+    for (const [at, file] of files.entries.entries()) {
+      if (at % FILES_BETWEEN_BREATHS === 0) await breather.breathe();
+      const state = this.settledState(file, files.displayPaths[at] as string);
+      states[at] = state;
+      if (state === UNKNOWN) toRead.push(at);
     }
-    if (importance.size > 0) this.index.restoreImportance(importance);
+    return toRead;
   }
 
-  private indexEntries(): IndexEntry[] {
-    const displayPaths = new Map(this.manifest.files().map((file) => [placeKey(file), file.displayPath]));
-    const importance = this.index.rankedImportance();
-    const entries: IndexEntry[] = [];
-    for (const { state, ...known } of this.store.remembered()) {
-      const displayPath = displayPaths.get(known.key);
-      if (displayPath === undefined) continue;
-      const share = importance.get(displayPath);
-      const more = share === undefined ? {} : { importance: share };
-      if (state.kind === 'excluded') entries.push({ ...known, state });
-      else {
-        const terms = this.index.termsOf(displayPath);
-        if (terms) entries.push({ ...known, ...more, state: { ...state, terms } });
-      }
+  /** As `file-state.ts` numbers them; `UNKNOWN` when the file has to be read. */
+  private settledState(file: ManifestEntry, displayPath: string): number {
+    const { records } = this.store;
+    const row = this.store.peek(file);
+    if (row !== undefined) {
+      const state = records.codeOf(row);
+      if (state === TEXT && this.index.has(displayPath, records.revisionOf(row))) return TEXT;
+      // What could not be read is tried again each time.
+      if (state !== TEXT && state !== codeOfReason('unreadable')) return state;
     }
-    return entries;
-  }
-
-  private async bringUpToDate(file: ManifestFile, mostTerms: number): Promise<FileState> {
-    const request = this.requestFor(file);
-    const known = this.store.peek(request);
-    if (known && this.isSettled(file, known)) return known;
     const reason = this.store.hasOverlay(file) ? undefined : classifyUnread(file.path, file.sizeBytes);
-    if (reason) return { kind: 'excluded', reason };
-    const loaded = await this.store.load(request);
-    if (loaded.kind === 'text' && !this.index.has(file.displayPath, loaded.hash)) {
-      this.index.put(file.displayPath, loaded.hash, loaded.text, mostTerms);
-    }
-    // Without the text: states of all files are held at once.
-    return loaded.kind === 'text' ? { kind: 'text', hash: loaded.hash } : loaded;
+    return reason ? codeOfReason(reason) : UNKNOWN;
   }
 
-  /** What could not be read is tried again each time. */
-  private isSettled(file: ManifestFile, state: FileState): boolean {
-    if (state.kind === 'excluded') return state.reason !== 'unreadable';
-    return this.index.has(file.displayPath, state.hash);
+  private async bringUpToDate(
+    files: ManifestFiles,
+    states: Uint8Array,
+    toRead: readonly number[],
+    { onProgress, signal }: { onProgress: (fraction: number) => void; signal: AbortSignal },
+  ): Promise<void> {
+    const onDisk = toRead.filter((at) => !this.store.hasOverlay(files.entries[at] as ManifestEntry));
+    const isWorthScanning = this.scan !== undefined && onDisk.length >= WORTH_SCANNING;
+    if (isWorthScanning) await this.scanAll(files, states, onDisk, { onProgress, signal });
+    const breather = new Breather(signal);
+    const left = toRead.filter((at) => states[at] === UNKNOWN);
+    let done = toRead.length - left.length;
+    await forEachBounded(left, READS_AT_A_TIME, async (at) => {
+      await breather.breathe();
+      states[at] = await this.readNow(files.entries[at] as ManifestEntry, files.displayPaths[at] as string);
+      if (++done % 64 === 0) onProgress(done / toRead.length);
+    });
+  }
+
+  /** Has files read by other threads. What they could not do stays unknown. */
+  private async scanAll(
+    { entries, displayPaths }: ManifestFiles,
+    states: Uint8Array,
+    toRead: readonly number[],
+    { onProgress, signal }: { onProgress: (fraction: number) => void; signal: AbortSignal },
+  ): Promise<void> {
+    const requests = toRead.map((at) => ({
+      ...this.requestFor(entries[at] as ManifestEntry),
+      displayPath: displayPaths[at] as string,
+    }));
+    let done = 0;
+    await this.scan?.(
+      requests,
+      this.index.mostTerms(entries.length),
+      signal,
+      (index, { state, stamp, text }) => {
+        const at = toRead[index] as number;
+        const place = entries[at] as ManifestEntry;
+        states[at] = state;
+        if (text) {
+          const revision = this.store.noteText(place, stamp, text.hash);
+          this.index.putTerms(displayPaths[at] as string, revision, text.terms);
+        } else this.store.noteExcluded(place, stamp, reasonOfCode(state) ?? 'unreadable');
+        if (++done % 64 === 0) onProgress(done / toRead.length);
+      },
+    );
+  }
+
+  private async readNow(file: ManifestEntry, displayPath: string): Promise<number> {
+    const loaded = await this.store.load(this.requestFor(file));
+    if (loaded.kind === 'excluded') return codeOfReason(loaded.reason);
+    if (!this.index.has(displayPath, loaded.revision)) {
+      this.index.put(displayPath, loaded.revision, loaded.text, this.index.mostTerms(this.manifest.size));
+    }
+    return TEXT;
+  }
+
+  /** Forgets files that are gone or hold no text any more. */
+  private prune(files: ManifestFiles, view: RepositoryView): void {
+    if (this.prunedFor !== files) this.store.retain((place) => this.manifest.has(place));
+    this.prunedFor = files;
+    // Every usable file is in the index: with as many there, no other is.
+    if (this.index.size > view.usable.length) this.index.prune(new Set(view.usable));
   }
 
   private requestFor(file: Place & { sizeBytes: number; mtimeMs: number }): FileRequest {
@@ -195,6 +247,12 @@ export class Repository {
   }
 }
 
-function stateOf({ state }: IndexEntry): FileState {
-  return state.kind === 'text' ? { kind: 'text', hash: state.hash } : state;
+function viewOf({ entries, displayPaths }: ManifestFiles, states: Uint8Array): RepositoryView {
+  const view: RepositoryView = { totalFiles: entries.length, usable: [], unusable: [] };
+  for (const [at, displayPath] of displayPaths.entries()) {
+    const reason = reasonOfCode(states[at] as number);
+    if (reason) view.unusable.push({ path: displayPath, reason });
+    else view.usable.push(displayPath);
+  }
+  return view;
 }

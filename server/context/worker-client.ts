@@ -1,9 +1,31 @@
 import { Worker } from 'node:worker_threads';
-import type { Citation, ManifestSyncParams, ManifestSyncResult, OverlayParams } from '../../protocol';
+import type {
+  AttachmentAccount,
+  ContextAccount,
+  ContextChoices,
+  ContextFolderList,
+  FindParams,
+  FindResult,
+  ManifestSyncParams,
+  ManifestSyncResult,
+  OverlayParams,
+  PromptPartText,
+} from '../../protocol';
 import { CancelledError, LongviewError, messageOf } from '../errors';
 import type { TokenTableData } from '../tokenizer/token-table';
-import type { BaseRequest, ContextService, PackedBase, PackedPrompt, PackRequest } from './context-service';
-import { Manifest, placeKey } from './manifest';
+import type {
+  BaseRequest,
+  Cited,
+  ContextService,
+  CountRequest,
+  InspectRequest,
+  PackedBase,
+  PackedPrompt,
+  PackRequest,
+} from './context-service';
+import { Manifest } from './manifest';
+import { packedSync } from './packed-sync';
+import { placeKey } from './place-map';
 import {
   type Call,
   type CallResult,
@@ -43,6 +65,9 @@ class WorkerContextService implements ContextService {
   /** What a new thread has to be told. */
   private readonly manifest = new Manifest();
   private readonly overlays = new Map<string, OverlayParams>();
+  private choices: ContextChoices | undefined;
+  /** The full list that is coming in, and the thread that has its pieces so far. */
+  private listing: { revision: number; worker: Worker } | undefined;
 
   constructor(private readonly options: ContextServiceOptions) {}
 
@@ -52,14 +77,19 @@ class WorkerContextService implements ContextService {
     const result = this.manifest.apply(params);
     if (before !== rootsOf(this.manifest)) this.overlays.clear();
     if (result.resync) return result;
-    if (params.mode === 'delta') await this.call(worker, { method: 'sync', params });
-    else if (params.last) await this.passFullList(worker);
+    if (params.mode === 'delta' || this.hasAllPieces(worker, params)) await this.passSync(worker, params);
+    else if (params.last) for (const piece of this.manifest.snapshot()) await this.passSync(worker, piece);
     return result;
   }
 
-  /** In one go once it is complete: a thread that starts halfway would miss the first pieces. */
-  private async passFullList(worker: Worker): Promise<void> {
-    for (const params of this.manifest.snapshot()) await this.call(worker, { method: 'sync', params });
+  /** False for a thread that was started halfway through the list: it has missed the first pieces. */
+  private hasAllPieces(worker: Worker, { revision }: ManifestSyncParams): boolean {
+    if (this.listing?.revision !== revision) this.listing = { revision, worker };
+    return this.listing.worker === worker;
+  }
+
+  private async passSync(worker: Worker, params: ManifestSyncParams): Promise<void> {
+    await this.call(worker, { method: 'sync', params: packedSync(params) });
   }
 
   async overlay(params: OverlayParams): Promise<void> {
@@ -69,13 +99,20 @@ class WorkerContextService implements ContextService {
     await this.call(worker, { method: 'overlay', params });
   }
 
+  async choose(choices: ContextChoices): Promise<void> {
+    const worker = this.running();
+    this.choices = choices;
+    await this.call(worker, { method: 'choose', params: choices });
+  }
+
   async pack(
     request: PackRequest,
     onProgress: (fraction: number) => void,
     signal: AbortSignal,
   ): Promise<PackedPrompt> {
     const result = await this.call(this.running(), { method: 'pack', params: request }, onProgress, signal);
-    if (result === null || !('inclusion' in result)) throw new Error('the context worker returned no prompt');
+    if (result === null || !('tokenizeMs' in result))
+      throw new Error('the context worker returned no prompt');
     return result;
   }
 
@@ -86,9 +123,48 @@ class WorkerContextService implements ContextService {
     return result;
   }
 
-  async cite(packId: number, answer: string): Promise<Citation[]> {
+  async inspect(request: InspectRequest, signal: AbortSignal): Promise<ContextAccount> {
+    const result = await this.call(this.running(), { method: 'inspect', params: request }, undefined, signal);
+    if (result === null || !('heldBack' in result)) throw new Error('the context worker returned no account');
+    return result;
+  }
+
+  async asked(): Promise<ContextAccount | null> {
+    const result = await this.call(this.running(), { method: 'asked', params: null });
+    if (result !== null && !('heldBack' in result)) throw new Error('the context worker returned no account');
+    return result;
+  }
+
+  async folder(id: number, folder: string): Promise<ContextFolderList> {
+    const result = await this.call(this.running(), { method: 'folder', params: { id, folder } });
+    if (result === null || !('more' in result)) throw new Error('the context worker returned no folder');
+    return result;
+  }
+
+  async promptText(id: number): Promise<PromptPartText[]> {
+    const result = await this.call(this.running(), { method: 'promptText', params: { id } });
+    if (result === null || !('parts' in result) || 'heldBack' in result)
+      throw new Error('the context worker returned no text');
+    return result.parts;
+  }
+
+  async countAttachments(request: CountRequest, signal: AbortSignal): Promise<AttachmentAccount> {
+    const call = { method: 'countAttachments', params: request } as const;
+    const result = await this.call(this.running(), call, undefined, signal);
+    if (result === null || !('counts' in result)) throw new Error('the context worker counted nothing');
+    return result;
+  }
+
+  async find(params: FindParams, signal: AbortSignal): Promise<FindResult> {
+    const result = await this.call(this.running(), { method: 'find', params }, undefined, signal);
+    if (result === null || !('items' in result)) throw new Error('the context worker found nothing');
+    return result;
+  }
+
+  async cite(packId: number, answer: string): Promise<Cited> {
     const result = await this.call(this.running(), { method: 'cite', params: { packId, answer } });
-    if (!Array.isArray(result)) throw new Error('the context worker returned no citations');
+    if (result === null || !('citations' in result))
+      throw new Error('the context worker returned no citations');
     return result;
   }
 
@@ -141,8 +217,10 @@ class WorkerContextService implements ContextService {
     worker.on('message', (message: FromWorker) => this.receive(message));
     worker.on('error', (error) => this.lose(worker, messageOf(error)));
     worker.on('exit', (code) => this.lose(worker, `exit code ${code}`));
-    for (const params of this.manifest.snapshot()) this.tell(worker, { method: 'sync', params });
+    for (const params of this.manifest.snapshot())
+      this.tell(worker, { method: 'sync', params: packedSync(params) });
     for (const params of this.overlays.values()) this.tell(worker, { method: 'overlay', params });
+    if (this.choices) this.tell(worker, { method: 'choose', params: this.choices });
     return worker;
   }
 

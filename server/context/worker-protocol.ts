@@ -1,7 +1,27 @@
-import type { Citation, ErrorCode, ErrorData, ManifestSyncParams, OverlayParams } from '../../protocol';
+import type {
+  AttachmentAccount,
+  ContextAccount,
+  ContextChoices,
+  ContextFolderList,
+  ErrorCode,
+  ErrorData,
+  FindParams,
+  FindResult,
+  OverlayParams,
+  PromptPartText,
+} from '../../protocol';
 import { CancelledError, LongviewError, messageOf } from '../errors';
 import type { TokenTableData } from '../tokenizer/token-table';
-import type { BaseRequest, PackedBase, PackedPrompt, PackRequest } from './context-service';
+import type {
+  BaseRequest,
+  Cited,
+  CountRequest,
+  InspectRequest,
+  PackedBase,
+  PackedPrompt,
+  PackRequest,
+} from './context-service';
+import type { PackedSync } from './packed-sync';
 
 /** What the worker is started with. */
 export interface WorkerData {
@@ -11,10 +31,17 @@ export interface WorkerData {
 
 /** What the worker can be asked. Answers come back in any order, by `id`. */
 export type Call =
-  | { method: 'sync'; params: ManifestSyncParams }
+  | { method: 'sync'; params: PackedSync }
   | { method: 'overlay'; params: OverlayParams }
+  | { method: 'choose'; params: ContextChoices }
   | { method: 'pack'; params: PackRequest }
+  | { method: 'inspect'; params: InspectRequest }
+  | { method: 'asked'; params: null }
+  | { method: 'folder'; params: { id: number; folder: string } }
+  | { method: 'promptText'; params: { id: number } }
   | { method: 'packBase'; params: BaseRequest }
+  | { method: 'countAttachments'; params: CountRequest }
+  | { method: 'find'; params: FindParams }
   | { method: 'cite'; params: { packId: number; answer: string } }
   | { method: 'tokenTable'; params: { modelPath: string } };
 
@@ -23,7 +50,17 @@ export type ToWorker =
   | { kind: 'cancel'; id: number }
   | { kind: 'release'; packId: number };
 
-export type CallResult = PackedPrompt | PackedBase | Citation[] | TokenTableData | null;
+export type CallResult =
+  | PackedPrompt
+  | PackedBase
+  | ContextAccount
+  | ContextFolderList
+  | { parts: PromptPartText[] }
+  | AttachmentAccount
+  | FindResult
+  | Cited
+  | TokenTableData
+  | null;
 
 export type FromWorker =
   | { kind: 'result'; id: number; result: CallResult }

@@ -3,7 +3,9 @@ import path from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
 import { ContextServiceImpl } from './context-service-impl';
 import { DiskFileSource } from './disk-file-source';
+import { unpackedSync } from './packed-sync';
 import { PromptModels } from './prompt-model';
+import { scanByThreads } from './scan/scan-pool';
 import type { CallResult, FromWorker, ToWorker, WorkerData } from './worker-protocol';
 import { toWire } from './worker-protocol';
 
@@ -13,10 +15,9 @@ const port = parentPort;
 if (!port) throw new Error('this program is a worker thread of the server');
 
 const { indexFolder } = workerData as WorkerData;
-const service = new ContextServiceImpl(new DiskFileSource(), new PromptModels().load, {
-  grammars: path.join(__dirname, 'grammars'),
-  indexes: indexFolder,
-});
+const folders = { grammars: path.join(__dirname, 'grammars'), indexes: indexFolder };
+const scan = scanByThreads(path.join(__dirname, 'scan-worker.js'));
+const service = new ContextServiceImpl(new DiskFileSource(), new PromptModels().load, folders, scan);
 const running = new Map<number, AbortController>();
 
 port.on('message', (message: ToWorker) => {
@@ -41,11 +42,22 @@ async function answer(call: CallMessage): Promise<void> {
 async function perform(call: CallMessage, signal: AbortSignal): Promise<CallResult> {
   switch (call.method) {
     case 'sync':
-      await service.sync(call.params);
+      await service.sync(unpackedSync(call.params));
       return null;
     case 'overlay':
       await service.overlay(call.params);
       return null;
+    case 'choose':
+      await service.choose(call.params);
+      return null;
+    case 'inspect':
+      return service.inspect(call.params, signal);
+    case 'asked':
+      return service.asked();
+    case 'folder':
+      return service.folder(call.params.id, call.params.folder);
+    case 'promptText':
+      return { parts: await service.promptText(call.params.id) };
     case 'pack':
       return service.pack(
         call.params,
@@ -54,6 +66,10 @@ async function perform(call: CallMessage, signal: AbortSignal): Promise<CallResu
       );
     case 'packBase':
       return service.packBase(call.params, signal);
+    case 'countAttachments':
+      return service.countAttachments(call.params, signal);
+    case 'find':
+      return service.find(call.params, signal);
     case 'cite':
       return service.cite(call.params.packId, call.params.answer);
     case 'tokenTable':
@@ -63,9 +79,9 @@ async function perform(call: CallMessage, signal: AbortSignal): Promise<CallResu
 
 /** Large arrays are moved to the server's thread, not copied. */
 function buffersOf(result: CallResult): ArrayBuffer[] {
-  if (result === null || Array.isArray(result)) return [];
+  if (result === null) return [];
   if ('tokenIds' in result) return [result.tokenIds.buffer as ArrayBuffer];
-  return [result.bytes.buffer, result.offsets.buffer];
+  return 'offsets' in result ? [result.bytes.buffer, result.offsets.buffer] : [];
 }
 
 function post(message: FromWorker, moved: ArrayBuffer[] = []): void {

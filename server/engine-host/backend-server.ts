@@ -5,6 +5,9 @@ import { CancelledError, LongviewError, messageOf } from '../errors';
 import { KvVault } from './kv-vault/kv-vault';
 import type { HostReply, HostRequest } from './messages';
 
+/** Shares of a chunk cross to the server at most this often: enough for a bar that moves. */
+const SHARE_INTERVAL_MS = 100;
+
 /** Chooses among the backends of this build. */
 export interface BackendSelector {
   /** The device that a load with this choice runs on, as far as it can run. */
@@ -21,6 +24,8 @@ export class BackendServer {
   constructor(
     private readonly backends: BackendSelector,
     private readonly send: (reply: HostReply) => void,
+    /** Milliseconds of a steady clock. */
+    private readonly now: () => number = () => performance.now(),
   ) {}
 
   /** Runs one call. Never rejects: a failure is a reply too. */
@@ -48,7 +53,7 @@ export class BackendServer {
       case 'openSequence':
         return backend.openSequence(request.argument);
       case 'prefillChunk':
-        return backend.prefillChunk(request.argument);
+        return backend.prefillChunk(request.argument, this.shareTeller(request.id));
       case 'decodeStep':
         return backend.decodeStep(request.argument);
       case 'rewindSequence':
@@ -66,6 +71,15 @@ export class BackendServer {
       case 'interrupt':
         return backend.interrupt?.();
     }
+  }
+
+  private shareTeller(id: number): (share: number) => void {
+    let toldMs = this.now();
+    return (share) => {
+      if (this.now() - toldMs < SHARE_INTERVAL_MS) return;
+      toldMs = this.now();
+      this.send({ kind: 'progress', id, progress: share });
+    };
   }
 
   /** Also what earlier processes left. */

@@ -1,10 +1,9 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
-import type { LoadProgress } from '../backends/backend';
 import { CancelledError, LongviewError, messageOf } from '../errors';
 import { classifyExit } from './exit-reason';
-import type { HostCalls, HostMethod, HostReply } from './messages';
+import type { HostCalls, HostMethod, HostReply, ProgressOf } from './messages';
 import { readOomKills } from './oom-counter';
 
 const STDERR_TAIL_CHARS = 8192;
@@ -23,7 +22,7 @@ export interface HostProcessOptions {
 interface PendingCall {
   resolve: (value: unknown) => void;
   reject: (error: Error) => void;
-  onProgress: ((progress: LoadProgress) => void) | undefined;
+  onProgress: ((progress: unknown) => void) | undefined;
 }
 
 /** One forked engine host: calls out, replies in, and the reason when it ends. */
@@ -79,13 +78,17 @@ export class HostProcess {
   async call<Method extends HostMethod>(
     method: Method,
     argument: HostCalls[Method]['argument'],
-    onProgress?: (progress: LoadProgress) => void,
+    onProgress?: (progress: ProgressOf<Method>) => void,
   ): Promise<HostCalls[Method]['result']> {
     if (this.endedBy) throw this.endedBy;
     const id = this.nextId++;
     return new Promise((resolve, reject) => {
-      // The host answers a call with the result of its method: the table in messages.ts is the contract.
-      this.pending.set(id, { resolve: resolve as (value: unknown) => void, reject, onProgress });
+      // The host answers a call with the result and the progress of its method: the tables in messages.ts are the contract.
+      this.pending.set(id, {
+        resolve: resolve as (value: unknown) => void,
+        reject,
+        onProgress: onProgress as ((progress: unknown) => void) | undefined,
+      });
       this.child.send({ id, method, argument }, (error) => {
         // The channel is broken: the process is ending, and its end tells everyone why.
         if (error) this.child.kill('SIGKILL');

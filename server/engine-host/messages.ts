@@ -34,6 +34,16 @@ export interface HostCalls {
 
 export type HostMethod = keyof HostCalls;
 
+/** What calls that take a while tell before their result: a load how far it is, a chunk the share that is done. */
+interface HostProgress {
+  load: LoadProgress;
+  prefillChunk: number;
+}
+
+export type ProgressOf<Method extends HostMethod> = Method extends keyof HostProgress
+  ? HostProgress[Method]
+  : never;
+
 /** Server to engine host. */
 export type HostRequest = {
   [Method in HostMethod]: { id: number; method: Method; argument: HostCalls[Method]['argument'] };
@@ -42,7 +52,7 @@ export type HostRequest = {
 /** Engine host to server. */
 export type HostReply =
   | { kind: 'ready' }
-  | { kind: 'progress'; id: number; progress: LoadProgress }
+  | { kind: 'progress'; id: number; progress: HostProgress[keyof HostProgress] }
   | { kind: 'result'; id: number; value: unknown }
   | { kind: 'cancelled'; id: number }
   | { kind: 'error'; id: number; message: string; data: ErrorData };

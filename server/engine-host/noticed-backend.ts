@@ -29,8 +29,8 @@ export class NoticedBackend implements DeviceBackend {
     return this.backend.openSequence(request);
   }
 
-  prefillChunk(request: PrefillChunkRequest): Promise<StepResult> {
-    return this.backend.prefillChunk(request);
+  prefillChunk(request: PrefillChunkRequest, onShare?: (share: number) => void): Promise<StepResult> {
+    return this.backend.prefillChunk(request, onShare);
   }
 
   decodeStep(request: DecodeStepRequest): Promise<StepResult> {

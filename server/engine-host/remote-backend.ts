@@ -38,8 +38,8 @@ export class RemoteBackend implements StoringBackend {
     return this.host.call('openSequence', request);
   }
 
-  prefillChunk(request: PrefillChunkRequest): Promise<StepResult> {
-    return this.host.call('prefillChunk', request);
+  prefillChunk(request: PrefillChunkRequest, onShare?: (share: number) => void): Promise<StepResult> {
+    return this.host.call('prefillChunk', request, onShare);
   }
 
   decodeStep(request: DecodeStepRequest): Promise<StepResult> {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Quality } from '../../protocol';
 import type { SparsePrefill, TileSelection } from '../backends/backend';
 
@@ -26,8 +27,13 @@ export function attentionKey(plan: AttentionPlan): string {
   // By name, so that two ways to write one selection down are one key.
   const named = Object.entries(parameters)
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([name, value]) => `${name}=${value}`);
+    .map(([name, value]) => `${name}=${Array.isArray(value) ? digestOf(value) : String(value)}`);
   return ['sample', strategy, ...named].join('/');
+}
+
+/** A few characters for the many numbers of a list. */
+function digestOf(list: unknown[]): string {
+  return createHash('sha256').update(JSON.stringify(list)).digest('hex').slice(0, 16);
 }
 
 /** What a prefill call is told of a plan. */

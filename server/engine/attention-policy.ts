@@ -1,7 +1,8 @@
 import type { AttentionChoice, Quality } from '../../protocol';
-import type { TileSelection } from '../backends/backend';
+import type { LoadedModel, TileSelection } from '../backends/backend';
 import { LongviewError } from '../errors';
 import type { AttentionPlan } from './attention-plan';
+import { alphasByHead, type MeasuredModel, measurementOf } from './retrieval-heads/retrieval-heads';
 
 /** What was asked for, by a setting or on the command line. */
 export interface AttentionWish {
@@ -18,49 +19,61 @@ const BREAK_EVEN_TOKENS = Number.POSITIVE_INFINITY;
 /** Four query tiles: a question with its instruction, and the turns just before it. */
 const DENSE_TAIL_TOKENS = 512;
 
-/**
- * The selection of each quality class. Of what `bench/quality sweep` tried on the tuning set, `balanced` kept the most
- * answers at 32K and at 128K, and `fast` the most of what read 128K in less than a third of dense attention's time.
- */
-export const SELECTIONS: Record<Quality, TileSelection> = {
+/** What both classes have. */
+const COMMON = {
+  strategy: 'tiles',
+  sampledRows: 16,
+  sinkBlocks: 1,
+  windowTokens: 512,
+  minBlocks: 0,
+  maxBlocks: 0,
+  denseAbove: 1,
+} as const;
+
+/** How a quality class reads models whose heads were measured: `alpha` is that of the heads that are no retrieval heads. */
+interface ByHead {
+  selection: TileSelection;
+  retrievalHeads: number;
+  retrievalAlpha: number;
+}
+
+const BY_HEAD: Record<Quality, ByHead> = {
   balanced: {
-    strategy: 'tiles',
-    sampledRows: 16,
-    pooledKeys: 8,
-    score: 'mean',
-    alpha: 0.98,
-    countForcedMass: true,
-    sinkBlocks: 1,
-    windowTokens: 512,
-    minBlocks: 0,
-    maxBlocks: 0,
-    denseAbove: 1,
+    selection: { ...COMMON, pooledKeys: 4, score: 'mean', alpha: 0.6, countForcedMass: true },
+    retrievalHeads: 48,
+    retrievalAlpha: 1,
   },
   fast: {
-    strategy: 'tiles',
-    sampledRows: 16,
-    pooledKeys: 8,
-    score: 'maximum',
-    alpha: 0.7,
-    countForcedMass: false,
-    sinkBlocks: 1,
-    windowTokens: 512,
-    minBlocks: 0,
-    maxBlocks: 0,
-    denseAbove: 1,
+    selection: { ...COMMON, pooledKeys: 4, score: 'mean', alpha: 0.4, countForcedMass: true },
+    retrievalHeads: 48,
+    retrievalAlpha: 0.95,
   },
 };
+
+/** The same for all others: every head alike. */
+const UNIFORM: Record<Quality, TileSelection> = {
+  balanced: { ...COMMON, pooledKeys: 8, score: 'mean', alpha: 0.98, countForcedMass: true },
+  fast: { ...COMMON, pooledKeys: 8, score: 'maximum', alpha: 0.7, countForcedMass: false },
+};
+
+/** The selection of a quality class; chosen on the tuning set of `bench/quality`, as docs/sample-attention.md tells. */
+export function selectionOf(quality: Quality, model: MeasuredModel | undefined): TileSelection {
+  const measured = measurementOf(model);
+  if (!measured) return UNIFORM[quality];
+  const { selection, retrievalHeads, retrievalAlpha } = BY_HEAD[quality];
+  const headAlpha = alphasByHead(measured, retrievalHeads, retrievalAlpha, selection.alpha);
+  return { ...selection, headAlpha };
+}
 
 /**
  * How a prompt of `promptTokens` tokens is read.
  *
- * @param sampleUnavailable why the loaded model cannot run SampleAttention; absent where it can
  * @throws LongviewError `attentionUnavailable` where it was asked for by name and cannot run
  */
 export function planAttention(
   { attention, quality }: AttentionWish,
   promptTokens: number,
-  sampleUnavailable: string | undefined,
+  { sampleUnavailable, spec }: Pick<LoadedModel, 'sampleUnavailable' | 'spec'>,
   breakEvenTokens = BREAK_EVEN_TOKENS,
 ): AttentionPlan {
   if (attention === 'dense') return { kind: 'dense' };
@@ -72,7 +85,7 @@ export function planAttention(
   return {
     kind: 'sample',
     quality,
-    selection: SELECTIONS[quality],
+    selection: selectionOf(quality, spec),
     denseTailTokens: DENSE_TAIL_TOKENS,
   };
 }

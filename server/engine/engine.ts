@@ -1,9 +1,9 @@
 import type { Device, DeviceChoice, EngineStatus, WarmStatus } from '../../protocol';
-import type { LoadedModel } from '../backends/backend';
-import { CancelledError, LongviewError, messageOf, throwIfCancelled } from '../errors';
-import { type AttentionPlan, beginningOf } from './attention-plan';
+import { CancelledError, LongviewError } from '../errors';
+import type { AttentionPlan } from './attention-plan';
 import { planAttention } from './attention-policy';
 import type { BackendProvider } from './backend-provider';
+import { EngineDevice } from './engine-device';
 import { EngineStatusBoard } from './engine-status';
 import type {
   EngineSettings,
@@ -15,17 +15,20 @@ import type {
   WarmRequest,
 } from './generation';
 import { runGeneration } from './generation-loop';
-import { IdleTimer } from './idle-timer';
+import { IdleUnload } from './idle-unload';
 import { type LoadDefaults, ResidentModel } from './resident-model';
 import { Scheduler } from './scheduler';
 import type { Sequence } from './sequence';
-import { type WarmProgress, warmUp } from './warming';
+import { untilAborted } from './until-aborted';
+import { Warming, type WarmProgress } from './warming';
 
 export interface EngineDependencies {
   backends: BackendProvider;
   defaults: LoadDefaults;
   onStatus: (status: EngineStatus) => void;
   log?: (line: string) => void;
+  /** Milliseconds of a steady clock. */
+  now?: () => number;
   /** The device is let go, with the model on it, when nothing was asked for so long; absent or 0: never. */
   idleUnloadMs?: number;
 }
@@ -36,18 +39,22 @@ export interface EngineDependencies {
  */
 export class Engine {
   private readonly scheduler = new Scheduler();
+  private readonly backends: BackendProvider;
   private readonly resident: ResidentModel;
   private readonly board: EngineStatusBoard;
-  private readonly backends: BackendProvider;
-  private readonly idle: IdleTimer;
-  private resting = false;
+  private readonly device: EngineDevice;
+  private readonly warming: Warming;
+  private readonly idle: IdleUnload;
 
   constructor(dependencies: EngineDependencies) {
     const { backends, defaults, onStatus, log = () => undefined, idleUnloadMs = 0 } = dependencies;
-    this.idle = new IdleTimer(idleUnloadMs, () => void this.unload());
+    const { now = () => performance.now() } = dependencies;
     this.backends = backends;
-    this.resident = new ResidentModel(backends, defaults, log);
+    this.resident = new ResidentModel(backends, defaults, log, now);
     this.board = new EngineStatusBoard(onStatus);
+    this.device = new EngineDevice(this.resident, this.board);
+    this.warming = new Warming(this.scheduler, this.device);
+    this.idle = new IdleUnload(this.scheduler, this.device, idleUnloadMs);
   }
 
   get status(): EngineStatus {
@@ -56,7 +63,7 @@ export class Engine {
 
   /** True once the device was let go because nothing was asked, until something is: no time to compute ahead. */
   get isResting(): boolean {
-    return this.resting;
+    return this.idle.isResting;
   }
 
   /** The device that `choice` comes to here; decides the default model and context. */
@@ -93,12 +100,11 @@ export class Engine {
   ): Promise<GenerationResult> {
     const { clock } = request;
     this.idle.begin();
-    this.resting = false;
     const ticket = this.scheduler.enqueue((ahead) => onEvent({ kind: 'queued', ahead }));
     this.board.queued(this.scheduler.waiting);
     const model = ticket.granted.then(async () => {
       clock.mark('turn');
-      const loaded = await this.load(await request.settings, onEvent, signal);
+      const loaded = await this.device.load(await request.settings, onEvent, signal);
       clock.mark('model');
       return loaded;
     });
@@ -114,7 +120,7 @@ export class Engine {
       );
       const room = roomForAnswer(packed.tokenIds.length, loaded.contextTokens);
       const maxAnswerTokens = Math.min(request.maxAnswerTokens, room);
-      const attention = planAttention(wish, packed.tokenIds.length, loaded.sampleUnavailable);
+      const attention = planAttention(wish, packed.tokenIds.length, loaded);
       return await this.run({ ...request, maxAnswerTokens }, { ...packed, attention, text }, onEvent, signal);
     } finally {
       this.giveBack(ticket, model);
@@ -132,17 +138,10 @@ export class Engine {
     onProgress: (progress: WarmProgress) => void,
     signal: AbortSignal,
   ): Promise<void> {
-    const ticket = this.scheduler.enqueueBackground();
-    const ending = AbortSignal.any([signal, ticket.preempted]);
     try {
-      await untilAborted(signal, ticket.granted);
-      const loaded = await this.load(request.settings, () => undefined, ending);
-      throwIfCancelled(ending);
-      await this.runWarming(request, loaded, onProgress, ending);
+      await this.warming.warm(request, onProgress, signal);
     } finally {
-      ticket.release();
-      // Warming is not asking: it neither stops the clock nor sets it back.
-      this.idle.start();
+      this.idle.noteWarming();
     }
   }
 
@@ -162,76 +161,6 @@ export class Engine {
     await this.backends.dispose();
   }
 
-  private async runWarming(
-    { settings, prompt, breathe }: WarmRequest,
-    loaded: LoadedModel,
-    onProgress: (progress: WarmProgress) => void,
-    signal: AbortSignal,
-  ): Promise<void> {
-    let sequence: Sequence | undefined;
-    try {
-      const plan = planAttention(settings, prompt.tokenIds.length, loaded.sampleUnavailable);
-      const { attention, tokens } = beginningOf(plan, prompt.tokenIds);
-      // The question that follows goes on in the same place.
-      const wanted = { id: prompt.id, tokens, attention, totalTokens: settings.contextTokens };
-      if (this.resident.covers(wanted)) {
-        await this.resident.store(wanted, signal);
-        return;
-      }
-      const { backend, model, ...opened } = await this.resident.sequenceFor(
-        wanted,
-        NO_SAMPLING,
-        NO_TEXT,
-        signal,
-      );
-      sequence = opened.sequence;
-      await warmUp({ backend, model, sequence, prompt: tokens, attention, onProgress, breathe, signal });
-      await this.resident.store(wanted, signal);
-    } catch (error) {
-      if (!(error instanceof CancelledError)) await this.recover(sequence, error);
-      throw error;
-    }
-  }
-
-  /** In its turn like a question, so that none runs meanwhile; one that comes then starts the device anew. */
-  private async unload(): Promise<void> {
-    const ticket = this.scheduler.enqueue(() => undefined);
-    await ticket.granted;
-    try {
-      this.resting = true;
-      await this.resident.release();
-      this.board.holdsNothing();
-      this.board.warmed(undefined);
-      this.board.moveTo('idle');
-    } finally {
-      ticket.release();
-    }
-  }
-
-  private async load(
-    settings: EngineSettings,
-    onEvent: (event: GenerationEvent) => void,
-    signal: AbortSignal,
-  ): Promise<LoadedModel> {
-    throwIfCancelled(signal);
-    if (!this.resident.holds(settings)) {
-      this.board.moveTo('starting');
-      this.board.holdsNothing();
-    }
-    try {
-      const loaded = await this.resident.ensure(settings, (progress) => {
-        this.board.moveTo('loading');
-        onEvent({ kind: 'load', ...progress });
-      });
-      this.board.holds(settings.modelName, loaded);
-      this.board.moveTo('ready');
-      return loaded;
-    } catch (error) {
-      this.fail(error);
-      throw error;
-    }
-  }
-
   private async run(
     request: GenerationRequest,
     { id, tokenIds: prompt, attention, text }: PlannedPrompt,
@@ -244,7 +173,7 @@ export class Engine {
     try {
       const totalTokens = prompt.length + maxAnswerTokens;
       const wanted = { id, tokens: prompt, attention, totalTokens };
-      const { backend, model, pace, cache, ...opened } = await this.resident.sequenceFor(
+      const { backend, model, pace, cost, cache, ...opened } = await this.resident.sequenceFor(
         wanted,
         sampling,
         text,
@@ -261,6 +190,7 @@ export class Engine {
         stop: sampling.stop,
         maxAnswerTokens,
         pace,
+        cost,
         clock,
         onEvent,
         signal,
@@ -269,25 +199,9 @@ export class Engine {
       return { ...result, promptTokens: prompt.length, cache, model, attention };
     } catch (error) {
       if (error instanceof CancelledError) this.board.moveTo('ready');
-      else await this.recover(sequence, error);
+      else await this.device.recover(sequence, error);
       throw error;
     }
-  }
-
-  private async recover(sequence: Sequence | undefined, error: unknown): Promise<void> {
-    this.fail(error);
-    await this.resident.drop(sequence, error);
-  }
-
-  /** The end of a device is told by whoever watches it (`reportBackend`), with what follows. */
-  private fail(error: unknown): void {
-    if (error instanceof CancelledError) {
-      this.board.moveTo('idle');
-      return;
-    }
-    if (!this.resident.hasDevice) return;
-    const action = error instanceof LongviewError ? ` ${error.action}` : '';
-    this.board.moveTo('failed', messageOf(error) + action);
   }
 
   /** A load cannot be interrupted: the device is handed on only once it has ended. */
@@ -301,10 +215,6 @@ export class Engine {
     else release();
   }
 }
-
-/** Nothing is sampled while a prompt is warmed; the question sets its own when it goes on. */
-const NO_SAMPLING = { temperature: 0, topP: 1, topK: 0, stop: [] };
-const NO_TEXT = { firstUnusedToken: 1 };
 
 /** A prompt, and how it is read. */
 interface PlannedPrompt extends Prompt {
@@ -320,19 +230,4 @@ function roomForAnswer(promptTokens: number, contextTokens: number): number {
     'Ask with a larger context, or attach less.',
     { promptTokens, contextTokens },
   );
-}
-
-/** Settles as `work` does, or rejects with `CancelledError` as soon as `signal` is aborted. */
-async function untilAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
-  const listening = new AbortController();
-  const aborted = new Promise<never>((_resolve, reject) => {
-    const onAbort = (): void => reject(new CancelledError());
-    signal.addEventListener('abort', onAbort, { once: true, signal: listening.signal });
-    if (signal.aborted) onAbort();
-  });
-  try {
-    return await Promise.race([aborted, work]);
-  } finally {
-    listening.abort();
-  }
 }

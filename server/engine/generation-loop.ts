@@ -2,10 +2,11 @@ import type { KernelsMs, StopReason } from '../../protocol';
 import type { Backend, BlockCounts, StepResult } from '../backends/backend';
 import { CancelledError, LongviewError } from '../errors';
 import type { TokenId } from '../tokenizer/tokenizer';
-import { type AttentionPlan, sparsePrefill } from './attention-plan';
+import { type AttentionPlan, attentionKey, sparsePrefill } from './attention-plan';
 import type { GenerationEvent, TokenText } from './generation';
 import { interruptible } from './interruptible';
 import { type PrefillPace, planPrefill } from './prefill-schedule';
+import type { ComputeCost } from './prefix-cache/compute-cost';
 import type { Sequence } from './sequence';
 import { StopMatcher } from './stop-matcher';
 import type { TtftClock } from './ttft-clock';
@@ -21,6 +22,7 @@ export interface LoopInput {
   stop: readonly string[];
   maxAnswerTokens: number;
   pace: PrefillPace;
+  cost: ComputeCost;
   clock: TtftClock;
   onEvent: (event: GenerationEvent) => void;
   signal: AbortSignal;
@@ -54,19 +56,15 @@ async function prefill(
   const { backend, sequence, prompt, pace, clock } = input;
   const cached = sequence.lengthTokens;
   const startedMs = clock.elapsedMs;
-  const report = (): void => {
-    const etaMs = pace.etaMs(prompt.length - sequence.lengthTokens);
-    // Without a pace there is nothing true to say about the time left; the first chunk gives one.
-    if (etaMs === undefined) return;
+  /** @param begunTokens those of the chunk under way that are as good as done */
+  const report = (begunTokens = 0): void => {
+    const processed = sequence.lengthTokens + begunTokens;
     const ms = clock.elapsedMs - startedMs;
-    input.onEvent({
-      kind: 'prefill',
-      total: prompt.length,
-      cached,
-      processed: sequence.lengthTokens,
-      ms,
-      etaMs,
-    });
+    const left = prompt.length - processed;
+    // Without a pace there is nothing true to say about the time left; the first part of the first chunk gives one.
+    const etaMs = pace.etaMs(left) ?? (processed > cached ? (left * ms) / (processed - cached) : undefined);
+    if (etaMs === undefined) return;
+    input.onEvent({ kind: 'prefill', total: prompt.length, cached, processed, ms, etaMs });
   };
 
   report();
@@ -80,10 +78,12 @@ async function prefill(
     const chunkStartedMs = clock.elapsedMs;
     const sample = end === prompt.length;
     const chunk = { sequence: sequence.id, tokens, sample, ...(sparse && { sparse }) };
-    last = await interruptible(backend, input.signal, () => backend.prefillChunk(chunk));
+    const onShare = (share: number): void => report(Math.floor(share * tokens.length));
+    last = await interruptible(backend, input.signal, () => backend.prefillChunk(chunk, onShare));
     blocks = sum(blocks, last.blocks);
     kernelsMs = withStep(kernelsMs, last);
     sequence.append(tokens);
+    input.cost.observe(attentionKey(input.attention), start, tokens.length, last.deviceMs);
     pace.observe(tokens.length, clock.elapsedMs - chunkStartedMs);
     report();
   }

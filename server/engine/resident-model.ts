@@ -1,4 +1,4 @@
-import type { SamplingOptions } from '../../protocol';
+import type { PrefillPrecision, SamplingOptions } from '../../protocol';
 import type {
   KvStoreLimits,
   LoadedModel,
@@ -11,6 +11,7 @@ import { LongviewError, messageOf } from '../errors';
 import type { BackendProvider } from './backend-provider';
 import type { EngineSettings, TokenText } from './generation';
 import { PrefillPace } from './prefill-schedule';
+import { ComputeCost } from './prefix-cache/compute-cost';
 import type { PlannedPrompt } from './prefix-cache/held-prompts';
 import { type OpenedSequence, PrefixCache, type WantedPrompt } from './prefix-cache/prefix-cache';
 import { StoredPrefixes } from './prefix-cache/stored-prefix';
@@ -23,6 +24,7 @@ export interface LoadDefaults {
   gpu?: number;
   /** What may be kept of KV beside the device; absent: nothing. */
   kvStore?: KvStoreLimits;
+  prefillPrecision?: PrefillPrecision;
 }
 
 interface Loaded {
@@ -30,6 +32,7 @@ interface Loaded {
   key: string;
   model: LoadedModel;
   pace: PrefillPace;
+  cost: ComputeCost;
   cache: PrefixCache;
 }
 
@@ -45,6 +48,8 @@ export class ResidentModel {
     private readonly backends: BackendProvider,
     private readonly defaults: LoadDefaults,
     private readonly log: (line: string) => void,
+    /** Milliseconds of a steady clock. */
+    private readonly now: () => number,
   ) {}
 
   /** True when `settings` are loaded and the device lives. */
@@ -62,8 +67,9 @@ export class ResidentModel {
     if (this.loaded?.backend === backend && this.loaded.key === key) return this.loaded.model;
     this.loaded = undefined;
     const model = await backend.load(request, onProgress);
-    const cache = new PrefixCache(backend, model, this.storedFor(backend, request, model));
-    this.loaded = { backend, key, model, pace: new PrefillPace(), cache };
+    const cost = new ComputeCost();
+    const cache = new PrefixCache(backend, model, this.storedFor(backend, request, model, cost));
+    this.loaded = { backend, key, model, pace: new PrefillPace(), cost, cache };
     return model;
   }
 
@@ -93,9 +99,9 @@ export class ResidentModel {
     signal: AbortSignal,
   ): Promise<Residence> {
     if (!this.loaded) throw new Error('a sequence was asked for before a model was loaded');
-    const { backend, model, pace, cache } = this.loaded;
+    const { backend, model, pace, cost, cache } = this.loaded;
     const start: OpenSequenceRequest = { sampling, firstUnusedToken: text.firstUnusedToken };
-    return { backend, model, pace, ...(await cache.open(prompt, start, signal)) };
+    return { backend, model, pace, cost, ...(await cache.open(prompt, start, signal)) };
   }
 
   /** Keeps a prompt that is held beside the device. @throws CancelledError between two blocks */
@@ -139,9 +145,11 @@ export class ResidentModel {
     await this.backends.release();
   }
 
-  private storedFor(backend: StoringBackend, request: LoadRequest, model: LoadedModel) {
+  private storedFor(backend: StoringBackend, request: LoadRequest, model: LoadedModel, cost: ComputeCost) {
     if (!request.kvStore) return undefined;
-    return new StoredPrefixes(backend, storeKey(request, model), model.kvBlockTokens, this.log);
+    const { now, log } = this;
+    const { kvBlockTokens: blockTokens } = model;
+    return new StoredPrefixes(backend, { loadKey: storeKey(request, model), blockTokens, cost, now, log });
   }
 
   private requestFor(settings: EngineSettings): LoadRequest {
@@ -156,12 +164,23 @@ export interface Residence extends OpenedSequence {
   backend: StoringBackend;
   model: LoadedModel;
   pace: PrefillPace;
+  /** Told of what is computed. */
+  cost: ComputeCost;
 }
 
 /** Everything that a load decides: the weights by their hash, not by their path. Attention is of each prompt. */
 function keyOf(request: LoadRequest): string {
-  const { modelSha256, device, contextTokens, yarnFactor, cpuThreads, matmulAccuracy } = request;
-  return JSON.stringify([modelSha256, device, contextTokens, yarnFactor, cpuThreads, matmulAccuracy]);
+  const { modelSha256, device, contextTokens, yarnFactor, cpuThreads, matmulAccuracy, prefillPrecision } =
+    request;
+  return JSON.stringify([
+    modelSha256,
+    device,
+    contextTokens,
+    yarnFactor,
+    cpuThreads,
+    matmulAccuracy,
+    prefillPrecision,
+  ]);
 }
 
 /** Raised whenever the same model makes other KV of the same tokens. */
@@ -169,7 +188,7 @@ const KV_VERSION = 1;
 
 /** What KV that outlives a load depends on, attention and tokens apart: the device computes in its own way, too. */
 function storeKey(request: LoadRequest, { backend, device }: LoadedModel): string {
-  const { modelSha256, contextTokens, yarnFactor, matmulAccuracy } = request;
+  const { modelSha256, contextTokens, yarnFactor, matmulAccuracy, prefillPrecision } = request;
   return JSON.stringify([
     KV_VERSION,
     modelSha256,
@@ -178,5 +197,6 @@ function storeKey(request: LoadRequest, { backend, device }: LoadedModel): strin
     contextTokens,
     yarnFactor,
     matmulAccuracy,
+    prefillPrecision,
   ]);
 }

@@ -96,6 +96,7 @@ class Answering {
         held: this.deps.engine.heldTokens(engineSettings(this.params.options, model, budget)),
         modelPath: model.path,
         budgetTokens: budget.promptTokens,
+        contextTokens: budget.contextTokens,
       },
       (fraction) => this.stream.emit({ kind: 'stage', stage: 'pack', fraction }),
       this.preparing.signal,
@@ -138,8 +139,8 @@ class Answering {
     const record = ttftRecord(model.id, packed, result, this.clock, miss);
     this.stream.emit({ kind: 'done', record });
     const { answer, stopReason } = result;
-    const citations = await this.deps.context.cite(packed.packId, answer);
-    return { answer, citations, inclusion: packed.inclusion, stopReason, record };
+    const cited = await this.deps.context.cite(packed.packId, answer);
+    return { answer, ...cited, inclusion: packed.inclusion, stopReason, record };
   }
 
   private releaseWhenPacked(packing: Promise<PackedPrompt>): void {

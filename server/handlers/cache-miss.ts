@@ -1,4 +1,6 @@
+import { secondsText } from '../../protocol';
 import type { CacheReport, MissReason } from '../engine/prefix-cache/cache-report';
+import type { RestoreComparison } from '../engine/prefix-cache/restore-choice';
 import { baseTokensOf, labelAt, type PartLabel, type PromptSpan } from '../prompt/parts';
 
 const REASONS: Record<Exclude<MissReason, 'changed'>, string> = {
@@ -14,14 +16,20 @@ const REASONS: Record<Exclude<MissReason, 'changed'>, string> = {
  * @param before the parts of the prompt that it was compared with
  */
 export function cacheMissText(
-  { cachedTokens, reason }: CacheReport,
+  { cachedTokens, reason, slower }: CacheReport,
   spans: readonly PromptSpan[],
   before: readonly PromptSpan[] | undefined,
   nowMs: number,
 ): string | undefined {
   if (cachedTokens >= baseTokensOf(spans)) return undefined;
+  if (slower) return slowerText(slower);
   if (reason !== 'changed') return REASONS[reason];
   return `first changed block: ${firstChange(cachedTokens, spans, before ?? [], nowMs)}`;
+}
+
+function slowerText({ computeMs, restoreMs }: RestoreComparison): string {
+  const times = `about ${secondsText(computeMs)} instead of ${secondsText(restoreMs)}`;
+  return `computing it is faster here than bringing back what is kept of it: ${times}`;
 }
 
 /** Both prompts are the same up to `token`. A file that was edited stands further back now, or differs in its middle. */

@@ -1,18 +1,26 @@
 import { z } from 'zod';
-import type {
-  AskOptions,
-  AskParams,
-  Attachment,
-  DeviceChoice,
-  DownloadModelParams,
-  InitializationOptions,
-  ManifestEntry,
-  ManifestSyncParams,
-  OverlayParams,
-  SamplingOptions,
-  Turn,
-  WarmPrefixParams,
-  WorkspaceRoot,
+import {
+  type AskOptions,
+  type AskParams,
+  type Attachment,
+  type ContextChoices,
+  type CountAttachmentsParams,
+  type DeviceChoice,
+  type DownloadModelParams,
+  EXCERPT_SOURCES,
+  FINDABLE,
+  type FindParams,
+  type InitializationOptions,
+  type InspectContextParams,
+  type ListContextFolderParams,
+  type ManifestEntry,
+  type ManifestSyncParams,
+  type OverlayParams,
+  type SamplingOptions,
+  type SecretDecision,
+  type Turn,
+  type WarmPrefixParams,
+  type WorkspaceRoot,
 } from '../../protocol';
 
 /** Every parameter that a client may send, checked: the types keep these schemas in step with the protocol. */
@@ -46,6 +54,20 @@ const turn: z.ZodType<Turn> = z.object({ role: z.enum(['user', 'assistant']), te
 
 const attachment: z.ZodType<Attachment> = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('file'), path: z.string().min(1) }),
+  z.object({ kind: z.literal('folder'), path: z.string().min(1) }),
+  z.object({
+    kind: z.literal('symbol'),
+    path: z.string().min(1),
+    name: z.string().min(1),
+    startLine: line,
+    endLine: line,
+  }),
+  z.object({
+    kind: z.literal('excerpt'),
+    source: z.enum(EXCERPT_SOURCES),
+    label: z.string(),
+    text: z.string(),
+  }),
   z.object({
     kind: z.literal('selection'),
     path: z.string().min(1),
@@ -62,6 +84,19 @@ export const askParams: z.ZodType<AskParams> = z.object({
   attachments: z.array(attachment),
   openEditor: z.string().min(1).exactOptional(),
   options: askOptions,
+});
+
+export const countAttachmentsParams: z.ZodType<CountAttachmentsParams> = z.object({
+  question: z.string(),
+  attachments: z.array(attachment),
+  openEditor: z.string().min(1).exactOptional(),
+  options: askOptions,
+});
+
+export const findParams: z.ZodType<FindParams> = z.object({
+  kind: z.enum(FINDABLE),
+  query: z.string().max(1000),
+  limit: z.int().min(1).max(1000),
 });
 
 const root: z.ZodType<WorkspaceRoot> = z.object({ name: z.string(), path: z.string().min(1) });
@@ -85,6 +120,32 @@ export const warmPrefixParams: z.ZodType<WarmPrefixParams> = z.object({
   evenWhenBusy: z.boolean().exactOptional(),
 });
 
+const secretDecision: z.ZodType<SecretDecision> = z.object({
+  path: z.string().min(1),
+  rules: z.array(z.string()),
+});
+
+export const contextChoices: z.ZodType<ContextChoices> = z.object({
+  pinned: z.array(z.string().min(1)),
+  excluded: z.array(z.string().min(1)),
+  allowedSecrets: z.array(secretDecision),
+  allowAllSecrets: z.boolean().exactOptional(),
+});
+
+export const inspectContextParams: z.ZodType<InspectContextParams> = z.object({
+  history: z.array(turn),
+  attachments: z.array(attachment),
+  openEditor: z.string().min(1).exactOptional(),
+  options: askOptions,
+});
+
+export const listContextFolderParams: z.ZodType<ListContextFolderParams> = z.object({
+  id: count,
+  folder: z.string(),
+});
+
+export const promptTextParams: z.ZodType<{ id: number }> = z.object({ id: count });
+
 export const downloadModelParams: z.ZodType<DownloadModelParams> = z.object({
   partialResultToken,
   id: z.string().min(1),
@@ -101,5 +162,6 @@ export const initializationOptions: z.ZodType<InitializationOptions> = z.object(
   cpuThreads: count,
   prefixCacheBytes: count.exactOptional(),
   gpu: count.exactOptional(),
+  prefillPrecision: z.enum(['bf16', 'fp8']).exactOptional(),
   idleUnloadMinutes: z.number().min(0).exactOptional(),
 });

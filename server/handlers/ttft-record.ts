@@ -37,11 +37,13 @@ export function ttftRecord(
     device: result.model.device,
     attention: result.attention.kind,
     ...sparseFigures(result),
+    ...(result.model.prefillPrecision && { prefillPrecision: result.model.prefillPrecision }),
     notices: [
       ...result.model.notices,
       ...readAnew(result),
       ...historyNotice(packed),
       ...newerVersions(packed),
+      ...pinsWithoutRoom(packed),
     ],
   };
 }
@@ -59,6 +61,13 @@ function sparseFigures({ attention, blocks }: GenerationResult): { sparse?: Spar
 function readAnew({ cache: { tokensReadAnew: count } }: GenerationResult): string[] {
   if (count === 0) return [];
   return [`${countText(count)} tokens were read again: the prompt before used another attention.`];
+}
+
+function pinsWithoutRoom({ inclusion: { pinsWithoutRoom: paths } }: PackedPrompt): string[] {
+  if (paths.length === 0) return [];
+  const [first = ''] = paths;
+  const others = paths.length > 1 ? ` and ${countText(paths.length - 1)} more` : '';
+  return [`Pinned, and not there whole, since they do not fit: ${first}${others}.`];
 }
 
 function historyNotice({ inclusion: { droppedTurns, shortenedTurns } }: PackedPrompt): string[] {

@@ -1,21 +1,21 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { AskOptions, WarmPrefixParams, WarmStatus } from '../../protocol';
+import type { AskOptions, Device, WarmPrefixParams, WarmStatus } from '../../protocol';
 import type { ContextService, PackedBase } from '../context/context-service';
 import type { Engine } from '../engine/engine';
 import type { EngineSettings } from '../engine/generation';
-import { CancelledError, LongviewError, messageOf } from '../errors';
+import { CancelledError, LongviewError, messageOf, throwIfCancelled } from '../errors';
 import type { ModelStore } from '../models/model-store';
 import { budgetFor } from './ask-budget';
 import { engineSettings } from './engine-settings';
+import type { MachinePressure } from './machine-pressure';
 import type { PromptMemory } from './prompt-memory';
 
 export interface WarmPrefixDependencies {
   models: Pick<ModelStore, 'resolve'>;
   context: Pick<ContextService, 'packBase'>;
-  engine: Pick<Engine, 'deviceFor' | 'warm' | 'isResting'>;
+  engine: Pick<Engine, 'deviceFor' | 'warm' | 'isResting' | 'status'>;
   prompts: PromptMemory;
-  /** Why the machine has no time for it now, in words; undefined when it has. */
-  pressure: () => Promise<string | undefined>;
+  pressure: Pick<MachinePressure, 'againstBeginning' | 'againstGoingOn'>;
   onStatus: (status: WarmStatus | undefined) => void;
   log: (line: string) => void;
   waits?: Partial<WarmWaits>;
@@ -91,20 +91,24 @@ export class WarmPrefix {
       return;
     }
     try {
-      const pressure = await this.pressure();
+      const device = await deps.engine.deviceFor(params.options.device);
+      const pressure = await this.pressureOn(device);
+      throwIfCancelled(signal);
       if (pressure !== undefined) {
-        this.wait(pressure);
+        this.tellWaiting(pressure, 0, signal);
+        this.restart(this.waits.retry);
         return;
       }
-      const { settings, base } = await this.prepare(params.options, signal);
+      const { settings, base } = await this.prepare(params.options, device, signal);
       deps.prompts.note(base.packId, base.spans);
       const prompt = { id: base.packId, tokenIds: base.tokenIds };
-      const breathe = (stopped: AbortSignal): Promise<void> => this.breathe(stopped);
+      let fraction = 0;
+      const breathe = (stopped: AbortSignal): Promise<void> => this.breathe(device, fraction, stopped);
       await deps.engine.warm(
         { settings, prompt, breathe },
         ({ tokens, totalTokens }) => {
-          const state = tokens < totalTokens ? 'computing' : 'warm';
-          deps.onStatus({ state, fraction: totalTokens > 0 ? tokens / totalTokens : 1 });
+          fraction = totalTokens > 0 ? tokens / totalTokens : 1;
+          deps.onStatus({ state: fraction < 1 ? 'computing' : 'warm', fraction });
         },
         signal,
       );
@@ -116,10 +120,10 @@ export class WarmPrefix {
 
   private async prepare(
     options: AskOptions,
+    device: Device,
     signal: AbortSignal,
   ): Promise<{ settings: EngineSettings; base: PackedBase }> {
-    const { engine, models, context } = this.deps;
-    const device = await engine.deviceFor(options.device);
+    const { models, context } = this.deps;
     const model = await models.resolve(options.model, device, { signal });
     const budget = budgetFor(options, model, device);
     const request = { modelPath: model.path, budgetTokens: budget.promptTokens };
@@ -130,21 +134,24 @@ export class WarmPrefix {
   }
 
   /** Between two chunks: long enough for others to get their turn, until the machine has time. */
-  private async breathe(signal: AbortSignal): Promise<void> {
+  private async breathe(device: Device, fraction: number, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      const pressure = await this.pressure();
-      if (pressure === undefined) return;
+      const reason = this.params?.evenWhenBusy ? undefined : await this.deps.pressure.againstGoingOn(device);
+      if (reason === undefined) return;
+      this.tellWaiting(reason, fraction, signal);
       await delay(this.waits.retry, undefined, { signal }).catch(() => undefined);
     }
   }
 
-  private async pressure(): Promise<string | undefined> {
-    return this.params?.evenWhenBusy ? undefined : this.deps.pressure();
+  private tellWaiting(reason: string, fraction: number, signal: AbortSignal): void {
+    // What gave way meanwhile has nothing to say any more.
+    if (!signal.aborted) this.deps.onStatus({ state: 'waiting', fraction, reason });
   }
 
-  private wait(reason: string): void {
-    this.deps.onStatus({ state: 'waiting', fraction: 0, reason });
-    this.restart(this.waits.retry);
+  private async pressureOn(device: Device): Promise<string | undefined> {
+    const { engine, pressure } = this.deps;
+    if (this.params?.evenWhenBusy) return undefined;
+    return pressure.againstBeginning(device, engine.status.model !== undefined);
   }
 
   /**

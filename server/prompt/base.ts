@@ -18,12 +18,16 @@ export interface Base {
   tokens: number;
   /** Files that turned out to be unusable. */
   lost: ExcludedFile[];
+  /** Pinned files that are not there whole. */
+  pinsWithoutRoom: string[];
 }
 
 export interface BaseInput {
   budgetTokens: number;
   /** Files that are known to hold text. */
   usablePaths: readonly string[];
+  /** Of these, what the user wants whole whatever is asked; in path order. */
+  pinnedPaths: readonly string[];
   /** Usable paths, the most telling first, whatever the question is; asked for when not everything fits. */
   rankBase: () => readonly Candidate[];
   /** Files of the base before this one: they stay as long as there is room, so that its tokens stay. */
@@ -42,6 +46,10 @@ const ALL_SHARE = 0.9;
  */
 const FILL_SHARE = 0.75;
 const KEEP_SHARE = 0.8;
+/** Of the budget, when not everything fits: what pinned files may take, before all others. */
+const PINNED_SHARE = 0.9;
+/** A folder with thousands of files may be pinned: after so many that do not fit, the others hardly do. */
+const MOST_MISSES = 24;
 /** With less of the budget left, the rest of a large repository is not read for a file that might fit. */
 const NEGLIGIBLE_SHARE = 0.01;
 
@@ -61,7 +69,8 @@ export async function chooseBase(
   const room = (share: number): number => Math.min(usual(share), mostTokens);
   const isUsual = mostTokens >= usual(KEEP_SHARE) && without.size === 0;
   const all = without.size === 0 && (await takeAll(input, room(ALL_SHARE)));
-  const base = all || (await takeBest(input, room(FILL_SHARE), room(KEEP_SHARE), without));
+  const rooms = { fill: room(FILL_SHARE), keep: room(KEEP_SHARE), pinned: room(PINNED_SHARE) };
+  const base = all || (await takeBest(input, rooms, without));
   return { ...base, isUsual };
 }
 
@@ -77,23 +86,30 @@ async function takeAll(input: BaseInput, room: number): Promise<Choice | false> 
   return chosen.base(true);
 }
 
-async function takeBest(
-  input: BaseInput,
-  fillRoom: number,
-  keepRoom: number,
-  without: ReadonlySet<string>,
-): Promise<Choice> {
+/** Tokens that each kind of file may fill up to. */
+interface Rooms {
+  fill: number;
+  keep: number;
+  pinned: number;
+}
+
+async function takeBest(input: BaseInput, rooms: Rooms, without: ReadonlySet<string>): Promise<Choice> {
   const { earlierBase, budgetTokens } = input;
-  const outline = outlineWithin(input.usablePaths, fillRoom, input.encode);
+  const outline = outlineWithin(input.usablePaths, rooms.fill, input.encode);
   const chosen = new Chosen(input, outline, outline === '' ? 0 : input.encode(outline).length);
-  const candidates = input.rankBase().filter(({ path }) => !without.has(path));
+  await chosen.takePinned(
+    input.pinnedPaths.filter((path) => !without.has(path)),
+    rooms.pinned,
+  );
+  const pinned = new Set(input.pinnedPaths);
+  const candidates = input.rankBase().filter(({ path }) => !without.has(path) && !pinned.has(path));
   for (const { path } of candidates) {
     const detail = earlierBase.get(path);
-    if (detail) await chosen.take(path, keepRoom, detail);
+    if (detail) await chosen.take(path, rooms.keep, detail);
   }
   const filled = await fillByValue({
     candidates: candidates.filter(({ path }) => !earlierBase.has(path)),
-    roomTokens: fillRoom - chosen.tokens,
+    roomTokens: rooms.fill - chosen.tokens,
     leastTokens: budgetTokens * NEGLIGIBLE_SHARE,
     load: (path, detail) => {
       throwIfCancelled(input.signal);
@@ -107,6 +123,7 @@ async function takeBest(
 class Chosen {
   private readonly files: FileBlock[] = [];
   private readonly lost: ExcludedFile[] = [];
+  private readonly pinsWithoutRoom: string[] = [];
 
   constructor(
     private readonly input: BaseInput,
@@ -114,15 +131,34 @@ class Chosen {
     public tokens: number,
   ) {}
 
-  /** Adds the file unless it would exceed `room`, or notes that it is lost. */
-  async take(path: string, room = Number.POSITIVE_INFINITY, detail: Detail = 'full'): Promise<void> {
+  /** Whole as long as they fit; of the others, the signatures. */
+  async takePinned(paths: readonly string[], room: number): Promise<void> {
+    const tooLong = await this.takeEach(paths, room, 'full');
+    await this.takeEach(tooLong, room, 'signatures');
+    this.pinsWithoutRoom.push(...tooLong);
+  }
+
+  /** Adds the files that fit and returns the others. After many that do not fit, no more are read. */
+  private async takeEach(paths: readonly string[], room: number, detail: Detail): Promise<string[]> {
+    const tooLong: string[] = [];
+    for (const path of paths) {
+      if (tooLong.length >= MOST_MISSES || !(await this.take(path, room, detail))) tooLong.push(path);
+    }
+    return tooLong;
+  }
+
+  /** Adds the file unless it would exceed `room`, or notes that it is lost. False where there is no room. */
+  async take(path: string, room = Number.POSITIVE_INFINITY, detail: Detail = 'full'): Promise<boolean> {
     throwIfCancelled(this.input.signal);
     const block = await this.input.loadFile(path, detail);
-    if ('reason' in block) this.lost.push(block);
-    else if (this.tokens + block.ids.length <= room) {
-      this.files.push(block);
-      this.tokens += block.ids.length;
+    if ('reason' in block) {
+      this.lost.push(block);
+      return true;
     }
+    if (this.tokens + block.ids.length > room) return false;
+    this.files.push(block);
+    this.tokens += block.ids.length;
+    return true;
   }
 
   add({ files, tokens, lost }: Filled): void {
@@ -132,7 +168,7 @@ class Chosen {
   }
 
   base(all: boolean): Choice {
-    const { outline, tokens, lost } = this;
-    return { all, outline, files: orderFiles(this.files), tokens, lost };
+    const { outline, tokens, lost, pinsWithoutRoom } = this;
+    return { all, outline, files: orderFiles(this.files), tokens, lost, pinsWithoutRoom };
   }
 }

@@ -32,7 +32,7 @@ export class ChatFrame {
     return this.template.render(outline, { addGenerationPrompt: true }).flatMap((segment) => {
       if (segment.kind === 'content') return [...(messages[segment.message]?.parts ?? [])];
       const ids = this.tokenizer.encode(segment.text, { parseSpecial: true });
-      return [{ label: { kind: 'template' } as const, ids }];
+      return [{ label: { kind: 'template' } as const, ids, template: segment.text }];
     });
   }
 }

@@ -3,6 +3,7 @@ import {
   type Claim,
   claimsIn,
   MIN_QUOTE_CHARS,
+  partsOfName,
   sentenceAround,
   type WrittenPlace,
   writtenPlacesIn,
@@ -51,7 +52,7 @@ function checkWritten(
 
 function holds(text: SearchableText, range: LineRange, claim: Claim): boolean {
   return claim.kind === 'symbol'
-    ? namesOf(claim.text).some((name) => text.holdsName(range, name))
+    ? partsOfName(claim.text).some((name) => text.holdsName(range, name))
     : text.holdsQuote(range, claim.text);
 }
 
@@ -79,21 +80,13 @@ function isPath(text: string, texts: readonly SearchableText[]): boolean {
 
 /** Where a name is defined; failing that, its only mentions. The last part of `a.b` is looked for first. */
 function placesOfName(claimed: string, texts: readonly SearchableText[]): LineRange[] {
-  for (const name of namesOf(claimed)) {
+  for (const name of partsOfName(claimed)) {
     const defined = texts.flatMap((text) => text.definitionsOf(name));
     if (defined.length > 0) return defined;
     const mentioned = texts.flatMap((text) => text.mentionsOf(name));
     if (mentioned.length > 0) return mentioned;
   }
   return [];
-}
-
-function namesOf(claimed: string): string[] {
-  return claimed
-    .replace(/\(\)$/, '')
-    .split(/\.|::|->|#/)
-    .filter((name) => name.length > 1)
-    .reverse();
 }
 
 function placesOfQuote(quote: string, texts: readonly SearchableText[]): LineRange[] {

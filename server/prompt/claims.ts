@@ -51,6 +51,22 @@ function inlineClaim(code: string, at: number): Claim[] {
   return text.length >= MIN_QUOTE_CHARS ? [{ kind: 'quote', text, at }] : [];
 }
 
+/** Names that stand in backticks, as they are written, without repeats. */
+export function namesInBackticks(answer: string): string[] {
+  const prose = answer.replace(CODE_BLOCK, '');
+  const names = [...prose.matchAll(INLINE_CODE)].map((match) => (match[1] ?? '').trim());
+  return [...new Set(names.filter((name) => IDENTIFIER_PATH.test(name)))];
+}
+
+/** The names in `a.b::c()`, the last one first; single letters point nowhere. */
+export function partsOfName(written: string): string[] {
+  return written
+    .replace(/\(\)$/, '')
+    .split(/\.|::|->|#/)
+    .filter((name) => name.length > 1)
+    .reverse();
+}
+
 /** Places with lines that the answer writes itself. */
 export function writtenPlacesIn(answer: string): WrittenPlace[] {
   const places: WrittenPlace[] = [];

@@ -24,6 +24,8 @@ export interface FileBlock {
   /** Of the text alone. */
   contentIds: Int32Array;
   ids: Int32Array;
+  /** Of `ids`, what stands before the text. */
+  openTokens: number;
 }
 
 type Encode = (text: string) => Int32Array;
@@ -36,7 +38,7 @@ export function fileBlock(
 ): FileBlock {
   const passages = [{ text: file.text, firstLine: 1 }];
   const block = { ...file, detail: 'full', passages } as const;
-  return { ...block, contentIds, ids: fencedIds(block, contentIds, encode) };
+  return { ...block, contentIds, ...fenced(block, contentIds, encode) };
 }
 
 /** A file of which only the heads of some definitions are shown, each on a line. */
@@ -49,20 +51,31 @@ export function signaturesBlock(
   const passages = signatures.map((each) => ({ text: each.text, firstLine: each.line }));
   const contentIds = encode(text);
   const block = { ...file, detail: 'signatures', text, hash: text, passages } as const;
-  return { ...block, contentIds, ids: fencedIds(block, contentIds, encode) };
+  return { ...block, contentIds, ...fenced(block, contentIds, encode) };
 }
 
-/** The ids of a version of the file that replaces one further up in the prompt, marked as such. */
-export function newerVersionIds(block: FileBlock, encode: Encode): Int32Array {
-  return fencedIds(block, block.contentIds, encode, true);
+/** The runs of a file that are encoded by themselves: its fence, its text, the end of the fence. */
+export function piecesOf({ ids, openTokens, contentIds }: FileBlock): Int32Array[] {
+  const endOfText = openTokens + contentIds.length;
+  return [ids.subarray(0, openTokens), ids.subarray(openTokens, endOfText), ids.subarray(endOfText)];
 }
 
-function fencedIds(
+/** The same for a version of the file that replaces one further up in the prompt, marked as such. */
+export function newerVersionPieces(block: FileBlock, encode: Encode): Int32Array[] {
+  return fence(block, block.contentIds, encode, true);
+}
+
+function fenced(block: Pick<FileBlock, 'path' | 'text' | 'detail'>, contentIds: Int32Array, encode: Encode) {
+  const pieces = fence(block, contentIds, encode);
+  return { ids: joinTokens(pieces), openTokens: pieces[0]?.length ?? 0 };
+}
+
+function fence(
   { path, text, detail }: Pick<FileBlock, 'path' | 'text' | 'detail'>,
   contentIds: Int32Array,
   encode: Encode,
   isNewer = false,
-): Int32Array {
-  const fence = fileFence(path, text, { newer: isNewer, signatures: detail === 'signatures' });
-  return joinTokens([encode(fence.open), contentIds, encode(fence.close)]);
+): Int32Array[] {
+  const { open, close } = fileFence(path, text, { newer: isNewer, signatures: detail === 'signatures' });
+  return [encode(open), contentIds, encode(close)];
 }

@@ -42,6 +42,13 @@ export function fileFence(path: string, text: string, marks: FenceMarks = {}): F
   return { open: `<${tag} path="${attribute(path)}"${range}>\n`, close: `${newline}</${tag}>\n` };
 }
 
+/** The lines around text that is no file, such as `<git shown="changes">`. */
+export function excerptFence(source: string, label: string, text: string): FileFence {
+  const tag = freeTag(source, text);
+  const newline = text.endsWith('\n') ? '' : '\n';
+  return { open: `<${tag} shown="${attribute(label)}">\n`, close: `${newline}</${tag}>\n` };
+}
+
 function freeTag(name: string, text: string): string {
   if (!text.includes(`</${name}`)) return name;
   let number = 2;
@@ -58,16 +65,31 @@ function attribute(path: string): string {
     .replaceAll('\n', '&#10;');
 }
 
+/** A path as part of a line: a line end in it would make another line, in the words of the prompt. */
+export function onOneLine(path: string): string {
+  return JSON.stringify(path).slice(1, -1);
+}
+
 /** The folders of a repository with the number of files below each, down to `depth` levels. */
 export function folderOutline(paths: readonly string[], depth: number): string {
   const counts = new Map<string, number>();
   for (const path of paths) {
-    const folders = path.split('/').slice(0, -1).slice(0, depth);
-    const folder = folders.length > 0 ? `${folders.join('/')}/` : './';
+    const folder = folderOf(path, depth);
     counts.set(folder, (counts.get(folder) ?? 0) + 1);
   }
   const lines = [...counts]
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([folder, count]) => `${attribute(folder)} (${count})`);
   return `Folders of the repository, with their number of files:\n${lines.join('\n')}\n\n`;
+}
+
+/** The folder of a file, or the one around it that is `depth` levels down. */
+function folderOf(path: string, depth: number): string {
+  let end = 0;
+  for (let level = 0; level < depth; level++) {
+    const slash = path.indexOf('/', end);
+    if (slash < 0) break;
+    end = slash + 1;
+  }
+  return end === 0 ? './' : path.slice(0, end);
 }

@@ -1,6 +1,5 @@
 import type { Turn } from '../../protocol';
 import type { EncodedMessage } from './chat-frame';
-import { idsOf, joinTokens } from './parts';
 import { SHORTENED_MARK } from './prompt-text';
 
 /** What is kept of earlier turns. */
@@ -40,10 +39,10 @@ export function historyWithin({ history, encode, cost }: HistoryInput, roomToken
     return true;
   };
   for (const exchange of exchanges.reverse()) {
-    const whole = exchange.map(({ role, text }) => message(role, encode(text)));
-    if (add(whole)) continue;
-    const frameTokens = cost([...whole.map(({ role }) => message(role, new Int32Array())), ...kept.messages]);
-    const short = shortened(whole, roomTokens - frameTokens, encode(SHORTENED_MARK));
+    const turns = exchange.map((turn): EncodedTurn => ({ turn, ids: encode(turn.text) }));
+    if (add(turns.map(({ turn, ids }) => message(turn.role, [ids])))) continue;
+    const frameTokens = cost([...exchange.map(({ role }) => message(role, [])), ...kept.messages]);
+    const short = shortened(turns, roomTokens - frameTokens, encode);
     if (short && add(short.messages)) kept.shortenedTurns = short.count;
     break;
   }
@@ -61,29 +60,75 @@ function exchangesOf(history: readonly Turn[]): Turn[][] {
   return exchanges;
 }
 
+/** A turn as it would be sent whole. */
+interface EncodedTurn {
+  turn: Turn;
+  ids: Int32Array;
+}
+
 /** The messages cut to `roomTokens` in all, the shortest left whole as far as possible; undefined without room. */
-function shortened(messages: readonly EncodedMessage[], roomTokens: number, mark: Int32Array) {
+function shortened(
+  turns: readonly EncodedTurn[],
+  roomTokens: number,
+  encode: HistoryInput['encode'],
+): { messages: EncodedMessage[]; count: number } | undefined {
   if (roomTokens < LEAST_SHORTENED_TOKENS) return undefined;
-  const byLength = [...messages].sort((a, b) => idsOf(a.parts).length - idsOf(b.parts).length);
-  const cut = new Map<EncodedMessage, EncodedMessage>();
+  const byLength = [...turns].sort((a, b) => a.ids.length - b.ids.length);
+  const cut = new Map<EncodedTurn, Int32Array[]>();
   let left = roomTokens;
   for (const [index, each] of byLength.entries()) {
     const share = Math.floor(left / (byLength.length - index));
-    const ids = withinTokens(idsOf(each.parts), share, mark);
-    if (ids.length < idsOf(each.parts).length) cut.set(each, message(each.role, ids));
-    left -= ids.length;
+    const pieces = withinTokens(each, share, encode);
+    if (pieces.length > 1) cut.set(each, pieces);
+    left -= pieces.reduce((sum, { length }) => sum + length, 0);
   }
-  return { messages: messages.map((each) => cut.get(each) ?? each), count: cut.size };
+  const messages = turns.map((each) => message(each.turn.role, cut.get(each) ?? [each.ids]));
+  return { messages, count: cut.size };
 }
 
-/** The beginning and the end of `ids` around a mark, `most` tokens in all. */
-function withinTokens(ids: Int32Array, most: number, mark: Int32Array): Int32Array {
-  if (ids.length <= most) return ids;
+/** The beginning and the end of a turn around a mark, `most` tokens in all, each encoded by itself. */
+function withinTokens(
+  { turn, ids }: EncodedTurn,
+  most: number,
+  encode: HistoryInput['encode'],
+): Int32Array[] {
+  if (ids.length <= most) return [ids];
+  const mark = encode(SHORTENED_MARK);
   const kept = Math.max(0, most - mark.length);
   const head = Math.ceil(kept / 2);
-  return joinTokens([ids.subarray(0, head), mark, ids.subarray(ids.length - (kept - head))]);
+  const { text } = turn;
+  return [
+    longestWithin(text.length, head, (length) => encode(text.slice(0, beforePair(text, length)))),
+    mark,
+    longestWithin(text.length, kept - head, (length) =>
+      encode(text.slice(beforePair(text, text.length - length))),
+    ),
+  ];
 }
 
-function message(role: EncodedMessage['role'], ids: Int32Array): EncodedMessage {
-  return { role, parts: ids.length > 0 ? [{ label: { kind: 'history' }, ids }] : [] };
+/** Of pieces of up to `mostChars`, the tokens of the longest one that takes at most `most`. */
+function longestWithin(mostChars: number, most: number, piece: (chars: number) => Int32Array): Int32Array {
+  let [fits, tooLong] = [0, mostChars + 1];
+  let best: Int32Array = new Int32Array();
+  while (tooLong - fits > 1) {
+    const chars = Math.floor((fits + tooLong) / 2);
+    const ids = piece(chars);
+    if (ids.length > most) tooLong = chars;
+    else {
+      fits = chars;
+      best = ids;
+    }
+  }
+  return best;
+}
+
+/** `at`, or one less where it would part the two halves of a character. */
+function beforePair(text: string, at: number): number {
+  const code = text.charCodeAt(at);
+  return code >= 0xdc00 && code <= 0xdfff ? at - 1 : at;
+}
+
+function message(role: EncodedMessage['role'], pieces: readonly Int32Array[]): EncodedMessage {
+  const said = pieces.filter(({ length }) => length > 0);
+  return { role, parts: said.map((ids) => ({ label: { kind: 'history' }, ids })) };
 }

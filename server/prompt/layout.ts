@@ -1,6 +1,6 @@
 import type { Attachment, Turn } from '../../protocol';
 import type { ChatFrame, EncodedMessage } from './chat-frame';
-import { fileFence } from './format';
+import { excerptFence, fileFence, onOneLine } from './format';
 import { historyWithin, type KeptHistory } from './history';
 import { type Changes, NO_CHANGES, orderMessages, type PromptParts } from './order';
 import { countTokens, type PromptPart } from './parts';
@@ -8,6 +8,7 @@ import { NO_PATHS } from './path-list';
 import { openEditorText } from './prompt-text';
 
 export type Selection = Extract<Attachment, { kind: 'selection' }>;
+export type Excerpt = Extract<Attachment, { kind: 'excerpt' }>;
 
 export interface LayoutInput {
   question: string;
@@ -16,8 +17,9 @@ export interface LayoutInput {
   /** The file in front of the user, if one is. */
   openEditor?: string | undefined;
   selections: readonly Selection[];
-  /** Files that the user named. */
-  attachedPaths: readonly string[];
+  excerpts: readonly Excerpt[];
+  /** Files, folders and symbols that the user named, in words. */
+  subjects: readonly string[];
   encode: (text: string) => Int32Array;
   frame: ChatFrame;
 }
@@ -31,11 +33,12 @@ export class Layout {
   private readonly encoded = new Map<string, Int32Array>();
 
   constructor(private readonly input: LayoutInput) {
-    const { openEditor, selections, attachedPaths } = input;
+    const { openEditor, selections, excerpts, subjects } = input;
     this.attachments = [
       ...(openEditor === undefined ? [] : [openEditorText(openEditor)]),
       ...selections.map(selectionText),
-      ...(attachedPaths.length === 0 ? [] : [`The question is about: ${attachedPaths.join(', ')}\n\n`]),
+      ...excerpts.map(excerptText),
+      ...(subjects.length === 0 ? [] : [`The question is about: ${subjects.map(onOneLine).join(', ')}\n\n`]),
     ];
   }
 
@@ -92,5 +95,10 @@ export class Layout {
 
 export function selectionText({ path, startLine, endLine, text }: Selection): string {
   const fence = fileFence(path, text, { lines: { start: startLine, end: endLine } });
+  return `${fence.open}${text}${fence.close}\n`;
+}
+
+export function excerptText({ source, label, text }: Excerpt): string {
+  const fence = excerptFence(source, label, text);
   return `${fence.open}${text}${fence.close}\n`;
 }

@@ -1,5 +1,5 @@
 import type { EncodedMessage } from './chat-frame';
-import { type FileBlock, newerVersionIds } from './file-block';
+import { type FileBlock, newerVersionPieces, piecesOf } from './file-block';
 import type { PartLabel, PromptPart } from './parts';
 import type { PathList } from './path-list';
 import { NEWER_FILES_TEXT, QUESTION_LABEL, REMINDER_TEXT, removedFileText, SYSTEM_TEXT } from './prompt-text';
@@ -13,7 +13,7 @@ export interface PromptParts extends BaseParts {
   paths: PathList;
   /** Files chosen for this question, the best one last. */
   ranked: readonly FileBlock[];
-  /** Text that belongs to this question alone: the open editor, selections, what it is about. */
+  /** Text that belongs to this question alone: the open editor, selections, excerpts, what it is about. */
   attachments: readonly string[];
   question: string;
 }
@@ -39,7 +39,8 @@ export const NO_CHANGES: Changes = { newer: [], removed: [] };
  * The order of a prompt is a contract with the prefix cache: what changes least comes first.
  *
  *   system, tree, files (longest unedited first)  |  earlier turns  |
- *       newer versions of files, files for the question, open editor, selections, instruction again, question
+ *       newer versions of files, files for the question (attached ones last), open editor, selections and symbols,
+ *       problems, terminal, git, instruction again, question
  *
  * The first group depends on the repository, not on the question; so the KV of those tokens serves every later
  * question. Editing a file changes nothing before it. Nothing that varies with the question or the clock may
@@ -49,17 +50,15 @@ export const NO_CHANGES: Changes = { newer: [], removed: [] };
 export function orderMessages(parts: PromptParts, encode: (text: string) => Int32Array): EncodedMessage[] {
   const text = (label: PartLabel, words: string): PromptPart[] =>
     words === '' ? [] : [{ label, ids: encode(words) }];
-  const file = (kind: 'file' | 'rankedFile', { path, editedAtMs, ids }: FileBlock): PromptPart => ({
-    label: { kind, path, editedAtMs },
-    ids,
-  });
+  const file = (kind: 'file' | 'rankedFile', block: FileBlock): PromptPart[] =>
+    labelled({ kind, path: block.path, editedAtMs: block.editedAtMs }, piecesOf(block));
   return [
     {
       role: 'system',
       parts: [
         ...text({ kind: 'instructions' }, SYSTEM_TEXT),
         ...text({ kind: 'tree' }, parts.outline),
-        ...parts.base.map((block) => file('file', block)),
+        ...parts.base.flatMap((block) => file('file', block)),
       ],
     },
     ...parts.history,
@@ -68,7 +67,7 @@ export function orderMessages(parts: PromptParts, encode: (text: string) => Int3
       parts: [
         ...changeParts(parts.changes, encode),
         ...pathParts(parts.paths),
-        ...parts.ranked.map((block) => file('rankedFile', block)),
+        ...parts.ranked.flatMap((block) => file('rankedFile', block)),
         ...parts.attachments.flatMap((words) => text({ kind: 'attachment' }, words)),
         ...text({ kind: 'question' }, REMINDER_TEXT + QUESTION_LABEL),
         ...text({ kind: 'question' }, parts.question),
@@ -77,8 +76,10 @@ export function orderMessages(parts: PromptParts, encode: (text: string) => Int3
   ];
 }
 
-const pathParts = ({ ids }: PathList): PromptPart[] =>
-  ids.length === 0 ? [] : [{ label: { kind: 'attachment' }, ids }];
+const labelled = (label: PartLabel, pieces: readonly Int32Array[]): PromptPart[] =>
+  pieces.map((ids) => ({ label, ids }));
+
+const pathParts = ({ pieces }: PathList): PromptPart[] => labelled({ kind: 'paths' }, pieces);
 
 function changeParts({ newer, removed }: Changes, encode: (text: string) => Int32Array): PromptPart[] {
   if (newer.length + removed.length === 0) return [];
@@ -90,11 +91,11 @@ function changeParts({ newer, removed }: Changes, encode: (text: string) => Int3
         ids: encode(removedFileText(path)),
       }),
     ),
-    ...newer.map(
-      (block): PromptPart => ({
-        label: { kind: 'newerFile', path: block.path, editedAtMs: block.editedAtMs },
-        ids: newerVersionIds(block, encode),
-      }),
+    ...newer.flatMap((block) =>
+      labelled(
+        { kind: 'newerFile', path: block.path, editedAtMs: block.editedAtMs },
+        newerVersionPieces(block, encode),
+      ),
     ),
   ];
 }

@@ -1,11 +1,11 @@
-import type { ExcludedFile, IncludedFile, InclusionReport } from '../../protocol';
+import type { ExcludedFile, IncludedExcerpt, IncludedFile, InclusionReport } from '../../protocol';
 import { LongviewError, throwIfCancelled } from '../errors';
 import { type Base, type BaseInput, chooseBase } from './base';
 import type { Detail, FileBlock } from './file-block';
 import { type Candidate, fillByValue } from './fill';
 import type { KeptHistory } from './history';
-import { reportInclusion } from './inclusion';
-import { Layout, type LayoutInput, selectionText } from './layout';
+import { type FoundSecrets, type InclusionFacts, reportInclusion } from './inclusion';
+import { excerptText, Layout, type LayoutInput, selectionText } from './layout';
 import { type Changes, NO_CHANGES } from './order';
 import type { PackedText } from './packed-text';
 import { countTokens, idsOf, type PromptSpan, spansOf } from './parts';
@@ -16,10 +16,14 @@ export interface PackInput extends BaseInput, LayoutInput {
   /** Files in the manifest, usable or not. */
   totalFiles: number;
   unusable: readonly ExcludedFile[];
+  /** Files that the user attached, in folders or by themselves. */
+  attachedPaths: readonly string[];
   /** Usable paths, best for the question first; asked for only when not everything fits. */
   rank: () => readonly Candidate[];
   /** @param forQuestion signatures are those that fit the question best */
   loadFile: (path: string, detail?: Detail, forQuestion?: boolean) => Promise<FileBlock | ExcludedFile>;
+  /** What was found in files by the time that they are loaded. */
+  secrets: FoundSecrets;
   /** Bases of earlier prompts. */
   earlierBases: readonly Base[];
   /** Tokens of the prompts whose KV the device holds. */
@@ -30,6 +34,8 @@ export interface PackedResult {
   tokenIds: Int32Array;
   spans: PromptSpan[];
   inclusion: InclusionReport;
+  /** What the report is made of. */
+  facts: InclusionFacts;
   /** What the model sees of files, for citations. */
   packed: PackedText[];
   /** How things are now. */
@@ -42,6 +48,8 @@ export interface PackedResult {
 const HISTORY_SHARE = 0.5;
 /** With less of the budget left, no more files are read to see whether they fit. */
 const NEGLIGIBLE_SHARE = 0.01;
+/** Attached files are loaded to say how much they take, up to so many times the room. */
+const FAR_TOO_MUCH = 4;
 /** An earlier base is used only when that spares this share of the tokens to compute, and so many of them. */
 const SPARED_SHARE = 0.5;
 const SPARED_TOKENS = 256;
@@ -83,6 +91,8 @@ interface Complete extends Stem {
   questionFiles: FileBlock[];
   paths: PathList;
   history: KeptHistory;
+  /** Files for the question that turned out to be unusable. */
+  lost: readonly ExcludedFile[];
 }
 
 /** A whole prompt on this stem; undefined when the stem alone is too long. */
@@ -97,7 +107,7 @@ async function complete(
   if (forFiles < 0) return undefined;
   const reserved = base.all ? forFiles : forFiles * HISTORY_SHARE;
   const ranked = base.all
-    ? { files: [], paths: NO_PATHS, tokens: 0 }
+    ? { files: [], paths: NO_PATHS, tokens: 0, lost: [] }
     : await takeRanked(input, stem, forFiles - layout.historyWithin(reserved).tokens);
   const history = layout.historyWithin(forFiles - ranked.tokens);
   const questionFiles = [...ranked.files.reverse(), ...[...attached].reverse()];
@@ -116,6 +126,7 @@ async function complete(
     questionFiles,
     paths: ranked.paths,
     history,
+    lost: ranked.lost,
   };
 }
 
@@ -132,7 +143,9 @@ async function cheaperPrompt(
   let best: Complete | undefined;
   if (least <= 0 || input.held.length === 0) return undefined;
   for (const earlier of input.earlierBases) {
-    const { changes, added } = await supersede(earlier, base, input);
+    const superseding = await supersede(earlier, base, input);
+    if (!superseding) continue;
+    const { changes, added } = superseding;
     const stem = { base: earlier, changes, attached: [...added, ...attached] };
     const prompt = await complete(input, layout, stem, room);
     if (!prompt || toCompute(prompt) > least) continue;
@@ -149,12 +162,14 @@ function resultOf(input: PackInput, base: Base, prompt: Complete): PackedResult 
   }
   const outdated = new Set([...changes.removed, ...changes.newer.map(({ path }) => path)]);
   const current = prompt.base.files.filter(({ path }) => !outdated.has(path));
+  const facts = factsOf(input, base, prompt);
   return {
     tokenIds,
     spans,
     base,
     usedBase: prompt.base,
-    inclusion: inclusionOf(input, prompt),
+    inclusion: reportInclusion(facts),
+    facts,
     packed: packedTexts(input, [...current, ...changes.newer, ...questionFiles]),
   };
 }
@@ -164,12 +179,10 @@ async function baseWithAttached(input: PackInput, layout: Layout, room: number) 
   const { fixedTokens } = layout;
   const base = await chooseBase(input, fixedTokens, room);
   const inBase = new Set(wholeFiles(base.files));
-  const attached = await load(
-    input,
-    input.attachedPaths.filter((path) => !inBase.has(path)),
-  );
+  const missing = input.attachedPaths.filter((path) => !inBase.has(path));
+  const attached = await load(input, missing, room);
   if (base.tokens + countTokens(attached) <= room) return { base, attached };
-  const all = await load(input, input.attachedPaths);
+  const all = await load(input, input.attachedPaths, room);
   const left = room - countTokens(all);
   if (left < 0) throw attachmentTooLong(all, room);
   return {
@@ -178,9 +191,19 @@ async function baseWithAttached(input: PackInput, layout: Layout, room: number) 
   };
 }
 
-async function load(input: PackInput, paths: readonly string[]): Promise<FileBlock[]> {
-  const blocks = await Promise.all(paths.map((path) => input.loadFile(path)));
-  return blocks.filter((block): block is FileBlock => !('reason' in block));
+/** @throws LongviewError `promptTooLong` as soon as they are far too many: a folder may hold a whole disk */
+async function load(input: PackInput, paths: readonly string[], roomTokens: number): Promise<FileBlock[]> {
+  const blocks: FileBlock[] = [];
+  let tokens = 0;
+  for (const path of paths) {
+    throwIfCancelled(input.signal);
+    const block = await input.loadFile(path);
+    if ('reason' in block) continue;
+    blocks.push(block);
+    tokens += block.ids.length;
+    if (tokens > roomTokens * FAR_TOO_MUCH) throw attachmentTooLong(blocks, roomTokens, 'more than ');
+  }
+  return blocks;
 }
 
 /** The files that rank best among those that are not there yet. */
@@ -189,7 +212,7 @@ async function takeRanked(input: PackInput, { base, attached }: Stem, room: numb
   const shown = new Set(base.files.map(({ path }) => path));
   const ranked = input.rank().filter(({ path }) => !whole.has(path));
   const filled = await fillByValue({
-    candidates: ranked.map((each) => ({ ...each, hasSignatures: shown.has(each.path) })),
+    candidates: ranked.map((each) => (shown.has(each.path) ? { ...each, hasSignatures: true } : each)),
     roomTokens: room,
     leastTokens: input.budgetTokens * NEGLIGIBLE_SHARE,
     load: (path, detail) => {
@@ -198,19 +221,22 @@ async function takeRanked(input: PackInput, { base, attached }: Stem, room: numb
     },
   });
   const there = new Set([...shown, ...filled.files.map(({ path }) => path)]);
-  const others = ranked.map(({ path }) => path).filter((path) => !there.has(path));
+  const lost = [...base.lost, ...filled.lost];
+  const unshown = new Set([...there, ...lost.map(({ path }) => path)]);
+  const others = ranked.map(({ path }) => path).filter((path) => !unshown.has(path));
   const paths = pathsWithin(others, room - filled.tokens, input.encode);
-  return { files: filled.files, paths, tokens: filled.tokens + paths.ids.length };
+  const pathTokens = paths.pieces.reduce((sum, { length }) => sum + length, 0);
+  return { files: filled.files, paths, tokens: filled.tokens + pathTokens, lost: filled.lost };
 }
 
 const wholeFiles = (files: readonly FileBlock[]): string[] =>
   files.filter(({ detail }) => detail === 'full').map(({ path }) => path);
 
-function inclusionOf(input: PackInput, prompt: Complete): InclusionReport {
+function factsOf(input: PackInput, current: Base, prompt: Complete): InclusionFacts {
   const { base, changes, questionFiles, history, tokenIds } = prompt;
-  const entry = (reason: IncludedFile['reason']) => (file: FileBlock) => entryOf(file, input, reason);
+  const entry = entriesOf(input);
   const ofBase = base.all ? 'all' : 'base';
-  return reportInclusion({
+  return {
     totalFiles: input.totalFiles,
     included: [
       ...base.files.filter(({ path }) => !changes.removed.includes(path)).map(entry(ofBase)),
@@ -219,15 +245,18 @@ function inclusionOf(input: PackInput, prompt: Complete): InclusionReport {
       ...questionFiles.map(entry(base.all ? 'all' : 'ranked')),
       ...selectionEntries(input),
     ],
-    unusable: [...input.unusable, ...base.lost],
+    excerpts: excerptEntries(input),
+    unusable: [...input.unusable, ...current.lost, ...prompt.lost],
     usablePaths: input.usablePaths,
     budgetTokens: input.budgetTokens,
     promptTokens: tokenIds.length,
     newerVersions: changes.newer.map(({ path }) => path),
+    pinsWithoutRoom: current.pinsWithoutRoom,
     historyTokens: history.tokens,
     droppedTurns: history.droppedTurns,
     shortenedTurns: history.shortenedTurns,
-  });
+    secrets: input.secrets,
+  };
 }
 
 function pathEntries({ entries }: PathList): IncludedFile[] {
@@ -241,17 +270,17 @@ function packedTexts(input: PackInput, files: readonly FileBlock[]): PackedText[
   ];
 }
 
-function entryOf(
-  { path, ids, detail }: FileBlock,
-  input: PackInput,
-  reason: IncludedFile['reason'],
-): IncludedFile {
-  return {
-    path,
-    tokens: ids.length,
-    reason: input.attachedPaths.includes(path) ? 'attached' : reason,
-    ...(detail === 'signatures' && { detail }),
-  };
+/** Makes the entry of a file; what the user chose goes before `reason`. */
+function entriesOf({ attachedPaths, pinnedPaths }: PackInput) {
+  const attached = new Set(attachedPaths);
+  const pinned = new Set(pinnedPaths);
+  return (reason: IncludedFile['reason']) =>
+    ({ path, ids, detail }: FileBlock): IncludedFile => ({
+      path,
+      tokens: ids.length,
+      reason: attached.has(path) ? 'attached' : pinned.has(path) ? 'pinned' : reason,
+      ...(detail === 'signatures' && { detail }),
+    });
 }
 
 function selectionEntries(input: PackInput): IncludedFile[] {
@@ -262,13 +291,22 @@ function selectionEntries(input: PackInput): IncludedFile[] {
   }));
 }
 
+function excerptEntries(input: PackInput): IncludedExcerpt[] {
+  return input.excerpts.map((excerpt) => ({
+    source: excerpt.source,
+    label: excerpt.label,
+    tokens: input.encode(excerptText(excerpt)).length,
+  }));
+}
+
 function tooLong(input: PackInput, fixedTokens: number): LongviewError {
   const questionTokens = input.encode(input.question).length;
-  const attachmentTokens = selectionEntries(input).reduce((sum, entry) => sum + entry.tokens, 0);
-  const attached = attachmentTokens > 0 ? ` and attachments of ${attachmentTokens}` : '';
+  const attached = [...selectionEntries(input), ...excerptEntries(input)];
+  const attachmentTokens = attached.reduce((sum, entry) => sum + entry.tokens, 0);
+  const withAttached = attachmentTokens > 0 ? ` and attachments of ${attachmentTokens}` : '';
   return new LongviewError(
     'promptTooLong',
-    `The question of ${questionTokens} tokens${attached} needs a prompt of ${fixedTokens} tokens; ` +
+    `The question of ${questionTokens} tokens${withAttached} needs a prompt of ${fixedTokens} tokens; ` +
       `${input.budgetTokens} fit.`,
     attachmentTokens > questionTokens
       ? 'Attach less text, or raise the context size in the settings.'
@@ -277,14 +315,21 @@ function tooLong(input: PackInput, fixedTokens: number): LongviewError {
   );
 }
 
-function attachmentTooLong(files: readonly FileBlock[], roomTokens: number): LongviewError {
+function attachmentTooLong(files: readonly FileBlock[], roomTokens: number, least = ''): LongviewError {
   const fileTokens = countTokens(files);
   const paths = files.map(({ path }) => path);
-  const subject = paths.length === 1 ? `file ${paths[0]} takes` : `files ${paths.join(', ')} take`;
+  const subject = paths.length === 1 ? `file ${paths[0]} takes` : `files ${listed(paths)} take`;
   return new LongviewError(
     'promptTooLong',
-    `The attached ${subject} ${fileTokens} tokens; with the rest of the prompt, there is room for ${roomTokens}.`,
+    `The attached ${subject} ${least}${fileTokens} tokens; with the rest of the prompt, there is room for ${roomTokens}.`,
     'Attach a selection instead, or raise the context size in the settings.',
     { paths, fileTokens, roomTokens },
   );
+}
+
+const MOST_NAMED = 5;
+
+function listed(paths: readonly string[]): string {
+  const more = paths.length - MOST_NAMED;
+  return paths.slice(0, MOST_NAMED).join(', ') + (more > 0 ? ` and ${more} more` : '');
 }

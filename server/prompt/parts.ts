@@ -1,6 +1,6 @@
 /** What a run of tokens in a prompt is. */
 export type PartLabel =
-  | { kind: 'template' | 'instructions' | 'tree' | 'history' | 'attachment' | 'question' }
+  | { kind: 'template' | 'instructions' | 'tree' | 'history' | 'paths' | 'attachment' | 'question' }
   | { kind: 'file' | 'newerFile' | 'rankedFile'; path: string; editedAtMs: number }
   | { kind: 'removedFile'; path: string };
 
@@ -8,20 +8,23 @@ export type PartLabel =
 export interface PromptPart {
   label: PartLabel;
   ids: Int32Array;
+  /** Of the template: what the run says, since special tokens do not show in decoded text. */
+  template?: string;
 }
 
-/** Where a part starts in a prompt; it ends where the next one starts. */
+/** Where a part starts in a prompt; it ends where the next one starts. Parts of one file have the same label. */
 export interface PromptSpan {
   startToken: number;
   label: PartLabel;
+  template?: string;
 }
 
 /** The parts of a prompt by the token at which each starts. */
 export function spansOf(parts: readonly PromptPart[]): PromptSpan[] {
   let startToken = 0;
   const spans: PromptSpan[] = [];
-  for (const { label, ids } of parts) {
-    if (ids.length > 0) spans.push({ startToken, label });
+  for (const { label, ids, template } of parts) {
+    if (ids.length > 0) spans.push({ startToken, label, ...(template !== undefined && { template }) });
     startToken += ids.length;
   }
   return spans;

@@ -1,12 +1,13 @@
-import { joinTokens } from './parts';
+import { onOneLine } from './format';
 
 /** Paths of files that there is no room for, so that the model knows that they are there. */
 export interface PathList {
   entries: readonly { path: string; tokens: number }[];
-  ids: Int32Array;
+  /** The head and each line. */
+  pieces: readonly Int32Array[];
 }
 
-export const NO_PATHS: PathList = { entries: [], ids: new Int32Array() };
+export const NO_PATHS: PathList = { entries: [], pieces: [] };
 
 const HEAD = 'More files that the question may be about, by path alone:\n';
 /** A path is hardly ever shorter. */
@@ -27,12 +28,11 @@ export function pathsWithin(
   let room = roomTokens - head.length;
   for (const path of paths) {
     if (room < FEWEST_TOKENS) break;
-    // A newline in a path would make two of it.
-    const line = encode(`${JSON.stringify(path).slice(1, -1)}\n`);
+    const line = encode(`${onOneLine(path)}\n`);
     if (line.length > room) continue;
     pieces.push(line);
     entries.push({ path, tokens: line.length });
     room -= line.length;
   }
-  return entries.length === 0 ? NO_PATHS : { entries, ids: joinTokens(pieces) };
+  return entries.length === 0 ? NO_PATHS : { entries, pieces };
 }

@@ -1,3 +1,5 @@
+import { onOneLine } from './format';
+
 /**
  * The words around the repository. Short, because a small window holds few tokens and a small model follows
  * few instructions. The instruction comes before the files and again before the question: the second one is
@@ -15,9 +17,9 @@ export const QUESTION_LABEL = 'Question: ';
 export const NEWER_FILES_TEXT =
   'These files changed after they were shown above. Only what stands here is true of them now:\n\n';
 
-export const removedFileText = (path: string): string => `The file ${path} was deleted.\n`;
+export const removedFileText = (path: string): string => `The file ${onOneLine(path)} was deleted.\n`;
 
 /** In place of the middle of an earlier turn that did not fit whole. */
 export const SHORTENED_MARK = '\n[… left out …]\n';
 
-export const openEditorText = (path: string): string => `The open editor shows ${path}.\n\n`;
+export const openEditorText = (path: string): string => `The open editor shows ${onOneLine(path)}.\n\n`;

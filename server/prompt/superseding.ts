@@ -16,8 +16,15 @@ export interface SupersedingInput {
   loadFile: (path: string, detail?: Detail) => Promise<FileBlock | ExcludedFile>;
 }
 
-/** What of `base`, which is how things are now, an earlier base does not say, or says otherwise. */
-export async function supersede(earlier: Base, base: Base, input: SupersedingInput): Promise<Superseding> {
+/**
+ * What of `base`, which is how things are now, an earlier base does not say, or says otherwise. Undefined when the
+ * earlier one shows what is held back by now: nothing that comes later takes that out again.
+ */
+export async function supersede(
+  earlier: Base,
+  base: Base,
+  input: SupersedingInput,
+): Promise<Superseding | undefined> {
   const before = new Map(earlier.files.map((file) => [file.path, file]));
   const now = new Map(base.files.map((file) => [file.path, file]));
   const usable = new Set(input.usablePaths);
@@ -30,6 +37,7 @@ export async function supersede(earlier: Base, base: Base, input: SupersedingInp
         : usable.has(path)
           ? await input.loadFile(path, file.detail)
           : undefined;
+    if (current && 'reason' in current && current.reason === 'secret') return undefined;
     if (!current || 'reason' in current) changes.removed.push(path);
     else if (current.hash !== file.hash) changes.newer.push(current);
   }

@@ -1,16 +1,27 @@
 import { randomUUID } from 'node:crypto';
-import type {
-  AskEvent,
-  Attachment,
-  ChatConversation,
-  ChatExchange,
-  ChatFailure,
-  ChatHostMessage,
-  DownloadEvent,
+import {
+  type AskEvent,
+  type Attachment,
+  type AttachmentAccount,
+  attachmentRefusal,
+  type ChatAttachments,
+  type ChatConversation,
+  type ChatExchange,
+  type ChatFailure,
+  type ChatHostMessage,
+  type DownloadEvent,
+  type Turn,
 } from '../../protocol';
 import type { AnswerService } from '../session/answer-service';
 import { Signal } from '../session/signal';
-import { advance, type ConversationEvent, comparable, exchangeOf, historyBefore } from './conversation';
+import {
+  advance,
+  type ConversationEvent,
+  comparable,
+  exchangeOf,
+  historyBefore,
+  historyNow,
+} from './conversation';
 import type { ConversationStore } from './conversation-store';
 import { failureOf } from './failure';
 import { downloadOffer, modelInQuestion } from './model-offer';
@@ -31,6 +42,11 @@ export class ChatSession {
   readonly changed = new Signal<ChatConversation>();
   private conversation: ChatConversation;
   private attachments: Attachment[] = [];
+  /** Of `attachments`; undefined until they are counted. */
+  private account: AttachmentAccount | undefined;
+  private counting = new AbortController();
+  /** A question whose attachments are being counted is not asked a second time. */
+  private isChecking = false;
   private run: Run | undefined;
 
   constructor(
@@ -45,19 +61,32 @@ export class ChatSession {
     return this.conversation;
   }
 
+  /** What the next question would be asked with. */
+  get upcoming(): { history: Turn[]; attachments: Attachment[] } {
+    return { history: historyNow(this.conversation), attachments: this.attachments };
+  }
+
   get isRunning(): boolean {
     return this.run !== undefined;
   }
 
   /** Everything that the page shows, for one that starts or lost step. */
   snapshot(): ChatHostMessage {
-    return { kind: 'conversation', conversation: this.conversation, attachments: this.attachments };
+    return { kind: 'conversation', conversation: this.conversation, ...this.attached() };
   }
 
-  /** Asks with what is attached. Does nothing while an exchange runs or when nothing is asked. */
+  /**
+   * Asks with what is attached; what does not fit is refused before it is sent. Does nothing while an exchange runs or
+   * when nothing is asked.
+   */
   async ask(question: string): Promise<void> {
     const text = question.trim();
-    if (this.run || text === '') return;
+    if (this.run || this.isChecking || text === '') return;
+    const reason = this.attachments.length > 0 ? await this.refusal(text) : undefined;
+    if (reason !== undefined) {
+      this.messages.fire({ kind: 'refused', question, reason });
+      return;
+    }
     const id = randomUUID();
     this.apply({ kind: 'asked', id, question: text, attachments: this.attachments });
     this.setAttachments([]);
@@ -103,7 +132,7 @@ export class ChatSession {
 
   clear(): void {
     this.stop();
-    this.attachments = [];
+    this.setAttachments([]);
     this.apply({ kind: 'cleared' });
     this.messages.fire(this.snapshot());
   }
@@ -223,8 +252,47 @@ export class ChatSession {
   }
 
   private setAttachments(attachments: Attachment[]): void {
+    this.counting.abort();
+    this.counting = new AbortController();
     this.attachments = attachments;
-    this.messages.fire({ kind: 'attachments', attachments });
+    this.account = undefined;
+    this.messages.fire({ kind: 'attachments', ...this.attached() });
+    if (attachments.length > 0) void this.count(this.counting.signal);
+  }
+
+  private attached(): ChatAttachments {
+    return { attachments: this.attachments, ...(this.account && { account: this.account }) };
+  }
+
+  /** Counts what is attached, for the person who attaches it. */
+  private async count(signal: AbortSignal): Promise<void> {
+    try {
+      const account = await this.service.countAttachments('', this.attachments, signal);
+      if (signal.aborted) return;
+      this.account = account;
+      this.messages.fire({ kind: 'attachments', ...this.attached() });
+    } catch (error) {
+      // Such as a model that is not here: the question itself says so, with what helps.
+      if (!signal.aborted) this.warn(`Attachments could not be counted: ${String(error)}`);
+    }
+  }
+
+  /** Why the question cannot be sent with what is attached; undefined when it can, or nobody knows. */
+  private async refusal(question: string): Promise<string | undefined> {
+    this.isChecking = true;
+    try {
+      const { signal } = new AbortController();
+      const account = await this.service.countAttachments(question, this.attachments, signal);
+      return attachmentRefusal(
+        account,
+        'Remove an attachment, attach less of it, or raise the context size in the settings.',
+      );
+    } catch (error) {
+      this.warn(`Attachments could not be counted: ${String(error)}`);
+      return undefined;
+    } finally {
+      this.isChecking = false;
+    }
   }
 
   private apply(event: ConversationEvent): void {
@@ -236,7 +304,21 @@ export class ChatSession {
   }
 }
 
+/** Attached again, it takes the place of what was attached before. */
 function isSame(a: Attachment, b: Attachment): boolean {
-  if (a.path !== b.path || a.kind !== b.kind) return false;
-  return a.kind !== 'selection' || b.kind !== 'selection' || a.startLine === b.startLine;
+  return identityOf(a) === identityOf(b);
+}
+
+function identityOf(attachment: Attachment): string {
+  switch (attachment.kind) {
+    case 'file':
+    case 'folder':
+      return [attachment.kind, attachment.path].join('\0');
+    case 'selection':
+      return [attachment.kind, attachment.path, attachment.startLine].join('\0');
+    case 'symbol':
+      return [attachment.kind, attachment.path, attachment.name, attachment.startLine].join('\0');
+    case 'excerpt':
+      return [attachment.kind, attachment.source, attachment.label].join('\0');
+  }
 }

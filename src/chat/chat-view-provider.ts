@@ -1,14 +1,19 @@
 import { randomBytes } from 'node:crypto';
 import * as vscode from 'vscode';
-import type { ChatHostMessage } from '../../protocol';
+import type { ChatHostMessage, ChatViewMessage } from '../../protocol';
 import type { Disposable } from '../session/signal';
 import { chatHtml } from './chat-html';
 import type { ChatSession } from './chat-session';
+import { CompletionDesk } from './mentions/completion-desk';
+import type { Mentions } from './mentions/mentions';
 import { handleViewMessage, viewHandlers } from './view-handlers';
 import { parseViewMessage } from './view-messages';
 import type { WelcomeSource } from './welcome';
 
 export const CHAT_VIEW = 'longview.chat';
+
+/** Messages that attach something. */
+const ATTACHING: readonly ChatViewMessage['kind'][] = ['attach', 'mention', 'drop'];
 
 /** The chat view: passes messages between its page and the session. The page may come and go. */
 export class ChatViewProvider implements vscode.WebviewViewProvider, vscode.Disposable {
@@ -22,10 +27,12 @@ export class ChatViewProvider implements vscode.WebviewViewProvider, vscode.Disp
   constructor(
     private readonly extensionUri: vscode.Uri,
     private readonly session: ChatSession,
+    mentions: Mentions,
     private readonly welcome: WelcomeSource,
     private readonly log: vscode.LogOutputChannel,
   ) {
-    this.handlers = viewHandlers(session, () => this.sync());
+    const completions = new CompletionDesk(mentions, (message) => this.post(message));
+    this.handlers = viewHandlers(session, mentions, completions, () => this.sync());
     this.subscriptions = [
       session.messages.on((message) => this.post(message)),
       welcome.changed.on((current) => this.post({ kind: 'welcome', welcome: current })),
@@ -91,6 +98,11 @@ export class ChatViewProvider implements vscode.WebviewViewProvider, vscode.Disp
     handleViewMessage(this.handlers, parsed.message).catch((error: unknown) => {
       const text = error instanceof Error ? error.message : String(error);
       this.log.warn(text);
+      // Said where something was to be attached.
+      if (ATTACHING.includes(parsed.message.kind)) {
+        this.post({ kind: 'refused', question: '', reason: text });
+        return;
+      }
       void vscode.window.showWarningMessage(text);
     });
   }

@@ -101,6 +101,7 @@ function answered(exchange: ChatExchange, result: AskResult): ChatExchange {
     ...settled(exchange, result.stopReason === 'cancelled' ? 'stopped' : 'done'),
     answer: result.answer,
     citations: result.citations,
+    symbols: result.symbols,
     inclusion: shortened(result.inclusion),
     record: result.record,
     ...(result.stopReason === 'maxTokens' && { truncated: true }),
@@ -133,7 +134,11 @@ function withoutActivity(exchange: ChatExchange): ChatExchange {
 
 /** The report with at most `LISTED_EXCLUDED_FILES` names of left-out files. */
 function shortened(inclusion: InclusionReport): InclusionReport {
-  return { ...inclusion, excluded: inclusion.excluded.slice(0, LISTED_EXCLUDED_FILES) };
+  return {
+    ...inclusion,
+    excluded: inclusion.excluded.slice(0, LISTED_EXCLUDED_FILES),
+    pinsWithoutRoom: inclusion.pinsWithoutRoom.slice(0, LISTED_EXCLUDED_FILES),
+  };
 }
 
 function replace(
@@ -162,8 +167,16 @@ export function comparable(conversation: ChatConversation, id: string): Compared
 export function historyBefore(conversation: ChatConversation, id: string): Turn[] {
   const start = exchangeOf(conversation, id)?.baseline?.id ?? id;
   const end = conversation.exchanges.findIndex((each) => each.id === start);
-  return conversation.exchanges
-    .slice(0, end)
+  return turnsOf(conversation.exchanges.slice(0, end));
+}
+
+/** The turns that the next question would follow. */
+export function historyNow(conversation: ChatConversation): Turn[] {
+  return turnsOf(conversation.exchanges);
+}
+
+function turnsOf(exchanges: readonly ChatExchange[]): Turn[] {
+  return exchanges
     .filter(
       ({ phase, answer, baseline }) =>
         !baseline && phase !== 'failed' && phase !== 'running' && answer !== '',

@@ -6,13 +6,16 @@ import type {
   ChatFailure,
   Citation,
   InclusionReport,
+  SymbolLink,
   TtftRecord,
 } from '../../protocol';
-import { CHAT_ACTIONS, ERROR_CODES } from '../../protocol';
+import { CHAT_ACTIONS, ERROR_CODES, EXCERPT_SOURCES } from '../../protocol';
 
 // Shapes of what is stored between two versions of the extension. Each `satisfies` ties one to its protocol type.
 
 const exclusionReason = z.enum([
+  'secret',
+  'excludedByHand',
   'noRoom',
   'binary',
   'lockFile',
@@ -26,6 +29,20 @@ const exclusionReason = z.enum([
 
 const attachment = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('file'), path: z.string() }),
+  z.object({ kind: z.literal('folder'), path: z.string() }),
+  z.object({
+    kind: z.literal('symbol'),
+    path: z.string(),
+    name: z.string(),
+    startLine: z.int(),
+    endLine: z.int(),
+  }),
+  z.object({
+    kind: z.literal('excerpt'),
+    source: z.enum(EXCERPT_SOURCES),
+    label: z.string(),
+    text: z.string(),
+  }),
   z.object({
     kind: z.literal('selection'),
     path: z.string(),
@@ -44,23 +61,37 @@ const citation = z.object({
   claim: z.string(),
 }) satisfies z.ZodMiniType<Citation>;
 
+const secrets = z.exactOptional(z.array(z.object({ rule: z.string(), line: z.number() })));
+
+const symbolLink = z.object({
+  name: z.string(),
+  places: z.array(z.object({ path: z.string(), line: z.int(), symbol: z.string() })),
+}) satisfies z.ZodMiniType<SymbolLink>;
+
 const inclusion = z.object({
   totalFiles: z.number(),
   included: z.array(
     z.object({
       path: z.string(),
       tokens: z.number(),
-      reason: z.enum(['all', 'base', 'ranked', 'attached']),
+      reason: z.enum(['all', 'pinned', 'base', 'ranked', 'attached']),
       detail: z.exactOptional(z.enum(['signatures', 'path'])),
+      secrets,
     }),
   ),
-  excluded: z.array(z.object({ path: z.string(), reason: exclusionReason })),
+  excluded: z.array(z.object({ path: z.string(), reason: exclusionReason, secrets })),
+  // Absent in what an older version stored.
+  excerpts: z._default(
+    z.array(z.object({ source: z.enum(EXCERPT_SOURCES), label: z.string(), tokens: z.number() })),
+    [],
+  ),
   excludedByReason: z.partialRecord(exclusionReason, z.number()),
   fileTokens: z.number(),
   budgetTokens: z.number(),
   promptTokens: z.number(),
   // Absent in what an older version stored.
   newerVersions: z._default(z.array(z.string()), []),
+  pinsWithoutRoom: z._default(z.array(z.string()), []),
   historyTokens: z._default(z.number(), 0),
   droppedTurns: z.number(),
   shortenedTurns: z._default(z.number(), 0),
@@ -93,6 +124,7 @@ const record = z.object({
   sparse: z.exactOptional(
     z.object({ strategy: z.string(), quality: z.enum(['fast', 'balanced']), density: z.number() }),
   ),
+  prefillPrecision: z.exactOptional(z.enum(['bf16', 'fp8'])),
   notices: z.array(z.string()),
 }) satisfies z.ZodMiniType<TtftRecord>;
 
@@ -103,6 +135,7 @@ const failure = z.object({
   buttons: z.array(z.enum(CHAT_ACTIONS)),
   modelId: z.exactOptional(z.string()),
   contextTokens: z.exactOptional(z.number()),
+  secrets: z.exactOptional(z.object({ path: z.string(), rules: z.array(z.string()) })),
 }) satisfies z.ZodMiniType<ChatFailure>;
 
 const activity = z.discriminatedUnion('kind', [
@@ -134,6 +167,7 @@ export const exchangeSchema = z.object({
   phase: z.enum(['running', 'done', 'stopped', 'interrupted', 'failed']),
   activity: z.exactOptional(activity),
   citations: z.array(citation),
+  symbols: z.exactOptional(z.array(symbolLink)),
   inclusion: z.exactOptional(inclusion),
   record: z.exactOptional(record),
   failure: z.exactOptional(failure),

@@ -20,6 +20,7 @@ const BUTTONS: Record<ErrorCode, ChatAction[]> = {
   noWorkspace: ['openFolder'],
   emptyRepository: ['retry'],
   promptTooLong: ['openSettings', 'retry'],
+  secretFound: ['allowSecrets', 'retry'],
   badRequest: ['retry', 'showLog'],
   deviceUnavailable: ['openSettings', 'showLog'],
   attentionUnavailable: ['openSettings'],
@@ -44,7 +45,7 @@ export function failureOf(error: unknown): ChatFailure {
   const parsed = named.safeParse(error);
   if (!parsed.success) return unnamed(error);
   const { message, data } = parsed.data;
-  const { id: modelId, fittingTokens } = data.details ?? {};
+  const { id: modelId, fittingTokens, path, rules } = data.details ?? {};
   return {
     code: data.code,
     message: message ?? data.code,
@@ -52,6 +53,7 @@ export function failureOf(error: unknown): ChatFailure {
     buttons: buttonsFor(data.code, data.details ?? {}),
     ...(typeof modelId === 'string' && { modelId }),
     ...(isContext(fittingTokens) && { contextTokens: fittingTokens }),
+    ...(typeof path === 'string' && isRules(rules) && { secrets: { path, rules } }),
   };
 }
 
@@ -62,12 +64,18 @@ function buttonsFor(code: ErrorCode, details: Record<string, unknown>): ChatActi
     return ['useSmallerContext', 'useCpu', 'openSettings'];
   if (code === 'outOfMemory' && details['device'] !== undefined) return ['retry', 'useCpu', 'openSettings'];
   if (code === 'engineCrashed' && details['device'] === 'cuda') return ['retry', 'useCpu', 'showLog'];
+  // Named by the GPU's backend alone.
+  if (code === 'engineFailed' && details['device'] !== undefined) return ['retry', 'useCpu', 'showLog'];
   return BUTTONS[code];
 }
 
 /** A length that the setting of the context takes. */
 function isContext(tokens: unknown): tokens is number {
   return typeof tokens === 'number' && tokens >= LEAST_CONTEXT_TOKENS;
+}
+
+function isRules(rules: unknown): rules is string[] {
+  return Array.isArray(rules) && rules.every((rule) => typeof rule === 'string');
 }
 
 function unnamed(error: unknown): ChatFailure {

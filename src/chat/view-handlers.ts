@@ -1,15 +1,26 @@
 import * as vscode from 'vscode';
-import type { ChatAction, ChatViewMessage } from '../../protocol';
+import type { Attachment, ChatAction, ChatViewMessage } from '../../protocol';
 import { changeSetting } from './change-setting';
 import type { ChatSession } from './chat-session';
 import { exchangeOf } from './conversation';
-import { attachmentOfEditor, insertAtCursor, openFile, openPlace } from './editor-actions';
+import { attachmentOfEditor, insertAtCursor, openFile, openPlace, openSymbol } from './editor-actions';
+import type { CompletionDesk } from './mentions/completion-desk';
+import { attachmentsOfDropped, attachmentsOfPasted } from './mentions/dropped';
+import type { Mentions } from './mentions/mentions';
 
 type Message<Kind extends ChatViewMessage['kind']> = Extract<ChatViewMessage, { kind: Kind }>;
 type Handlers = { [Kind in ChatViewMessage['kind']]: (message: Message<Kind>) => unknown };
 
 /** What happens on each message of the page. */
-export function viewHandlers(session: ChatSession, sync: () => void): Handlers {
+export function viewHandlers(
+  session: ChatSession,
+  mentions: Mentions,
+  completions: CompletionDesk,
+  sync: () => void,
+): Handlers {
+  const attachAll = async (attachments: Promise<Attachment[]>): Promise<void> => {
+    for (const attachment of await attachments) session.attach(attachment);
+  };
   return {
     sync,
     ask: ({ question }) => session.ask(question),
@@ -17,6 +28,11 @@ export function viewHandlers(session: ChatSession, sync: () => void): Handlers {
     newChat: () => session.clear(),
     attach: () => session.attach(attachmentOfEditor()),
     detach: ({ index }) => session.detach(index),
+    complete: (message) => completions.answer(message),
+    mention: async ({ choice }) => session.attach(await mentions.attachment(choice)),
+    drop: ({ uris }) => attachAll(attachmentsOfDropped(uris)),
+    pasted: ({ text }) => attachAll(attachmentsOfPasted(text)),
+    openSymbol: ({ places }) => openSymbol(places),
     act: ({ id, action }) => actions(session)[action](id),
     openPlace: ({ path, startLine, endLine }) => openPlace(path, startLine, endLine),
     openFile: ({ path }) => openFile(path),
@@ -52,6 +68,10 @@ function actions(session: ChatSession): Record<ChatAction, (id: string) => Thena
     openFolder: () => run('vscode.openFolder'),
     restartEngine: () => run('longview.restartEngine'),
     showLog: () => run('longview.showLog'),
+    allowSecrets: async (id) => {
+      await run('longview.allowSecrets', exchangeOf(session.current, id)?.failure?.secrets);
+      await session.retry(id);
+    },
     compare: (id) => session.compare(id),
   };
 }

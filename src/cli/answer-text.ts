@@ -16,7 +16,13 @@ import {
 /** What follows the answer: where it comes from, what was read, what it cost. */
 export function epilogue({ citations, inclusion, record, stopReason }: AskResult): string {
   const cut = stopReason === 'maxTokens' ? ['(The answer was cut at its longest; see --max-tokens.)'] : [];
-  return [...cut, ...citationLines(citations), inclusionLine(inclusion), ...recordLines(record)].join('\n');
+  return [
+    ...cut,
+    ...citationLines(citations),
+    inclusionLine(inclusion),
+    ...heldBackLines(inclusion),
+    ...recordLines(record),
+  ].join('\n');
 }
 
 function citationLines(citations: Citation[]): string[] {
@@ -31,6 +37,19 @@ export function inclusionLine(inclusion: InclusionReport): string {
   const read = `${filesText(inclusion)}, ${countText(inclusion.fileTokens)} tokens`;
   const leftOut = leftOutText(inclusion);
   return leftOut ? `${read}; ${leftOut}` : read;
+}
+
+/** Which files may hold a secret, where, and what lets them through; never more of what was found. */
+function heldBackLines({ excluded }: InclusionReport): string[] {
+  const heldBack = excluded.filter(({ reason }) => reason === 'secret');
+  if (heldBack.length === 0) return [];
+  return [
+    'Held back, since they may hold a secret (send them with --allow-secrets):',
+    ...heldBack.map(({ path, secrets = [] }) => {
+      const places = secrets.map(({ rule, line }) => `${rule} in line ${line}`);
+      return `  ${path}: ${places.join(', ')}`;
+    }),
+  ];
 }
 
 function recordLines(record: TtftRecord): string[] {

@@ -1,7 +1,8 @@
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import type { AskOptions, AttentionChoice, DeviceChoice, Quality } from '../../protocol';
+import type { AskOptions, AttentionChoice, DeviceChoice, PrefillPrecision, Quality } from '../../protocol';
 import { askOptionsOf, readSettings } from '../config';
+import type { AttachedPath } from './attached-paths';
 import { UsageError } from './exit-codes';
 
 export interface AskCommand {
@@ -10,10 +11,16 @@ export interface AskCommand {
   repo: string;
   question: string;
   options: AskOptions;
+  /** Files and folders that go with the question. */
+  attach: AttachedPath[];
   /** Twice: with sample attention, then with dense. */
   compare: boolean;
+  /** Files that look as if they held a secret are sent, too. */
+  allowSecrets: boolean;
   /** As the driver counts; absent: the first that can be used. */
   gpu?: number;
+  /** Absent: as the settings say. */
+  prefillPrecision?: PrefillPrecision;
   json: boolean;
   verbose: boolean;
 }
@@ -34,14 +41,17 @@ export type Command = { kind: 'help' } | { kind: 'version' } | AskCommand | Mode
 
 const OPTIONS = {
   repo: { type: 'string' },
+  attach: { type: 'string', multiple: true },
   model: { type: 'string' },
   attention: { type: 'string' },
   quality: { type: 'string' },
   device: { type: 'string' },
   gpu: { type: 'string' },
+  precision: { type: 'string' },
   context: { type: 'string' },
   'max-tokens': { type: 'string' },
   compare: { type: 'boolean' },
+  'allow-secrets': { type: 'boolean' },
   json: { type: 'boolean' },
   verbose: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
@@ -51,6 +61,7 @@ const OPTIONS = {
 const DEVICES: readonly DeviceChoice[] = ['auto', 'cpu', 'cuda'];
 const ATTENTIONS: readonly AttentionChoice[] = ['auto', 'dense', 'sample'];
 const QUALITIES: readonly Quality[] = ['fast', 'balanced'];
+const PRECISIONS: readonly PrefillPrecision[] = ['bf16', 'fp8'];
 
 /**
  * What the user wants. Relative paths are taken from `cwd`.
@@ -109,8 +120,13 @@ function askCommand(values: Values, words: string[], cwd: string): AskCommand {
         maxAnswerTokens: tokenCount('--max-tokens', values['max-tokens']),
       }),
     },
+    attach: (values.attach ?? []).map((written) => ({ written, absolute: path.resolve(cwd, written) })),
     compare: values.compare ?? false,
+    allowSecrets: values['allow-secrets'] ?? false,
     ...(values.gpu !== undefined && { gpu: gpuNumber(values.gpu) }),
+    ...(values.precision !== undefined && {
+      prefillPrecision: oneOf('--precision', values.precision, PRECISIONS),
+    }),
     json: values.json ?? false,
     verbose: values.verbose ?? false,
   };

@@ -4,8 +4,14 @@ import {
   type AskEvent,
   type AskOptions,
   type AskResult,
+  type Attachment,
+  attachmentCountText,
+  attachmentRefusal,
+  CountAttachments,
   DownloadModel,
   ManifestSync,
+  NO_CHOICES,
+  SetContextChoices,
 } from '../../protocol';
 import { type ServerConnection, ServerError } from '../client/server-connection';
 import { nameRoots } from '../workspace/roots';
@@ -13,6 +19,7 @@ import { syncOnce } from '../workspace/workspace-sync';
 import { type BothResults, comparisonTable, epilogue, jsonComparison, jsonReport } from './answer-text';
 import type { AskCommand } from './arguments';
 import { showAskEvent, showDownloadEvent } from './ask-progress';
+import { attachmentsIn } from './attached-paths';
 import { UsageError } from './exit-codes';
 import type { ProgressLine } from './progress-line';
 
@@ -33,9 +40,13 @@ export async function runAsk(
   signal: AbortSignal,
 ): Promise<void> {
   await sendWorkspace(command.repo, connection, terminal.progress, signal);
+  if (command.allowSecrets) {
+    await connection.notify(SetContextChoices, { ...NO_CHOICES, allowAllSecrets: true });
+  }
+  const attachments = await attachmentsIn(command.repo, command.attach);
   const printer = new AnswerPrinter(terminal, command.json);
   const ask = (options: AskOptions): Promise<AskResult> =>
-    askWithModel({ ...command, options }, connection, printer, terminal.progress, signal);
+    askWithModel({ ...command, options, attachments }, connection, printer, terminal.progress, signal);
   if (!command.compare) {
     printer.end(await ask(command.options));
     return;
@@ -47,15 +58,23 @@ export async function runAsk(
   printer.endBoth({ sample, dense });
 }
 
+/** A command whose attachments are known to be there. */
+interface Asked extends AskCommand {
+  attachments: Attachment[];
+}
+
 /** Asks, and once more behind a download when the model was missing. */
 async function askWithModel(
-  command: AskCommand,
+  command: Asked,
   connection: ServerConnection,
   printer: AnswerPrinter,
   progress: ProgressLine,
   signal: AbortSignal,
 ): Promise<AskResult> {
-  const ask = (): Promise<AskResult> => askOnce(command, connection, printer, signal);
+  const ask = async (): Promise<AskResult> => {
+    await checkAttachments(command, connection, progress, signal);
+    return askOnce(command, connection, printer, signal);
+  };
   return ask().catch(async (error: unknown) => {
     const id = missingModel(error);
     if (id === undefined) throw error;
@@ -102,15 +121,40 @@ async function sendWorkspace(
   );
 }
 
+/**
+ * Says what is attached and how many tokens it takes.
+ * @throws ServerError before the question is sent when it does not fit
+ */
+async function checkAttachments(
+  { question, attachments, options }: Asked,
+  connection: ServerConnection,
+  progress: ProgressLine,
+  signal: AbortSignal,
+): Promise<void> {
+  if (attachments.length === 0) return;
+  const asked = { question, attachments, options };
+  const account = await connection.request(CountAttachments, asked, { signal });
+  const reason = attachmentRefusal(account, '');
+  if (reason !== undefined) {
+    const code = account.neededTokens > account.budgetTokens ? 'promptTooLong' : 'badRequest';
+    throw new ServerError(reason.trim(), { code, action: 'Attach less, or raise --context.' });
+  }
+  account.counts.forEach((count, at) => {
+    const attachment = attachments[at];
+    if (attachment && 'path' in attachment && 'tokens' in count)
+      progress.note(`Attached ${attachment.path}: ${attachmentCountText(count)}`);
+  });
+}
+
 function askOnce(
-  { question, options }: AskCommand,
+  { question, attachments, options }: Asked,
   connection: ServerConnection,
   printer: AnswerPrinter,
   signal: AbortSignal,
 ): Promise<AskResult> {
   return connection.request(
     Ask,
-    { question, history: [], attachments: [], options },
+    { question, history: [], attachments, options },
     { onEvent: (event) => printer.take(event), signal },
   );
 }

@@ -9,14 +9,17 @@ Usage
 
 Options of ask
   --repo DIR          the repository; default: the current folder
+  --attach PATH       a file or folder of the repository that goes with the question, whole; more than once for more
   --model ID|PATH     a model of "longview models", a GGUF file, or a folder of safetensors
   --attention KIND    auto, dense or sample
   --quality CLASS     fast or balanced: how closely sample attention follows dense
   --device KIND       auto, cpu or cuda
   --gpu N             which NVIDIA GPU, counted from 0; default: the first that can be used
+  --precision KIND    bf16 or fp8: how a GPU multiplies a prompt; fp8 is faster and less exact
   --context N         tokens of prompt and answer together
   --max-tokens N      tokens of the answer at most
   --compare           ask twice, with sample and with dense attention, and show both
+  --allow-secrets     send files that look as if they held a secret; without it they are held back and named
   --json              one JSON object on stdout instead of text
   --verbose           what the server logs, on stderr
 

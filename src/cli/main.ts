@@ -64,6 +64,8 @@ async function withServer(
     initialization: initializationOf({
       ...settings,
       ...(command.kind === 'ask' && command.gpu !== undefined && { gpu: command.gpu }),
+      ...(command.kind === 'ask' &&
+        command.prefillPrecision && { prefillPrecision: command.prefillPrecision }),
     }),
     log: (line) => {
       if (command.verbose) terminal.progress.note(line);

@@ -2,8 +2,11 @@ import type {
   AskEvent,
   AskResult,
   Attachment,
+  AttachmentAccount,
   AttentionChoice,
   DownloadEvent,
+  FindParams,
+  FindResult,
   ModelInfo,
   Turn,
 } from '../../protocol';
@@ -21,6 +24,14 @@ export interface Question {
 export interface AnswerService {
   /** @throws what the server answered, with `ErrorData` as `data`; when `signal` is aborted, anything. */
   ask(question: Question, onEvent: (event: AskEvent) => void, signal: AbortSignal): Promise<AskResult>;
+  /** Counts what a question would take along, with the tokenizer of the model of the settings. */
+  countAttachments(
+    question: string,
+    attachments: Attachment[],
+    signal: AbortSignal,
+  ): Promise<AttachmentAccount>;
+  /** Files, folders and symbols of the workspace by their names. */
+  find(params: FindParams, signal: AbortSignal): Promise<FindResult>;
   listModels(): Promise<ModelInfo[]>;
   downloadModel(
     id: string,

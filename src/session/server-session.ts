@@ -3,20 +3,38 @@ import {
   type AskEvent,
   type AskOptions,
   type AskResult,
+  type Attachment,
+  type AttachmentAccount,
+  type ContextAccount,
+  type ContextChoices,
+  CountAttachments,
   Diagnose,
+  DidChangeContext,
   DidChangeEngineStatus,
   type DownloadEvent,
   DownloadModel,
   type EngineStatus,
+  Find,
+  type FindParams,
+  type FindResult,
   GetEngineStatus,
+  InspectContext,
+  type InspectContextParams,
   ListModels,
   type ModelInfo,
+  NO_CHOICES,
   PurgePrefixCache,
+  type RequestSpec,
+  SetContextChoices,
   WarmPrefix,
+  type WarmPrefixParams,
 } from '../../protocol';
 import type { ServerConnection, ServerState } from '../client/server-connection';
 import type { AnswerService, Question } from './answer-service';
 import { type Disposable, Signal } from './signal';
+
+/** Whether the repository is computed ahead of questions, and whether also while the machine is busy. */
+export type Warmth = Omit<WarmPrefixParams, 'options'>;
 
 /** The files of the window, kept in step with one server. */
 export interface SyncedFiles extends Disposable {
@@ -40,6 +58,8 @@ export interface ConnectedServer {
  */
 export class ServerSession implements AnswerService {
   readonly engine = new Signal<EngineStatus>();
+  /** What the next prompt would hold may have changed. */
+  readonly context = new Signal<void>();
   private started: Promise<ConnectedServer> | undefined;
   private latestStatus: EngineStatus | undefined;
 
@@ -47,14 +67,16 @@ export class ServerSession implements AnswerService {
    * @param connect starts a server; called again after `restart`
    * @param options the options of the settings, read for each question
    * @param openEditor the file in front of the user, as the server names it
-   * @param warmsPrefix whether the server computes the repository ahead of questions
+   * @param warmth whether, and when, the server computes the repository ahead of questions
+   * @param choices what the user decided about files
    */
   constructor(
     private readonly connect: () => Promise<ConnectedServer>,
     private readonly options: () => AskOptions,
     private readonly warn: (message: string) => void,
-    private readonly warmsPrefix: () => boolean = () => false,
+    private readonly warmth: () => Warmth = () => ({ enabled: false }),
     private readonly openEditor: () => string | undefined = () => undefined,
+    private readonly choices: () => ContextChoices = () => NO_CHOICES,
   ) {}
 
   /** What the engine last said; absent before the first call. */
@@ -73,6 +95,49 @@ export class ServerSession implements AnswerService {
     const openEditor = this.openEditor();
     const asked = { ...question, ...(openEditor !== undefined && { openEditor }), options };
     return connection.request(Ask, asked, { onEvent, signal });
+  }
+
+  /** What the next question would find in its prompt, by the settings and files of now. */
+  async inspectContext(
+    conversation: Pick<InspectContextParams, 'history' | 'attachments'>,
+    signal: AbortSignal,
+  ): Promise<ContextAccount> {
+    const { connection, files } = await this.running();
+    await files.flush();
+    const openEditor = this.openEditor();
+    const asked = {
+      ...conversation,
+      ...(openEditor !== undefined && { openEditor }),
+      options: this.options(),
+    };
+    return connection.request(InspectContext, asked, { signal });
+  }
+
+  /** Asks what depends neither on settings nor on files. */
+  async request<Params extends object, Result>(
+    spec: RequestSpec<Params, Result>,
+    params: Omit<Params, 'partialResultToken'>,
+  ): Promise<Result> {
+    const { connection } = await this.running();
+    return connection.request(spec, params);
+  }
+
+  async countAttachments(
+    question: string,
+    attachments: Attachment[],
+    signal: AbortSignal,
+  ): Promise<AttachmentAccount> {
+    const { connection, files } = await this.running();
+    await files.flush();
+    const openEditor = this.openEditor();
+    const asked = { question, attachments, ...(openEditor !== undefined && { openEditor }) };
+    return connection.request(CountAttachments, { ...asked, options: this.options() }, { signal });
+  }
+
+  async find(params: FindParams, signal: AbortSignal): Promise<FindResult> {
+    const { connection, files } = await this.running();
+    await files.flush();
+    return connection.request(Find, params, { signal });
   }
 
   async listModels(): Promise<ModelInfo[]> {
@@ -99,6 +164,12 @@ export class ServerSession implements AnswerService {
   async settingsChanged(): Promise<void> {
     const { started } = this;
     if (started) await this.tellWarmth((await started).connection);
+  }
+
+  /** Tells a running server what the user decided about files. */
+  async choicesChanged(): Promise<void> {
+    const { started } = this;
+    if (started) await (await started).connection.notify(SetContextChoices, this.choices());
   }
 
   /** Removes every computed prompt; returns how many bytes were on disk. */
@@ -142,6 +213,8 @@ export class ServerSession implements AnswerService {
       const { connection } = server;
       connection.onNotification(DidChangeEngineStatus, (status) => this.setStatus(status));
       connection.onState((state) => this.onState(state, server));
+      connection.onNotification(DidChangeContext, () => this.context.fire());
+      await connection.notify(SetContextChoices, this.choices());
       this.setStatus(await connection.request(GetEngineStatus, {}));
       await this.tellWarmth(connection);
       return server;
@@ -170,13 +243,14 @@ export class ServerSession implements AnswerService {
   }
 
   private tellAgain({ connection, files }: ConnectedServer): void {
-    Promise.all([files.resend(), this.tellWarmth(connection)]).catch((error: unknown) => {
+    const choices = connection.notify(SetContextChoices, this.choices());
+    Promise.all([choices, files.resend(), this.tellWarmth(connection)]).catch((error: unknown) => {
       this.warn(`The file list could not be sent again: ${String(error)}`);
     });
   }
 
   private tellWarmth(connection: ServerConnection): Promise<void> {
-    return connection.notify(WarmPrefix, { enabled: this.warmsPrefix(), options: this.options() });
+    return connection.notify(WarmPrefix, { ...this.warmth(), options: this.options() });
   }
 
   private setStatus(status: EngineStatus): void {

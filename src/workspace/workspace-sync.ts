@@ -20,7 +20,14 @@
  */
 import type { ManifestEntry, OverlayParams } from '../../protocol';
 import { FileTable, type TableChange } from './file-table';
-import { listPlaces, listWorkspace, statPlaces, type WorkspaceScope } from './list-workspace';
+import {
+  type ListWorkspace,
+  listPlaces,
+  listWorkspace,
+  markOf,
+  statPlaces,
+  type WorkspaceScope,
+} from './list-workspace';
 import { ManifestSender, PIECE_ENTRIES, type SendManifest } from './manifest-sender';
 import { OverlayOutbox, type ReadText } from './overlay-outbox';
 import { type ChangeKind, PendingChanges } from './pending-changes';
@@ -40,6 +47,8 @@ export interface WorkspaceSyncOptions {
   send: SendManifest;
   sendOverlay: (params: OverlayParams) => Promise<void>;
   report: ReportProblem;
+  /** Lists all files; in this thread unless another way is given. */
+  list?: ListWorkspace;
   /** How long events may gather before they are sent. */
   settleMs?: number;
 }
@@ -65,7 +74,10 @@ export class WorkspaceSync {
   private listing = new AbortController();
   /** False until a full list has arrived, and after a message that did not. */
   private inStep = false;
+  /** In ms of the steady clock: the time of day may be set back. */
   private nextListingAt = 0;
+  /** Which folders the roots were when they were listed last. */
+  private listedRoots = '';
   private disposed = false;
 
   constructor(private readonly options: WorkspaceSyncOptions) {
@@ -126,7 +138,7 @@ export class WorkspaceSync {
 
   private schedule(): void {
     if (this.timer || this.disposed) return;
-    const wait = this.pending.needsListing ? this.nextListingAt - Date.now() : 0;
+    const wait = this.pending.needsListing ? this.nextListingAt - performance.now() : 0;
     this.timer = setTimeout(() => this.start(), Math.max(this.settleMs, wait));
   }
 
@@ -144,6 +156,8 @@ export class WorkspaceSync {
     this.pending = new PendingChanges();
     this.listing = new AbortController();
     try {
+      // Nobody tells of a root itself that is deleted, or made again: its watcher ends with it.
+      if ((await markOf(scope.roots)) !== this.listedRoots) pending.noteScope();
       if (pending.scopeChanged) await this.listAnew(scope, this.listing.signal);
       else await this.sendChanges(scope, pending, this.listing.signal);
       await this.overlays.send((absolutePath) => locate(scope.roots, absolutePath));
@@ -155,8 +169,10 @@ export class WorkspaceSync {
   private async listAnew(scope: WorkspaceScope, signal: AbortSignal): Promise<void> {
     this.inStep = false;
     this.table.clear();
-    const startedAt = Date.now();
-    await this.sender.full(scope.roots, this.recorded(listWorkspace(scope, this.options.report, signal)));
+    this.listedRoots = await markOf(scope.roots);
+    const startedAt = performance.now();
+    const { report, list = listWorkspace } = this.options;
+    await this.sender.full(scope.roots, this.recorded(list(scope, report, signal)));
     this.noteListing(startedAt);
     // The server drops unsaved text together with the roots that it belonged to.
     this.overlays.sendAllAgain();
@@ -180,7 +196,7 @@ export class WorkspaceSync {
       : await this.lookAt(scope, this.table.within(pending.touched()));
     if (this.inStep && (await this.sender.delta(change))) return;
     this.inStep = false;
-    await this.sender.full(scope.roots, inBatches([...this.table.all()]));
+    await this.sender.full(scope.roots, inBatches(this.table.all()));
     this.inStep = true;
   }
 
@@ -190,13 +206,15 @@ export class WorkspaceSync {
     pending: PendingChanges,
     signal: AbortSignal,
   ): Promise<TableChange> {
-    const startedAt = Date.now();
-    const present: FileLocation[] = [];
-    for await (const places of listPlaces(scope, this.options.report, signal)) present.push(...places);
+    const startedAt = performance.now();
+    const comparison = this.table.compare();
+    const unknown: FileLocation[] = [];
+    for await (const places of listPlaces(scope, this.options.report, signal)) {
+      unknown.push(...comparison.note(places));
+    }
     this.noteListing(startedAt);
-    const gone = this.table.missingFrom(present);
+    const gone = comparison.missing();
     for (const entry of gone) this.table.remove(entry);
-    const unknown = present.filter((place) => !this.table.has(place));
     const look = await this.lookAt(scope, [...unknown, ...this.table.within(pending.touched())]);
     return { upserts: look.upserts, removals: [...gone, ...look.removals] };
   }
@@ -217,8 +235,8 @@ export class WorkspaceSync {
   }
 
   private noteListing(startedAt: number): void {
-    const tookMs = Date.now() - startedAt;
-    this.nextListingAt = tookMs < CHEAP_LISTING_MS ? 0 : Date.now() + tookMs / RELIST_SHARE;
+    const tookMs = performance.now() - startedAt;
+    this.nextListingAt = tookMs < CHEAP_LISTING_MS ? 0 : performance.now() + tookMs / RELIST_SHARE;
   }
 
   /** What was pending is kept, and the next attempt sends the full list: nothing is known to have arrived. */
@@ -230,8 +248,13 @@ export class WorkspaceSync {
   }
 }
 
-function* inBatches(entries: ManifestEntry[]): Generator<ManifestEntry[]> {
-  for (let from = 0; from < entries.length; from += PIECE_ENTRIES) {
-    yield entries.slice(from, from + PIECE_ENTRIES);
+function* inBatches(entries: Iterable<ManifestEntry>): Generator<ManifestEntry[]> {
+  let batch: ManifestEntry[] = [];
+  for (const entry of entries) {
+    batch.push(entry);
+    if (batch.length < PIECE_ENTRIES) continue;
+    yield batch;
+    batch = [];
   }
+  yield batch;
 }

@@ -51,11 +51,54 @@ suite('the longview command', () => {
     assert.match(stderr, /Prefill \d+% of/);
   });
 
+  test('a file that may hold a secret is held back and named, and sent with --allow-secrets', async () => {
+    // In pieces, so that no other scanner takes this file for a leak.
+    const token = ['ghp', 'wWPw5k4aXcaT4fNP0UcnZwJUVFk6LO0pINUx'].join('_');
+    const leaky = await tempRepository({ 'a.md': 'Words.\n', 'deploy.env': `GITHUB=${token}\n` });
+    try {
+      const about = [
+        'ask',
+        '--repo',
+        leaky.path,
+        '--model',
+        FAST_MODEL,
+        '--context',
+        '1024',
+        '--max-tokens',
+        '4',
+        'Which?',
+      ];
+      const held = await longview(...about).ended;
+      assert.match(held.stdout, /1 of 2 files, [^]*Held back[^]* deploy\.env: github in line 1\n/);
+      assert.ok(!(held.stdout + held.stderr).includes(token));
+      const sent = await longview(...about, '--allow-secrets').ended;
+      assert.match(sent.stdout, /2 of 2 files/);
+    } finally {
+      await leaky.dispose();
+    }
+  });
+
   test('text ends with the files and the TTFT', async () => {
     const { code, stdout } = await ask('--max-tokens', '12', 'What is the launch word?').ended;
     assert.equal(code, 0);
     assert.match(stdout, /\d of 2 files( whole, \d by signatures)?, [\d,]+ tokens/);
     assert.match(stdout, /TTFT [\d.]+m?s/);
+  });
+
+  test('--attach takes a file along, counted, and refuses what does not fit before it is read', async () => {
+    const { code, stdout, stderr } = await ask(
+      ...['--attach', 'README.md', '--max-tokens', '12', '--json', 'What is the launch word?'],
+    ).ended;
+    assert.equal(code, 0, stderr);
+    const report = JSON.parse(stdout) as { included: { path: string; tokens: number; reason: string }[] };
+    const file = report.included.find(({ path }) => path === 'README.md');
+    assert.equal(file?.reason, 'attached');
+    assert.match(stderr, new RegExp(`Attached README\\.md: ${file.tokens} tokens`));
+    const refused = await ask('--attach', 'src', 'What?').ended;
+    assert.equal(refused.code, 1);
+    assert.match(refused.stderr, /needs [\d,]+ tokens; 512 fit\./);
+    assert.doesNotMatch(refused.stderr, /Prefill/);
+    assert.equal((await ask('--attach', 'nowhere', 'What?').ended).code, 2);
   });
 
   for (const [what, flags, message] of [

@@ -109,6 +109,71 @@ suite('the context worker', () => {
     assert.equal(inclusion.totalFiles, 10_000);
   });
 
+  test('names with line ends, emoji and right-to-left text, beside ten thousand empty files and one of 50 MB', async () => {
+    const planted = (at: number) => `PLANTED_${'ABCD'[at]}`;
+    const names = ['two\nlines.ts', '🦭 seal.ts', 'שלום/עולם.ts', 'src/plain.ts'];
+    for (const [at, name] of names.entries()) write(name, `export const ${planted(at)} = ${7000 + at};\n`);
+    for (let i = 0; i < 10_000; i++) write(`empty/d${i % 100}/f${i}.ts`, '');
+    write('dump.sql', '');
+    fs.truncateSync(path.join(dir, 'dump.sql'), 50 * 1024 * 1024);
+    assert.equal(await sync(), names.length + 10_001);
+    const { inclusion, packId } = await pack('What is PLANTED_A?', 2000);
+    assert.deepEqual(inclusion.excludedByReason, { empty: 10_000, tooLarge: 1 });
+    assert.deepEqual(inclusion.included.map(({ path: name }) => name).sort(), [...names].sort());
+    const claims = names.map((_, at) => `${planted(at)} is ${7000 + at}.`).join(' ');
+    const { citations } = await service.cite(packId, claims);
+    assert.deepEqual(
+      citations.map(({ path: name, startLine, verified }) => [name, startLine, verified]),
+      names.map((name) => [name, 1, true]),
+    );
+  });
+
+  test('a repository of one file of 50 MB, and one of empty files, are named for what they are', async () => {
+    write('dump.sql', '');
+    fs.truncateSync(path.join(dir, 'dump.sql'), 50 * 1024 * 1024);
+    await sync();
+    await assert.rejects(pack('What is in it?', 2000), {
+      code: 'emptyRepository',
+      message: /\(1 too large\)/,
+    });
+    fs.rmSync(path.join(dir, 'dump.sql'));
+    for (let i = 0; i < 10_000; i++) write(`f${i}.ts`, '');
+    await sync();
+    await assert.rejects(pack('?', 2000), { code: 'emptyRepository', message: /\(10,?000 empty\)/ });
+  });
+
+  test('files that are rewritten, deleted and made while they are read: each is one of its states', async () => {
+    const stateOf = (at: number, version: number) =>
+      `export const state${at} = 'of version ${version} and its ${'x'.repeat(300)}';\n`.repeat(20);
+    for (let at = 0; at < 300; at++) write(`f${at}.ts`, stateOf(at, 0));
+    await sync();
+    let version = 0;
+    const over = new AbortController();
+    const editing = (async () => {
+      while (!over.signal.aborted) {
+        version++;
+        for (let at = 0; at < 300; at += 3) {
+          if (at % 2 === 0) write(`f${at}.ts`, stateOf(at, version));
+          else fs.rmSync(path.join(dir, `f${at}.ts`), { force: true });
+        }
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    })();
+    const { inclusion, tokenIds } = await pack('What is state299?', 6000).finally(() => over.abort());
+    await editing;
+    assert.equal(tokenIds.length, inclusion.promptTokens);
+    assert.equal(inclusion.totalFiles, 300);
+    const file = await openGguf(modelPath);
+    const text = tokenizerFromMetadata(file.metadata).decode(tokenIds);
+    await file.close();
+    const blocks = [...text.matchAll(/<file path="f(\d+)\.ts">\n([^]*?)<\/file>/g)];
+    assert.ok(blocks.length > 0);
+    for (const [, at, body = ''] of blocks) {
+      const versions = new Set([...body.matchAll(/of version (\d+)/g)].map(([, found]) => found));
+      assert.equal(versions.size, 1, `f${at}.ts holds parts of ${versions.size} versions`);
+    }
+  });
+
   test('a model that is missing or damaged is named', async () => {
     write('a.ts', 'x\n');
     await sync();

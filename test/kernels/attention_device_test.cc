@@ -5,18 +5,15 @@
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
-#include <cstring>
 #include <exception>
-#include <numeric>
 #include <vector>
 
 #include "attention/decode/api.h"
 #include "attention/dense/api.h"
 #include "attention/sparse/api.h"
-#include "common/cuda_error.h"
-#include "common/device_buffer.h"
 #include "common/kv_block.h"
 #include "common/stream.h"
+#include "device_testing.h"
 #include "reference/attention.h"
 
 using longview::DeviceBuffer;
@@ -32,12 +29,18 @@ using longview::attention::kSelectionTileRows;
 using longview::attention::PrefillKernel;
 using longview::attention::SparsePrefill;
 using longview::reference::AttentionParams;
+using longview::testing::kNan;
+using longview::testing::on_device;
+using longview::testing::on_host;
+using longview::testing::PagedTokens;
+using longview::testing::random_bf16;
+using longview::testing::to_float;
+using longview::testing::to_floats;
 
 namespace {
 
 // Values are within [-1, 1]; bf16 rounds them, and the probabilities, at 2^-9.
 constexpr float kTolerance = 0.01f;
-constexpr uint16_t kNan = 0x7fff;
 
 struct Shape {
   int q_len;
@@ -51,71 +54,22 @@ float softmax_scale(const Shape &shape) {
   return 1.f / std::sqrt(static_cast<float>(shape.head_dim));
 }
 
-float to_float(uint16_t bits) {
-  const uint32_t word = static_cast<uint32_t>(bits) << 16;
-  float value;
-  std::memcpy(&value, &word, sizeof value);
-  return value;
-}
-
-std::vector<float> to_floats(const std::vector<uint16_t> &bits) {
-  std::vector<float> values;
-  for (const uint16_t element : bits)
-    values.push_back(to_float(element));
-  return values;
-}
-
-/// bf16 numbers in [-1, 1] from a linear congruential generator.
-std::vector<uint16_t> random_bf16(size_t count, uint32_t seed) {
-  std::vector<uint16_t> bits(count);
-  for (uint16_t &element : bits) {
-    seed = seed * 1664525u + 1013904223u;
-    const float value = static_cast<float>(seed >> 8) / (1 << 23) - 1.f;
-    uint32_t word;
-    std::memcpy(&word, &value, sizeof word);
-    element = static_cast<uint16_t>(word >> 16);
-  }
-  return bits;
-}
-
-template <class Element>
-DeviceBuffer<Element> on_device(const std::vector<Element> &host) {
-  DeviceBuffer<Element> buffer(host.size());
-  LONGVIEW_CUDA(cudaMemcpy(buffer.data(), host.data(), buffer.size_bytes(),
-                           cudaMemcpyHostToDevice));
-  return buffer;
-}
-
-/// The inputs of one case: keys and values in pools of one block more than
-/// needed, in reverse order; rows that hold no token are NaN.
+/// The inputs of one case: keys and values in pools; rows that hold no token
+/// are NaN.
 struct Inputs {
   explicit Inputs(const Shape &shape)
       : query(random_bf16(
             size_t{1} * shape.q_len * shape.num_heads * shape.head_dim, 1)),
-        block_table(longview::kv_blocks(shape.kv_len)) {
-    pool_blocks = static_cast<int>(block_table.size()) + 1;
-    std::iota(block_table.rbegin(), block_table.rend(), 1);
+        paged(shape.kv_len) {
     const size_t row = size_t{1} * shape.num_kv_heads * shape.head_dim;
-    key.assign(row * pool_blocks * KV_BLOCK_TOKENS, kNan);
-    value = key;
-    const std::vector<uint16_t> keys = random_bf16(row * shape.kv_len, 2);
-    const std::vector<uint16_t> values = random_bf16(row * shape.kv_len, 3);
-    for (int token = 0; token < shape.kv_len; ++token) {
-      const size_t pool_row =
-          size_t{1} * block_table[token / KV_BLOCK_TOKENS] * KV_BLOCK_TOKENS +
-          token % KV_BLOCK_TOKENS;
-      std::memcpy(&key[pool_row * row], &keys[token * row],
-                  row * sizeof(uint16_t));
-      std::memcpy(&value[pool_row * row], &values[token * row],
-                  row * sizeof(uint16_t));
-    }
+    key = paged.place(random_bf16(row * shape.kv_len, 2), row);
+    value = paged.place(random_bf16(row * shape.kv_len, 3), row);
   }
 
   std::vector<uint16_t> query;
   std::vector<uint16_t> key;
   std::vector<uint16_t> value;
-  std::vector<int> block_table;
-  int pool_blocks;
+  PagedTokens paged;
 };
 
 /// Lists of every third block or so, and of the tiles' own; entries behind the
@@ -164,7 +118,7 @@ std::vector<float> expected_output(const Shape &shape, const Inputs &inputs,
                          shape.num_kv_heads,
                          shape.head_dim,
                          softmax_scale(shape),
-                         inputs.block_table.data(),
+                         inputs.paged.block_table.data(),
                          KV_BLOCK_TOKENS};
   if (lists == nullptr) {
     longview::reference::dense_causal_attention(params);
@@ -183,16 +137,13 @@ std::vector<float> device_output(const Inputs &inputs, Launch launch) {
   const auto query = on_device(inputs.query);
   const auto key = on_device(inputs.key);
   const auto value = on_device(inputs.value);
-  const auto block_table = on_device(inputs.block_table);
-  std::vector<uint16_t> output(inputs.query.size(), kNan);
-  const auto on_gpu = on_device(output);
-  LONGVIEW_CUDA(cudaDeviceSynchronize()); // the stream does not wait for copies
+  const auto block_table = on_device(inputs.paged.block_table);
+  const auto output =
+      on_device(std::vector<uint16_t>(inputs.query.size(), kNan));
   launch(query.data(), key.data(), value.data(), block_table.data(),
-         on_gpu.data(), stream.get());
+         output.data(), stream.get());
   stream.synchronize();
-  LONGVIEW_CUDA(cudaMemcpy(output.data(), on_gpu.data(), on_gpu.size_bytes(),
-                           cudaMemcpyDeviceToHost));
-  return to_floats(output);
+  return to_floats(on_host(output));
 }
 
 std::vector<float> prefill(const DensePrefill &kernel, const Shape &shape,
@@ -205,7 +156,7 @@ std::vector<float> prefill(const DensePrefill &kernel, const Shape &shape,
                               shape.q_len,     shape.kv_len,
                               shape.num_heads, shape.num_kv_heads,
                               shape.head_dim,  softmax_scale(shape),
-                              table,           inputs.pool_blocks};
+                              table,           inputs.paged.pool_blocks};
     kernel.run(params, stream);
   });
 }
@@ -222,7 +173,7 @@ std::vector<float> sparse(const SparsePrefill &kernel, const Shape &shape,
                               shape.q_len,     shape.kv_len,
                               shape.num_heads, shape.num_kv_heads,
                               shape.head_dim,  softmax_scale(shape),
-                              table,           inputs.pool_blocks};
+                              table,           inputs.paged.pool_blocks};
     kernel.run(
         params,
         BlockLists{blocks.data(), counts.data(), lists.tiles, lists.max_blocks},

@@ -2,31 +2,16 @@
 
 import ctypes
 import math
+import sys
+from pathlib import Path
 
 import torch
 
-MESSAGE_SIZE = 512
-KV_BLOCK_TOKENS = 640
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "kernels" / "capi" / "python"))
 
-
-class _Prefill(ctypes.Structure):
-    """DensePrefillParams. AttentionParams of the oracle has this layout, but its last member is the
-    number of tokens in a block."""
-
-    _fields_ = [
-        ("query", ctypes.c_void_p),
-        ("key", ctypes.c_void_p),
-        ("value", ctypes.c_void_p),
-        ("output", ctypes.c_void_p),
-        ("q_len", ctypes.c_int),
-        ("kv_len", ctypes.c_int),
-        ("num_heads", ctypes.c_int),
-        ("num_kv_heads", ctypes.c_int),
-        ("head_dim", ctypes.c_int),
-        ("softmax_scale", ctypes.c_float),
-        ("block_table", ctypes.c_void_p),
-        ("pool_blocks", ctypes.c_int),
-    ]
+import longview_attention
+from longview_attention import KV_BLOCK_TOKENS, DensePrefill, PrefillCall
+from longview_attention import LongviewError as KernelError
 
 
 class _DecodeShape(ctypes.Structure):
@@ -69,11 +54,8 @@ def _prefill_params(query, key, value, output, block_table, /, **overrides):
         "block_table": None if block_table is None else block_table.data_ptr(),
         "pool_blocks": key.shape[0] // KV_BLOCK_TOKENS,
     }
-    return _Prefill(**{**fields, **overrides})
-
-
-class KernelError(RuntimeError):
-    """What the library reports instead of a result."""
+    # AttentionParams of the oracle has this layout, too, but its last member is the number of tokens in a block.
+    return PrefillCall(**{**fields, **overrides})
 
 
 def _stream():
@@ -84,19 +66,17 @@ class AttentionKernels:
     """Owns one DensePrefill of the shared library `path`; flash decode needs no owner."""
 
     def __init__(self, path, portable=False):
-        self._library = ctypes.CDLL(path)
-        self._library.longview_dense_prefill_destroy.argtypes = [ctypes.c_void_p]
-        self._prefill = ctypes.c_void_p()
-        self._call("longview_dense_prefill_create", ctypes.byref(self._prefill), int(portable))
+        self._library = longview_attention.load(path)
+        self._prefill = DensePrefill(self._library, portable)
 
     def close(self):
-        self._library.longview_dense_prefill_destroy(self._prefill)
+        self._prefill.close()
 
     def dense_prefill(self, query, key, value, output, block_table=None, /, **overrides):
         """query, output [q_len, heads, dim]; key, value [kv_len, kv_heads, dim]; bf16 on the GPU.
         With a block table, key and value are pools, and kv_len must be among the overrides."""
         params = _prefill_params(query, key, value, output, block_table, **overrides)
-        self._call("longview_dense_prefill_run", self._prefill, ctypes.byref(params), _stream())
+        self._prefill.run(params, _stream())
         return output
 
     def decode_workspace_bytes(self, max_kv_len, num_heads, num_kv_heads, head_dim):
@@ -145,9 +125,7 @@ class AttentionKernels:
         return output
 
     def _call(self, name, *arguments):
-        message = ctypes.create_string_buffer(MESSAGE_SIZE)
-        if getattr(self._library, name)(*arguments, message, MESSAGE_SIZE) != 0:
-            raise KernelError(message.value.decode())
+        longview_attention.call(self._library, name, *arguments)
 
 
 def causal_mask(rows, q_len, kv_len):

@@ -8,29 +8,31 @@
 #include <cstdio>
 #include <cstring>
 #include <exception>
-#include <numeric>
 #include <vector>
 
 #include "attention/sampling/params.h"
 #include "attention/selection/api.h"
-#include "common/cuda_error.h"
-#include "common/device_buffer.h"
-#include "common/kv_block.h"
 #include "common/stream.h"
+#include "device_testing.h"
 #include "reference/selection.h"
 
 using longview::DeviceBuffer;
-using longview::KV_BLOCK_TOKENS;
 using longview::Stream;
 using longview::attention::BlockSelector;
 using longview::attention::SelectionKernels;
 using longview::attention::SelectionParams;
 using longview::attention::SelectionSettings;
 using longview::attention::SelectionStrategy;
+using longview::testing::on_device;
+using longview::testing::on_host;
+using longview::testing::PagedTokens;
+using longview::testing::random_bf16;
+using longview::testing::to_floats;
 
 namespace {
 
-constexpr uint16_t kNan = 0x7fff;
+// Of queries and keys: wide enough that masses differ.
+constexpr float kBound = 4.f;
 
 struct Shape {
   int q_len;
@@ -40,42 +42,13 @@ struct Shape {
   int head_dim;
 };
 
-/// bf16 numbers in [-4, 4] from a linear congruential generator.
-std::vector<uint16_t> random_bf16(size_t count, uint32_t seed) {
-  std::vector<uint16_t> bits(count);
-  for (uint16_t &element : bits) {
-    seed = seed * 1664525u + 1013904223u;
-    const float value = static_cast<float>(seed >> 8) / (1 << 21) - 4.f;
-    uint32_t word;
-    std::memcpy(&word, &value, sizeof word);
-    element = static_cast<uint16_t>(word >> 16);
-  }
-  return bits;
-}
-
-template <class Element>
-DeviceBuffer<Element> on_device(const std::vector<Element> &host) {
-  DeviceBuffer<Element> buffer(host.size());
-  LONGVIEW_CUDA(cudaMemcpy(buffer.data(), host.data(), buffer.size_bytes(),
-                           cudaMemcpyHostToDevice));
-  return buffer;
-}
-
-template <class Element>
-std::vector<Element> on_host(const Element *data, size_t count) {
-  std::vector<Element> host(count);
-  LONGVIEW_CUDA(cudaMemcpy(host.data(), data, count * sizeof(Element),
-                           cudaMemcpyDeviceToHost));
-  return host;
-}
-
 struct Lists {
   std::vector<uint16_t> blocks;
   std::vector<int32_t> counts;
 };
 
-/// Keys in a pool of one block more than needed, in reverse order; rows that
-/// hold no token are NaN, and so are the averages and the workspace before.
+/// Keys in a pool whose rows are NaN where they hold no token, and so are the
+/// averages and the workspace before.
 class Run {
 public:
   Run(const BlockSelector &selector, const Shape &shape)
@@ -83,28 +56,18 @@ public:
         max_blocks_(longview::attention::selection_pitch(shape.kv_len)),
         lists_(size_t{1} * shape.num_heads *
                longview::attention::selection_tiles(shape.q_len)) {
-    std::vector<int> table(longview::kv_blocks(shape.kv_len));
-    std::iota(table.rbegin(), table.rend(), 1);
-    const int pool_blocks = static_cast<int>(table.size()) + 1;
+    const PagedTokens paged(shape.kv_len);
     const size_t row = size_t{1} * shape.num_kv_heads * shape.head_dim;
-    const auto keys = random_bf16(row * shape.kv_len, 2);
-    std::vector<uint16_t> pool(row * pool_blocks * KV_BLOCK_TOKENS, kNan);
-    for (int token = 0; token < shape.kv_len; ++token) {
-      const size_t pool_row =
-          size_t{1} * table[token / KV_BLOCK_TOKENS] * KV_BLOCK_TOKENS +
-          token % KV_BLOCK_TOKENS;
-      std::memcpy(&pool[pool_row * row], &keys[token * row],
-                  row * sizeof(uint16_t));
-    }
+    const auto keys = random_bf16(row * shape.kv_len, 2, kBound);
     const longview::attention::SelectionHeads heads{
         shape.num_heads, shape.num_kv_heads, shape.head_dim};
     const auto query = on_device(random_bf16(
-        size_t{1} * shape.q_len * shape.num_heads * shape.head_dim, 1));
-    const auto key = on_device(pool);
-    const auto block_table = on_device(table);
+        size_t{1} * shape.q_len * shape.num_heads * shape.head_dim, 1, kBound));
+    const auto key = on_device(paged.place(keys, row));
+    const auto block_table = on_device(paged.block_table);
     const DeviceBuffer<uint8_t> pooled(
         longview::attention::pooled_block_bytes(selector.settings(), heads) *
-            pool_blocks +
+            paged.pool_blocks +
         16);
     const DeviceBuffer<uint8_t> workspace(
         selector.workspace_bytes(heads, shape.q_len, shape.kv_len) + 16);
@@ -123,7 +86,7 @@ public:
     params.heads = heads;
     params.softmax_scale = 1.f / std::sqrt(static_cast<float>(shape.head_dim));
     params.block_table = block_table.data();
-    params.pool_blocks = pool_blocks;
+    params.pool_blocks = paged.pool_blocks;
     params.workspace = workspace.data();
     params.blocks = blocks.data();
     params.counts = counts.data();
@@ -132,8 +95,8 @@ public:
     LONGVIEW_CUDA(cudaDeviceSynchronize());
     selector.run(params, stream.get());
     stream.synchronize();
-    lists.blocks = on_host(blocks.data(), blocks.count());
-    lists.counts = on_host(counts.data(), counts.count());
+    lists.blocks = on_host(blocks);
+    lists.counts = on_host(counts);
     masses = on_host(reinterpret_cast<const uint16_t *>(workspace.data()),
                      workspace.count() / 2);
   }
@@ -144,13 +107,7 @@ public:
     const int step = longview::attention::kSelectionTileRows / rows_of_tile;
     const auto rows =
         longview::attention::SampledRows::strided(shape_.q_len, step);
-    std::vector<float> values;
-    for (const uint16_t bits : masses) {
-      const uint32_t word = static_cast<uint32_t>(bits) << 16;
-      float value;
-      std::memcpy(&value, &word, sizeof value);
-      values.push_back(value);
-    }
+    const std::vector<float> values = to_floats(masses);
     Lists expected{std::vector<uint16_t>(lists.blocks.size()),
                    std::vector<int32_t>(lists.counts.size())};
     longview::reference::filter_tiles(

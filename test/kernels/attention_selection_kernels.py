@@ -5,17 +5,25 @@ import math
 
 import torch
 
-from attention_kernels import KV_BLOCK_TOKENS, MESSAGE_SIZE, KernelError
+from attention_kernels import KV_BLOCK_TOKENS, _stream
+import longview_attention
+from longview_attention import (
+    BLOCK_KEYS,
+    BOTH,
+    COLUMNS,
+    FILTERING,
+    NEVER,
+    SAMPLING,
+    STRIPS,
+    TILE_ROWS,
+    TILES,
+    BlockSelector,
+    Heads,
+    SelectionCall,
+    SelectionSettings as Settings,
+)
 
-TILE_ROWS = 128
-BLOCK_KEYS = 64
 GROUP_ROWS = 64
-NEVER = 2**31 - 1
-
-BOTH, SAMPLING, FILTERING = 0, 1, 2
-
-
-TILES, STRIPS, COLUMNS = 0, 1, 2
 
 
 def _structure(name, **fields):
@@ -23,75 +31,6 @@ def _structure(name, **fields):
 
 
 _int, _float, _pointer = ctypes.c_int, ctypes.c_float, ctypes.c_void_p
-
-_TileSettings = _structure("_TileSettings", sampled_rows=_int, score=_int)
-_StripSettings = _structure("_StripSettings", segment_tokens=_int, alpha_slashes=_float)
-_ColumnSettings = _structure("_ColumnSettings", row_step=_int, window_share=_float)
-
-
-class Settings(ctypes.Structure):
-    """SelectionSettings, with its defaults; keywords are the fields, those of a strategy included."""
-
-    _fields_ = [
-        ("strategy", _int),
-        ("pooled_keys", _int),
-        ("tiles", _TileSettings),
-        ("strips", _StripSettings),
-        ("columns", _ColumnSettings),
-        ("alpha", _float),
-        ("count_forced_mass", ctypes.c_bool),
-        ("sink_blocks", _int),
-        ("window_tokens", _int),
-        ("min_blocks", _int),
-        ("max_blocks", _int),
-        ("dense_above", _float),
-    ]
-
-    def __init__(self, **settings):
-        super().__init__(
-            pooled_keys=8,
-            tiles=_TileSettings(16, 0),
-            strips=_StripSettings(1024, 0.8),
-            columns=_ColumnSettings(20, 0.08),
-            alpha=0.8,
-            sink_blocks=1,
-            window_tokens=512,
-            dense_above=1.0,
-        )
-        for name, value in settings.items():
-            places = [self, self.tiles, self.strips, self.columns]
-            (place,) = [x for x in places if name in dict(x._fields_)]
-            setattr(place, name, value)
-
-
-class _Heads(ctypes.Structure):
-    _fields_ = [
-        ("num_heads", ctypes.c_int),
-        ("num_kv_heads", ctypes.c_int),
-        ("head_dim", ctypes.c_int),
-    ]
-
-
-class _Params(ctypes.Structure):
-    _fields_ = [
-        ("query", ctypes.c_void_p),
-        ("key", ctypes.c_void_p),
-        ("pooled_key", ctypes.c_void_p),
-        ("q_len", ctypes.c_int),
-        ("kv_len", ctypes.c_int),
-        ("heads", _Heads),
-        ("softmax_scale", ctypes.c_float),
-        ("block_table", ctypes.c_void_p),
-        ("pool_blocks", ctypes.c_int),
-        ("pool_from", ctypes.c_int),
-        ("dense_from", ctypes.c_int),
-        ("head_alpha", ctypes.c_void_p),
-        ("workspace", ctypes.c_void_p),
-        ("blocks", ctypes.c_void_p),
-        ("counts", ctypes.c_void_p),
-        ("max_blocks", ctypes.c_int),
-    ]
-
 
 _OracleShape = _structure(
     "_OracleShape",
@@ -186,6 +125,10 @@ class Lists:
         )
         self.counts = torch.full((heads, tiles), -1, dtype=torch.int32, device=device)
 
+    def params(self, max_blocks):
+        blocks, counts = self.blocks.data_ptr(), self.counts.data_ptr()
+        return longview_attention.Lists(blocks, counts, self.blocks.shape[1], max_blocks)
+
     def mask(self):
         """bool [heads, tiles, max_blocks] on the CPU; checks that lists ascend."""
         blocks = self.blocks.cpu().int() & 0xFFFF
@@ -205,26 +148,16 @@ class Selector:
 
     def __init__(self, path, settings, portable=False):
         self.settings = settings
-        self._library = ctypes.CDLL(path)
-        self._library.longview_selector_destroy.argtypes = [ctypes.c_void_p]
-        self._library.longview_selector_workspace_bytes.restype = ctypes.c_size_t
-        self._selector = ctypes.c_void_p()
-        self._call(
-            "longview_selector_create",
-            ctypes.byref(settings),
-            int(portable),
-            ctypes.byref(self._selector),
-        )
+        self._library = longview_attention.load(path)
+        self._selector = BlockSelector(self._library, settings, portable)
 
     def close(self):
-        self._library.longview_selector_destroy(self._selector)
+        self._selector.close()
 
     def workspace(self, query_shape, kv_heads, kv_len):
         """Full of NaN, as bf16."""
         q_len, heads, dim = query_shape
-        size = self._library.longview_selector_workspace_bytes(
-            self._selector, ctypes.byref(_Heads(heads, kv_heads, dim)), q_len, kv_len
-        )
+        size = self._selector.workspace_bytes(Heads(heads, kv_heads, dim), q_len, kv_len)
         return torch.full((max(size // 2, 8),), math.nan, device="cuda", dtype=torch.bfloat16)
 
     def masses(self, workspace, query_shape, kv_len):
@@ -248,19 +181,16 @@ class Selector:
             "pooled_key": pooled_key.data_ptr(),
             "q_len": q_len,
             "kv_len": kv_len,
-            "heads": _Heads(heads, key.shape[1], dim),
+            "heads": Heads(heads, key.shape[1], dim),
             "softmax_scale": 1 / math.sqrt(dim),
             "pool_blocks": key.shape[0] // KV_BLOCK_TOKENS,
             "pool_from": kv_len - q_len,
             "dense_from": NEVER,
             "workspace": workspace.data_ptr(),
-            "blocks": lists.blocks.data_ptr(),
-            "counts": lists.counts.data_ptr(),
-            "max_blocks": lists.blocks.shape[2],
+            "lists": lists.params(max_blocks=overrides.pop("max_blocks", lists.blocks.shape[2])),
         }
-        params = _Params(**{**fields, **overrides})
-        stream = ctypes.c_void_p(torch.cuda.current_stream().cuda_stream)
-        self._call("longview_selector_run", self._selector, ctypes.byref(params), stages, stream)
+        params = SelectionCall(**{**fields, **overrides})
+        self._selector.run(params, stages, _stream())
 
     def oracle_masses(self, query, key):
         """fp32 tensors on the CPU, keys contiguous; [heads, rows that exist, blocks]."""
@@ -349,8 +279,3 @@ class Selector:
         return _OracleShape(
             q_len, kv_len, heads, kv_heads, dim, 1 / math.sqrt(dim), pooled_keys, dense_from
         )
-
-    def _call(self, name, *arguments):
-        message = ctypes.create_string_buffer(MESSAGE_SIZE)
-        if getattr(self._library, name)(*arguments, message, MESSAGE_SIZE) != 0:
-            raise KernelError(message.value.decode())

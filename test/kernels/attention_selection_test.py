@@ -5,9 +5,8 @@ Stage 2 gets the masses that the GPU found, so that its lists must be the oracle
 differ only where its mass lies at the cut, for the last bit of an exponential decides there.
 """
 
-import argparse
 import math
-import sys
+from contextlib import nullcontext
 
 import torch
 
@@ -27,7 +26,8 @@ from attention_selection_kernels import (
     sampled_rows,
     tiles_of,
 )
-from attention_testing import check_refused, check_same_bits, in_pool, run_tests
+from attention_testing import check_refused, check_same_bits, in_pool
+from suite_runner import main, run_suites
 
 # q_len, kv_len, heads, kv heads, dim: lengths around tiles, groups of 6, 7, 1, 4, 8, offsets.
 SHAPES = [
@@ -475,17 +475,12 @@ def test_bad_input_is_refused(selectors):
 
 def run_all(library, only=""):
     """Runs the tests; returns the names of those that failed."""
-    passed, failed = 0, []
-    for label, portable in (("selection", False), ("portable selection", True)):
-        result = run_tests(sys.modules[__name__], Selectors(library, portable), label, only)
-        passed, failed = passed + result[0], failed + result[1]
-    print(f"{passed} passed, {len(failed)} failed", flush=True)
-    return failed
+    suites = [
+        (globals(), "selection", lambda: nullcontext(Selectors(library, portable=False))),
+        (globals(), "portable selection", lambda: nullcontext(Selectors(library, portable=True))),
+    ]
+    return run_suites(suites, only)
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("library")
-    parser.add_argument("--only", default="")
-    options = parser.parse_args()
-    sys.exit(1 if run_all(options.library, options.only) else 0)
+    main(run_all, __doc__)

@@ -7,20 +7,17 @@ import math
 import torch
 
 from attention_kernels import AttentionKernels, _prefill_params, _stream
+from longview_attention import BLOCK_KEYS, TILE_ROWS, SparsePrefill
+from longview_attention import Lists as ListsOfCall
 
-TILE_ROWS = 128
-BLOCK_KEYS = 64
 MAX_QUERY_TILES = 1 << 16
 
 
-class _Lists(ctypes.Structure):
-    """BlockLists; AttentionBlocks of the oracle begins the same."""
+class _OracleLists(ctypes.Structure):
+    """AttentionBlocks of the oracle; begins as the kernels' lists do."""
 
     _fields_ = [
-        ("blocks", ctypes.c_void_p),
-        ("counts", ctypes.c_void_p),
-        ("tiles", ctypes.c_int),
-        ("max_blocks", ctypes.c_int),
+        *ListsOfCall._fields_,
         ("tile_rows", ctypes.c_int),
         ("block_keys", ctypes.c_int),
         ("average_dropped", ctypes.c_int),
@@ -92,11 +89,13 @@ class Lists:
             "counts": self.counts.data_ptr(),
             "tiles": self.mask.shape[1],
             "max_blocks": self.blocks.shape[2],
-            "tile_rows": TILE_ROWS,
-            "block_keys": BLOCK_KEYS,
-            "average_dropped": 0,
         }
-        return _Lists(**{**fields, **overrides})
+        return ListsOfCall(**{**fields, **overrides})
+
+    def oracle_params(self, average_dropped):
+        params = self.params()
+        fields = {name: getattr(params, name) for name, _ in params._fields_}
+        return _OracleLists(**fields, tile_rows=TILE_ROWS, block_keys=BLOCK_KEYS, average_dropped=average_dropped)
 
 
 def visible_blocks(q_len, kv_len, device="cuda"):
@@ -114,18 +113,11 @@ class SparseKernels(AttentionKernels):
     def __init__(self, path, portable=False, max_query_tiles=MAX_QUERY_TILES):
         super().__init__(path, portable)
         self.path = path
-        self._library.longview_sparse_prefill_destroy.argtypes = [ctypes.c_void_p]
-        self._sparse = ctypes.c_void_p()
-        self._call(
-            "longview_sparse_prefill_create",
-            ctypes.byref(self._sparse),
-            max_query_tiles,
-            int(portable),
-        )
+        self._sparse = SparsePrefill(self._library, max_query_tiles, portable)
 
     def close(self):
         super().close()
-        self._library.longview_sparse_prefill_destroy(self._sparse)
+        self._sparse.close()
 
     def sparse_prefill(
         self, query, key, value, output, lists, block_table=None, columns=None, /, **overrides
@@ -133,12 +125,15 @@ class SparseKernels(AttentionKernels):
         """As dense_prefill, over the blocks of `lists`, Lists or its params(), and over `columns`."""
         params = _prefill_params(query, key, value, output, block_table, **overrides)
         lists = lists.params() if isinstance(lists, Lists) else lists
+        if columns is None:
+            self._sparse.run(params, lists, _stream())
+            return output
         self._call(
-            "longview_sparse_prefill_run",
-            self._sparse,
+            "longview_sparse_prefill_run_columns",
+            self._sparse.handle,
             ctypes.byref(params),
             ctypes.byref(lists),
-            ctypes.byref(columns or Columns()),
+            ctypes.byref(columns),
             _stream(),
         )
         return output
@@ -175,7 +170,7 @@ class SparseKernels(AttentionKernels):
         params = _prefill_params(query, key, value, output, block_table, **overrides)
         self._call(
             "longview_sparse_prefill_run_averages",
-            self._sparse,
+            self._sparse.handle,
             ctypes.byref(params),
             ctypes.byref(lists.params()),
             ctypes.byref(averages),
@@ -214,6 +209,6 @@ class SparseKernels(AttentionKernels):
         """The oracle: fp32 tensors and Lists on the CPU."""
         output = torch.full_like(query, math.nan)
         params = _prefill_params(query, key, value, output, None)
-        lists = lists.params(average_dropped=int(average_dropped))
+        lists = lists.oracle_params(int(average_dropped))
         self._library.longview_reference_sparse_attention(ctypes.byref(params), ctypes.byref(lists))
         return output

@@ -1,11 +1,10 @@
-"""What the tests of the attention kernels share: inputs, poison, the rule for errors, the runner.
+"""What the tests of the attention kernels share: inputs, poison, the rule for errors.
 
 An output may be off by twice what torch's own bf16 attention is off, against fp64 (the rule of
 FlashAttention-3's tests), plus what rounding the exact result to bf16 costs.
 """
 
 import math
-import traceback
 
 import torch
 
@@ -88,22 +87,3 @@ def check_refused(call, expected):
         assert expected in str(error), f"{error} does not say {expected}"
     else:
         raise AssertionError(f"accepted: {expected}")
-
-
-def run_tests(module, kernels, label, only=""):
-    """Runs the functions test_* of `module` whose `label: name` contains `only`; returns how many
-    passed and the names of those that failed."""
-    passed, failed = 0, []
-    for name, test in vars(module).items():
-        title = f"{label}: {name.removeprefix('test_')}"
-        if not name.startswith("test_") or only not in title:
-            continue
-        try:
-            test(kernels)
-            torch.cuda.synchronize()
-            passed += 1
-            print(f"ok    {title}", flush=True)
-        except Exception:
-            failed.append(title)
-            print(f"FAIL  {title}\n{traceback.format_exc(limit=3)}", flush=True)
-    return passed, failed

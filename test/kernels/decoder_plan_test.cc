@@ -152,6 +152,14 @@ void test_memory_plan() {
   check(describe(roomy) == "weights 3.0 GB + KV 11.3 GB for 131,072 tokens and earlier prompts + "
                            "workspace 0.5 GB",
         describe(roomy));
+  MemoryDemand with_fp8 = demand;
+  with_fp8.fp8_weight_bytes = gigabyte * 13 / 10;
+  const MemoryPlan fp8 = plan_memory(with_fp8, 131072, 10 * gigabyte);
+  check(describe(fp8).find("weights 3.0 GB + copies in fp8 1.3 GB + KV") == 0, describe(fp8));
+  check(fp8.fitting_tokens < plan_memory(demand, 131072, 10 * gigabyte).fitting_tokens,
+        "copies in fp8 take the room of KV");
+  check(plan_memory(with_fp8, 131072, gigabyte * 85 / 10).form == WeightForm::kAsStored,
+        "weights as stored where bf16 beside copies does not fit");
   const MemoryPlan half = plan_memory(demand, 131072, 10 * gigabyte);
   check(half.kv_blocks > 205 && half.kv_blocks < 2 * 205, "earlier prompts leave half of what is free");
   const MemoryPlan tight = plan_memory(demand, 32768, 4 * gigabyte);

@@ -5,14 +5,11 @@
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
-#include <cstring>
 #include <exception>
-#include <string>
 #include <vector>
 
-#include "common/cuda_error.h"
-#include "common/device_buffer.h"
 #include "common/stream.h"
+#include "device_testing.h"
 #include "gemm/api.h"
 #include "gemm/fp8/api.h"
 #include "reference/fp8.h"
@@ -29,62 +26,22 @@ using longview::gemm::GemmParams;
 using longview::gemm::kSwigluRowBlock;
 using longview::gemm::QuantizeParams;
 using longview::reference::GemmEpilogue;
+using longview::testing::kNan;
+using longview::testing::on_device;
+using longview::testing::on_host;
+using longview::testing::random_bf16;
+using longview::testing::to_floats;
 
 namespace {
 
 /// Of the largest output: bf16 rounds at 2^-9, and Hopper's sums of e4m3 keep 14 bits.
 constexpr float kTolerance = 0.01f;
-constexpr uint16_t kNan = 0x7fff;
 
 struct Shape {
   int tokens;
   int in_features;
   int out_features;
 };
-
-float to_float(uint16_t bits) {
-  const uint32_t word = static_cast<uint32_t>(bits) << 16;
-  float value;
-  std::memcpy(&value, &word, sizeof value);
-  return value;
-}
-
-std::vector<float> to_floats(const std::vector<uint16_t>& bits) {
-  std::vector<float> values;
-  for (const uint16_t element : bits) values.push_back(to_float(element));
-  return values;
-}
-
-/// bf16 numbers in [-1, 1] from a linear congruential generator.
-std::vector<uint16_t> random_bf16(size_t count, uint32_t seed) {
-  std::vector<uint16_t> bits(count);
-  for (uint16_t& element : bits) {
-    seed = seed * 1664525u + 1013904223u;
-    const float value = static_cast<float>(seed >> 8) / (1 << 23) - 1.f;
-    uint32_t word;
-    std::memcpy(&word, &value, sizeof word);
-    element = static_cast<uint16_t>(word >> 16);
-  }
-  return bits;
-}
-
-/// A copy from pageable memory may return before it has arrived, and our streams do not wait for it.
-template <class Element>
-DeviceBuffer<Element> on_device(const std::vector<Element>& host) {
-  DeviceBuffer<Element> buffer(host.size());
-  LONGVIEW_CUDA(
-      cudaMemcpy(buffer.data(), host.data(), buffer.size_bytes(), cudaMemcpyHostToDevice));
-  LONGVIEW_CUDA(cudaDeviceSynchronize());
-  return buffer;
-}
-
-template <class Element>
-std::vector<Element> on_host(const DeviceBuffer<Element>& buffer) {
-  std::vector<Element> host(buffer.count());
-  LONGVIEW_CUDA(
-      cudaMemcpy(host.data(), buffer.data(), buffer.size_bytes(), cudaMemcpyDeviceToHost));
-  return host;
-}
 
 int output_columns(const Shape& shape, Epilogue epilogue) {
   return epilogue == Epilogue::kSwiglu ? shape.out_features / 2 : shape.out_features;
@@ -158,7 +115,7 @@ float bf16_error(const Gemm& gemm, const Shape& shape, Epilogue epilogue) {
   params.activations = activations.data();
   params.weights = weights.data();
   gemm.run(params, stream.get());
-  LONGVIEW_CUDA(cudaStreamSynchronize(stream.get()));
+  stream.synchronize();
   return error_of(shape, epilogue, to_floats(inputs.activations), to_floats(inputs.weights), inputs,
                   output);
 }
@@ -191,7 +148,7 @@ Rounded rounded(const Fp8Gemm& gemm, const std::vector<uint16_t>& rows, int feat
   params.rows = count;
   params.features = features;
   gemm.quantize(params, stream.get());
-  LONGVIEW_CUDA(cudaStreamSynchronize(stream.get()));
+  stream.synchronize();
   return result;
 }
 
@@ -208,7 +165,7 @@ float fp8_error(const Fp8Gemm& gemm, const Shape& shape, Epilogue epilogue) {
   params.weights = weights.data.data();
   params.weight_scales = weights.scales.data();
   gemm.run(params, stream.get());
-  LONGVIEW_CUDA(cudaStreamSynchronize(stream.get()));
+  stream.synchronize();
   return error_of(shape, epilogue, activations.values(), weights.values(), inputs, output);
 }
 

@@ -4,14 +4,13 @@ Runs all tests with the fastest kernel of the device and with the portable one. 
 name, as printed, contains the text.
 """
 
-import argparse
 import math
-import sys
-import traceback
+from contextlib import closing
 
 import torch
 
 from gemm_kernels import BIAS, NONE, RESIDUAL, SWIGLU, SWIGLU_ROW_BLOCK, GemmKernels, KernelError
+from suite_runner import main, run_suites
 
 EPILOGUES = {"none": NONE, "bias": BIAS, "residual": RESIDUAL, "swiglu": SWIGLU}
 GUARD = 256  # elements on either side of an output
@@ -199,28 +198,12 @@ def test_refuses_what_it_cannot_do(kernels):
 
 def run_all(library, only=""):
     """Runs the tests; returns the names of those that failed."""
-    passed, failed = 0, []
-    for label, portable in (("gemm", False), ("portable gemm", True)):
-        kernels = GemmKernels(library, portable)
-        for name, test in list(globals().items()):
-            title = f"{label}: {name.removeprefix('test_')}"
-            if not name.startswith("test_") or only not in title:
-                continue
-            try:
-                test(kernels)
-                passed += 1
-                print(f"ok    {title}", flush=True)
-            except Exception:
-                failed.append(title)
-                print(f"FAIL  {title}\n{traceback.format_exc(limit=3)}", flush=True)
-        kernels.close()
-    print(f"{passed} passed, {len(failed)} failed", flush=True)
-    return failed
+    suites = [
+        (globals(), "gemm", lambda: closing(GemmKernels(library))),
+        (globals(), "portable gemm", lambda: closing(GemmKernels(library, portable=True))),
+    ]
+    return run_suites(suites, only)
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("library")
-    parser.add_argument("--only", default="")
-    options = parser.parse_args()
-    sys.exit(1 if run_all(options.library, options.only) else 0)
+    main(run_all, __doc__)

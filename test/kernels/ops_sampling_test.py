@@ -5,12 +5,13 @@ The expected tokens are those of the CPU backend's Sampler, whose steps are repe
 
 import math
 import struct
+from contextlib import nullcontext
 
 import numpy
 import torch
 
-from ops_kernels import KernelError, SampleParams, SamplerState, address
-from ops_testing import main, run_tests
+from ops_kernels import KernelError, OpsKernels, SampleParams, SamplerState, address
+from suite_runner import main, run_suites
 
 SAMPLED, UNUSABLE, NONE_FINITE = 0, 1, 2
 VOCABULARY, FIRST_UNUSED = 151936, 151665
@@ -293,9 +294,10 @@ def test_bad_input_is_refused(kernels):
             raise AssertionError(f"accepted: {expected}")
 
 
-def run_all(kernels, only=""):
-    return run_tests(globals(), kernels, only)
+def run_all(library, only=""):
+    """Runs the tests; returns the names of those that failed."""
+    return run_suites([(globals(), "sampling", lambda: nullcontext(OpsKernels(library)))], only)
 
 
 if __name__ == "__main__":
-    main(globals())
+    main(run_all, __doc__)

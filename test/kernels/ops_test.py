@@ -5,6 +5,7 @@ what rounding the exact result costs.
 """
 
 import math
+from contextlib import nullcontext
 
 import torch
 
@@ -14,6 +15,7 @@ from ops_kernels import (
     Format,
     GemvParams,
     KernelError,
+    OpsKernels,
     PlainRopeSpec,
     QkvGemvParams,
     RmsNormParams,
@@ -25,16 +27,8 @@ from ops_kernels import (
     gemv_input,
     matrix,
 )
-from ops_testing import (
-    Poisoned,
-    assert_close,
-    assert_same,
-    draw,
-    main,
-    padded_to_16,
-    random_blocks,
-    run_tests,
-)
+from ops_testing import Poisoned, assert_close, assert_same, draw, padded_to_16, random_blocks
+from suite_runner import main, run_suites
 
 EPSILON = 1e-6
 FEW = 64  # rows: the largest error of fewer says little, and may be tiny in torch by luck
@@ -532,9 +526,10 @@ def test_bad_input_is_refused(kernels):
             raise AssertionError(f"accepted: {expected}")
 
 
-def run_all(kernels, only=""):
-    return run_tests(globals(), kernels, only)
+def run_all(library, only=""):
+    """Runs the tests; returns the names of those that failed."""
+    return run_suites([(globals(), "ops", lambda: nullcontext(OpsKernels(library)))], only)
 
 
 if __name__ == "__main__":
-    main(globals())
+    main(run_all, __doc__)

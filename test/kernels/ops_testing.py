@@ -1,13 +1,10 @@
 """What the tests of dequantisation and of the decoder's operations share."""
 
-import argparse
 import math
-import sys
-import traceback
 
 import torch
 
-from ops_kernels import LAYOUTS, Format, OpsKernels
+from ops_kernels import LAYOUTS, Format
 
 GUARD = 64  # elements on either side; keeps 16-byte alignment
 SENTINEL = 1234.0
@@ -87,29 +84,3 @@ def assert_same(what, ours, expected):
         f"{what}: {len(bad)} elements differ, the first at {first}: "
         f"{ours.flatten()[first].item()}, not {expected.flatten()[first].item()}"
     )
-
-
-def run_tests(tests, kernels, only=""):
-    """Runs the tests whose name contains `only`; returns the names of those that failed."""
-    chosen = {
-        name: test for name, test in tests.items() if name.startswith("test_") and only in name
-    }
-    failed = []
-    for name, test in chosen.items():
-        try:
-            test(kernels)
-            torch.cuda.synchronize()
-            print(f"ok    {name}", flush=True)
-        except Exception:
-            failed.append(name)
-            print(f"FAIL  {name}\n{traceback.format_exc(limit=2)}", flush=True)
-    print(f"{len(chosen) - len(failed)} passed, {len(failed)} failed", flush=True)
-    return failed
-
-
-def main(tests):
-    parser = argparse.ArgumentParser()
-    parser.add_argument("library")
-    parser.add_argument("--only", default="", help="run tests whose name contains this")
-    options = parser.parse_args()
-    sys.exit(1 if run_tests(tests, OpsKernels(options.library), options.only) else 0)

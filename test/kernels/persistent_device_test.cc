@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "attention/decode/api.h"
+#include "common/device.h"
 #include "common/stream.h"
 #include "decoder/ops/gemv/api.h"
 #include "decoder/persistent/api.h"
@@ -22,7 +23,7 @@ namespace longview {
 namespace {
 
 using namespace decoder;
-using namespace test;
+using namespace testing;
 
 /// The model on the device, with what a step works in; everything is as at first for each.
 class DeviceModel {

@@ -15,12 +15,11 @@
 #include "reference/attention.h"
 #include "reference/ops.h"
 
-namespace longview::test {
+namespace longview::testing {
 
 using decoder::RopePairs;
 
 constexpr float kEpsilon = 1e-6f;
-constexpr uint16_t kNan = 0x7fff;
 
 struct Shape {
   const char* name;
@@ -180,4 +179,4 @@ class Model {
   std::vector<double> radians_;
 };
 
-}  // namespace longview::test
+}  // namespace longview::testing

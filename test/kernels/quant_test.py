@@ -1,5 +1,7 @@
 """Checks dequantisation on a GPU, bit for bit: python3 test/kernels/quant_test.py LIBRARY [--only NAME]"""
 
+from contextlib import nullcontext
+
 import torch
 
 from ops_kernels import (
@@ -9,19 +11,13 @@ from ops_kernels import (
     EmbeddingParams,
     Format,
     KernelError,
+    OpsKernels,
     RowMap,
     address,
     matrix,
 )
-from ops_testing import (
-    SENTINEL,
-    Poisoned,
-    assert_same,
-    main,
-    padded_to_16,
-    random_blocks,
-    run_tests,
-)
+from ops_testing import SENTINEL, Poisoned, assert_same, padded_to_16, random_blocks
+from suite_runner import main, run_suites
 
 SHAPES = [(1, 256), (3, 768), (131, 1536), (5, 8960)]
 NARROW_SHAPES = [(2, 32), (7, 576), (9, 896)]  # of blocks of 32 elements at most
@@ -125,9 +121,10 @@ def test_bad_input_is_refused(kernels):
             raise AssertionError(f"accepted: {expected}")
 
 
-def run_all(kernels, only=""):
-    return run_tests(globals(), kernels, only)
+def run_all(library, only=""):
+    """Runs the tests; returns the names of those that failed."""
+    return run_suites([(globals(), "quant", lambda: nullcontext(OpsKernels(library)))], only)
 
 
 if __name__ == "__main__":
-    main(globals())
+    main(run_all, __doc__)

@@ -7,7 +7,6 @@ the same inputs, and each is timed in its own steady state. --only takes the cas
 the text; their rows replace those of the same id in FILE.
 """
 
-import argparse
 import statistics
 import sys
 from pathlib import Path
@@ -21,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import attention_test
 from attention_kernels import AttentionKernels
 from attention_testing import make
+from options import bench_options
 from record import checksum_of, write_record
 from timing import REPEATS, measure
 
@@ -73,12 +73,7 @@ def row(case, times, checksum):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--library", required=True)
-    parser.add_argument("--commit", required=True)
-    parser.add_argument("--out", required=True, type=Path)
-    parser.add_argument("--only", default="")
-    options = parser.parse_args()
+    options = bench_options(__doc__)
 
     if attention_test.run_all(options.library, only="prefill"):
         sys.exit("The kernel fails its tests: no figures.")

@@ -8,7 +8,6 @@ The peer is the limit: the bytes of keys and values over the bandwidth of a copy
 which counts bytes read and written.
 """
 
-import argparse
 import statistics
 import sys
 from pathlib import Path
@@ -21,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import attention_test
 from attention_kernels import AttentionKernels
 from attention_testing import in_pool, make
+from options import bench_options
 from record import checksum_of, write_record
 from timing import copy_bytes_per_second
 
@@ -93,12 +93,7 @@ def row(case, times, limit_ms, bandwidth, checksum):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--library", required=True)
-    parser.add_argument("--commit", required=True)
-    parser.add_argument("--out", required=True, type=Path)
-    parser.add_argument("--only", default="")
-    options = parser.parse_args()
+    options = bench_options(__doc__)
 
     if attention_test.run_all(options.library, only="decode"):
         sys.exit("The kernel fails its tests: no figures.")

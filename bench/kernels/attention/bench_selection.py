@@ -7,7 +7,6 @@ Each figure is the sum over the prompt's chunks of CHUNK tokens over what is cac
 times of stage 1 do not depend on it; those of stage 2 hardly do.
 """
 
-import argparse
 import math
 import statistics
 import sys
@@ -32,6 +31,7 @@ from attention_selection_kernels import (
     pooled_cache,
     tiles_of,
 )
+from options import bench_options
 from record import write_record
 from timing import measure
 
@@ -95,12 +95,7 @@ def row(name, case, rows, pooled_keys, times, density):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--library", required=True)
-    parser.add_argument("--commit", required=True)
-    parser.add_argument("--out", required=True, type=Path)
-    parser.add_argument("--only", default="")
-    options = parser.parse_args()
+    options = bench_options(__doc__)
 
     if attention_selection_test.run_all(options.library):
         sys.exit("The kernels fail their tests: no figures.")

@@ -10,7 +10,6 @@ the peer's on all pairs. --only takes the cases whose id contains the text; thei
 the same id in FILE.
 """
 
-import argparse
 import statistics
 import sys
 from pathlib import Path
@@ -23,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import attention_test
 from attention_sparse_kernels import BLOCK_KEYS, TILE_ROWS, Lists, SparseKernels, visible_blocks
 from attention_testing import make
+from options import bench_options
 from record import checksum_of, write_record
 from timing import REPEATS, measure
 
@@ -128,12 +128,7 @@ def row(case, name, times, pairs, checksum):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--library", required=True)
-    parser.add_argument("--commit", required=True)
-    parser.add_argument("--out", required=True, type=Path)
-    parser.add_argument("--only", default="")
-    options = parser.parse_args()
+    options = bench_options(__doc__)
 
     for tests in ("sparse", "averages"):
         if attention_test.run_all(options.library, only=tests):

@@ -2,13 +2,11 @@
 
     python3 bench/kernels/decode/bench_gemv.py --library LIBRARY --commit HASH --out FILE [--only NAME]
 
-The limit is the bandwidth of a device-to-device copy (bytes read and written) on the stream, in the same run:
-as a node of a CUDA graph the same copy runs at two thirds of it.
+The limit is the bandwidth of a device-to-device copy (bytes read and written), measured in the same run.
 The tests of the products run first; no figure is written when one fails. Weights are many times the
 cache: each product goes through copies of its matrix in turn, inside one CUDA graph.
 """
 
-import argparse
 import hashlib
 import math
 import statistics
@@ -35,6 +33,7 @@ from ops_kernels import (
     gemv_input,
     matrix,
 )
+from options import bench_options
 from record import write_record
 from timing import copy_bytes_per_second
 
@@ -242,16 +241,11 @@ def bench_step(step, limit):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--library", required=True)
-    parser.add_argument("--commit", required=True)
-    parser.add_argument("--out", required=True, type=Path)
-    parser.add_argument("--only", default="", help="products whose name contains this")
-    options = parser.parse_args()
+    options = bench_options(__doc__)
 
-    kernels = OpsKernels(options.library)
-    if ops_test.run_all(kernels, only="gemv"):
+    if ops_test.run_all(options.library, only="gemv"):
         sys.exit("The products fail their tests: no figures.")
+    kernels = OpsKernels(options.library)
     torch.manual_seed(0)
     step = Step(kernels)
     limit = copy_bytes_per_second() / 1e9
@@ -273,7 +267,6 @@ def main():
             f"{rows[-1]['id']:32} {rows[-1]['value']:8.1f} GB/s  {rows[-1]['ratio']:.3f}  {rows[-1]['note']}",
             flush=True,
         )
-
     write_record(options.out, "decode-gemv", options.commit, rows)
 
 

@@ -8,7 +8,6 @@ two settings, without an epilogue. The rows `gemm.fp8.layer.*` take a layer's fo
 of their activations: what fp8 saves. The rows `gemm.fp8.error.*` are the share of a product that fp8 loses.
 """
 
-import argparse
 import statistics
 import sys
 from pathlib import Path
@@ -23,6 +22,7 @@ import gemm_test
 from bench_gemm import OURS, PRODUCTS, TOKENS, row
 from fp8_gemm_kernels import Fp8GemmKernels
 from gemm_kernels import GemmKernels
+from options import bench_options
 from record import checksum_of, write_record
 from timing import REPEATS, measure
 
@@ -125,13 +125,7 @@ def measured_rows(fp8, bf16, only, repeats):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--library", required=True)
-    parser.add_argument("--commit", required=True)
-    parser.add_argument("--out", required=True, type=Path)
-    parser.add_argument("--only", default="")
-    parser.add_argument("--repeats", type=int, default=REPEATS)
-    options = parser.parse_args()
+    options = bench_options(__doc__, repeats=REPEATS)
 
     if fp8_gemm_test.run_all(options.library):
         sys.exit("The kernel fails its tests: no figures.")

@@ -4,10 +4,10 @@
         [--repeats N]
 
 The tests run first; no figure is written when one fails. The peer multiplies the same matrices without an
-epilogue, so ours does more in its time. The row `gemm.bf16` repeats the worst of the others.
+epilogue, so ours does more in its time; `gemm.bf16` repeats the worst of these rows. Where ours adds to the
+residual, rows compare like with like: `.plain` ours without it, `.fused` with torch's best of two ways to add it.
 """
 
-import argparse
 import statistics
 import sys
 from pathlib import Path
@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import gemm_test
 from gemm_kernels import BIAS, RESIDUAL, SWIGLU, GemmKernels
+from options import bench_options
 from record import checksum_of, write_record
 from timing import REPEATS, measure
 
@@ -31,24 +32,42 @@ PRODUCTS = [
 ]
 TOKENS = {"8k": 8192, "16k": 16384}
 OURS = "longview"
+OURS_PLAIN = "longview, without the residual"
 PEER = f"torch {torch.__version__} (cuBLAS)"
+FUSED_PEERS = [f"{PEER}, addmm in place", f"{PEER}, matmul and add_"]
 
 
 def implementations_of(kernels, epilogue, output):
+    """Ours as prefill calls it: a residual is where the output goes."""
     product = torch.empty(0, device="cuda", dtype=torch.bfloat16)
 
     def ours(activations, weights, bias, residual):
-        kernels.gemm(activations, weights, output, epilogue, bias, residual)
+        place = output if residual is None else residual
+        kernels.gemm(activations, weights, place, epilogue, bias, residual)
 
     def peer(activations, weights, bias, residual):
         torch.matmul(activations, weights.T, out=product)
 
-    return {OURS: ours, PEER: peer}
+    if epilogue != RESIDUAL:
+        return {OURS: ours, PEER: peer}
+
+    def ours_plain(activations, weights, bias, residual):
+        kernels.gemm(activations, weights, output)
+
+    def peer_addmm(activations, weights, bias, residual):
+        torch.addmm(residual, activations, weights.T, out=residual)
+
+    def peer_add(activations, weights, bias, residual):
+        torch.matmul(activations, weights.T, out=product)
+        residual.add_(product)
+
+    fused = dict(zip(FUSED_PEERS, (peer_addmm, peer_add)))
+    return {OURS: ours, PEER: peer, OURS_PLAIN: ours_plain, **fused}
 
 
-def row(name, flop, times, checksum, peer_name=PEER):
+def row(name, flop, times, checksum, peer_name=PEER, ours_name=OURS):
     """`times`: {implementation: [milliseconds]}."""
-    ours, peer = (statistics.median(times[key]) for key in (OURS, peer_name))
+    ours, peer = (statistics.median(times[key]) for key in (ours_name, peer_name))
     return {
         "id": name,
         "value": round(ours, 5),
@@ -56,11 +75,11 @@ def row(name, flop, times, checksum, peer_name=PEER):
         "peer": peer_name,
         "peerValue": round(peer, 5),
         "ratio": round(peer / ours, 4),
-        "min": round(min(times[OURS]), 5),
+        "min": round(min(times[ours_name]), 5),
         "median": round(ours, 5),
-        "max": round(max(times[OURS]), 5),
+        "max": round(max(times[ours_name]), 5),
         "note": f"{flop / ours / 1e9:.0f} TFLOP/s, peer {flop / peer / 1e9:.0f}; "
-        f"{len(times[OURS])} repeats in turn; output sha256 {checksum}",
+        f"{len(times[ours_name])} repeats in turn; output sha256 {checksum}",
     }
 
 
@@ -75,19 +94,24 @@ def measured_rows(kernels, only, repeats):
             output = gemm_test.run(kernels, inputs, epilogue)
             times = measure(implementations_of(kernels, epilogue, output), inputs, repeats)
             flop = 2 * tokens * in_features * out_features
-            rows.append(row(case, flop, times, checksum_of(output)))
-            print(f"{case:36} x{rows[-1]['ratio']:.3f}  {rows[-1]['note']}", flush=True)
+            added = rows_of(case, flop, times, checksum_of(output))
+            for each in added:
+                print(f"{each['id']:40} x{each['ratio']:.3f}  {each['note']}", flush=True)
+            rows.extend(added)
+    return rows
+
+
+def rows_of(case, flop, times, checksum):
+    rows = [row(case, flop, times, checksum)]
+    if OURS_PLAIN in times:
+        best = min(FUSED_PEERS, key=lambda name: statistics.median(times[name]))
+        rows.append(row(f"{case}.plain", flop, times, checksum, ours_name=OURS_PLAIN))
+        rows.append(row(f"{case}.fused", flop, times, checksum, peer_name=best))
     return rows
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--library", required=True)
-    parser.add_argument("--commit", required=True)
-    parser.add_argument("--out", required=True, type=Path)
-    parser.add_argument("--only", default="")
-    parser.add_argument("--repeats", type=int, default=REPEATS)
-    options = parser.parse_args()
+    options = bench_options(__doc__, repeats=REPEATS)
 
     if gemm_test.run_all(options.library):
         sys.exit("The kernel fails its tests: no figures.")
@@ -95,7 +119,8 @@ def main():
     rows = measured_rows(kernels, options.only, options.repeats)
     kernels.close()
     if not options.only:
-        worst = min(rows, key=lambda each: each["ratio"])
+        beside_plain = [each for each in rows if not each["id"].endswith((".plain", ".fused"))]
+        worst = min(beside_plain, key=lambda each: each["ratio"])
         rows.append({**worst, "id": "gemm.bf16", "note": f"the worst: {worst['id']}; {worst['note']}"})
     write_record(options.out, "gemm", options.commit, rows)
 

@@ -76,6 +76,7 @@ struct Config {
   /// Output leaves in patches of 64 rows x 64 columns through a ring of buffers per warpgroup.
   static constexpr int kPatchColumns = 64;
   static constexpr int kOutputBuffers = kOutputBuffers_;
+  static_assert(kOutputBuffers >= 2, "a buffer is given back with the store after its own");
   /// What the epilogue needs of one patch's columns: a bias, or scales of gates and ups, or both
   /// scales and bias of as many columns as the output has.
   static constexpr int kColumnValues = kPatchColumns * (Operand::kIsScaled ? 2 : 1);

@@ -1,4 +1,5 @@
 import path from 'node:path';
+import type { PrefillPrecision } from '../../../protocol';
 import { messageOf } from '../../errors';
 import type { ModelSpec } from '../../models/model-spec';
 import type { BlockCounts, PooledKeys, SparsePrefill } from '../backend';
@@ -49,6 +50,8 @@ export interface CudaLoadRequest {
   pooledKeys?: PooledKeys;
   /** Absent: bf16 where it fits, else as the file stores them. */
   weights?: CudaWeights;
+  /** `fp8`: copies of the layers in e4m3 beside the weights, for prefill. Absent: bf16. */
+  prefillPrecision?: PrefillPrecision;
   /** Prefill by the kernels that run on every GPU, also where there are faster ones; for tests. */
   kernels?: 'portable';
 }
@@ -87,6 +90,8 @@ export interface CudaStep {
   deviceMs: number;
   /** Part of `deviceMs`; of a prefill. */
   attentionMs?: number;
+  /** Part of that; of a prefill with a selection. */
+  selectionMs?: number;
 }
 
 /** A model on one GPU. Calls run one after the other; a failure is an Error with a `CudaFailureCode`. */
@@ -97,7 +102,8 @@ export interface CudaEngine {
     sequence: number,
     tokens: Int32Array,
     choose: boolean,
-    onLayer?: (done: number) => void,
+    /** Told of each layer that was enqueued: `begun` counts them, and all but the last two are done. */
+    onLayer?: (begun: number) => void,
     /** Absent: dense. */
     sparse?: SparsePrefill,
   ): Promise<CudaStep>;

@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto';
+import type { PrefillPrecision } from '../../../protocol';
 import { LongviewError } from '../../errors';
 import type { ModelSpec } from '../../models/model-spec';
 import { openModel } from '../../models/open-model';
@@ -32,8 +33,14 @@ const CHUNK_TOKENS = 8192;
 const LONG_CHUNK_TOKENS = 16_384;
 const LONG_CONTEXT_TOKENS = 65_536;
 
+/** The host enqueues a layer when the one two before it is done, and tells of it then. */
+const LAYERS_AHEAD = 2;
+
+/** Ada and newer. */
+const FP8_CAPABILITY = 8.9;
+
 /** What the quality classes of the engine's policy average, at the least. */
-const POOLED_KEYS = 8;
+const POOLED_KEYS = 4;
 
 export interface CudaBackendDependencies {
   addon: CudaAddon;
@@ -75,6 +82,7 @@ export class CudaBackend implements DeviceBackend {
 
   async load(request: LoadRequest, onProgress: (progress: LoadProgress) => void): Promise<LoadedModel> {
     await this.dispose();
+    checkPrecision(request, this.dependencies.device);
     const gguf = await openModel(request.modelPath);
     try {
       const prepared = await specForLoad(gguf, request);
@@ -90,6 +98,7 @@ export class CudaBackend implements DeviceBackend {
             contextTokens: request.contextTokens,
             chunkTokens: chunkTokensFor(request),
             pooledKeys: this.dependencies.pooledKeys ?? POOLED_KEYS,
+            prefillPrecision: precisionOf(request),
           },
           (fraction) => onProgress({ stage: 'load', fraction }),
         ),
@@ -121,8 +130,13 @@ export class CudaBackend implements DeviceBackend {
     return this.run(() => this.engine.importKv(sequence, tokens, kv));
   }
 
-  prefillChunk({ sequence, tokens, sparse, sample }: PrefillChunkRequest): Promise<StepResult> {
-    return this.run(() => this.engine.prefill(sequence, tokens, sample, undefined, sparse));
+  prefillChunk(
+    { sequence, tokens, sparse, sample }: PrefillChunkRequest,
+    onShare?: (share: number) => void,
+  ): Promise<StepResult> {
+    const layerCount = this.model?.spec.layerCount ?? 1;
+    const onLayer = onShare && ((begun: number) => onShare(Math.max(0, begun - LAYERS_AHEAD) / layerCount));
+    return this.run(() => this.engine.prefill(sequence, tokens, sample, onLayer, sparse));
   }
 
   interrupt(): Promise<void> {
@@ -191,10 +205,13 @@ export class CudaBackend implements DeviceBackend {
     { weights, description, poolTokens, kvBlockTokens }: CudaMemoryPlan,
   ): LoadedModel {
     const { contextTokens } = request;
-    const isShort = weights === 'stored';
+    const prefillPrecision = precisionOf(request);
+    // In fp8, prefill multiplies by copies that are the same whatever the weights are kept as.
+    const isSlowed = weights === 'stored' && prefillPrecision === 'bf16';
     return {
       backend: 'cuda',
       device: this.dependencies.device.name,
+      spec: { name: spec.name, layerCount: spec.layerCount, headCount: spec.headCount },
       contextTokens,
       vocabSize: spec.vocabSize,
       maxSequences: MAX_SEQUENCES,
@@ -203,14 +220,33 @@ export class CudaBackend implements DeviceBackend {
       backgroundChunkTokens: chunkTokensFor(request),
       kvPoolTokens: poolTokens,
       kvBlockTokens,
+      prefillPrecision,
       notices: [
         ...notices,
-        ...(isShort
+        ...(isSlowed
           ? [`GPU memory is short: the weights stay quantised, which slows prefill (${description}).`]
+          : []),
+        ...(prefillPrecision === 'fp8'
+          ? ['Prefill multiplies in fp8: it is faster, and answers may differ from those in bf16.']
           : []),
       ],
     };
   }
+}
+
+/** @throws LongviewError `deviceUnavailable` where the device does not multiply what was asked for */
+function checkPrecision(request: LoadRequest, { name, computeCapability = '0' }: CudaDevice): void {
+  if (precisionOf(request) === 'bf16' || Number(computeCapability) >= FP8_CAPABILITY) return;
+  throw new LongviewError(
+    'deviceUnavailable',
+    `${name} does not multiply fp8: that needs a GPU of compute capability ${FP8_CAPABILITY} or newer.`,
+    'Set longview.prefillPrecision (--precision) to bf16.',
+    { device: name },
+  );
+}
+
+function precisionOf({ prefillPrecision = 'bf16' }: LoadRequest): PrefillPrecision {
+  return prefillPrecision;
 }
 
 function chunkTokensFor({ contextTokens }: LoadRequest): number {

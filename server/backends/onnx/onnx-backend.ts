@@ -250,6 +250,7 @@ function describeModel(
     kvBlockTokens: KV_BLOCK_TOKENS,
     notices: [
       ...notices,
+      ...(request.prefillPrecision === 'fp8' ? ['Prefill in fp8 needs a GPU; the CPU does without.'] : []),
       ...(weights.damage === undefined
         ? []
         : [`The converted weights in the cache were damaged (${weights.damage}) and were made again.`]),

@@ -1,171 +1,91 @@
-import { TermScanner, type TermSink } from './term-scanner';
-
 /**
- * What is known of a file for ranking, in one array: `[terms, definitions, length, ...hashes ascending,
- * ...hashes of defined names ascending, ...weights]` with four weights of one byte to an element. One array and not
- * three objects, because there are a hundred thousand of them.
+ * What is known of a file for ranking, as a run of 32-bit words in a larger array: `[terms, definitions, length,
+ * ...hashes ascending, ...hashes of defined names ascending, ...weights]` with four weights of one byte to a word. A
+ * run and not objects, because there are a hundred thousand of them.
  */
-export type FileTerms = Uint32Array;
+export type FileTerms = Int32Array;
 
 const HEADER = 3;
 
 /** A definition says more about a file than a mention in its text. */
-const DEFINITION_WEIGHT = 4;
+export const DEFINITION_WEIGHT = 4;
 /** Marks a weight of a term that is in the path as well; how often the text has it is below the mark. */
 export const IN_PATH = 0x80;
 export const IN_TEXT = 0x7f;
-const MAX_DEFINITIONS = 512;
-/** Kept of a file however many files there are, the first ones. */
-const FEWEST_DEFINITIONS = 16;
 
-/** Text past this says little more about what a file is about. */
-const MAX_SCANNED_CHARS = 400_000;
-
-const termCount = (terms: FileTerms): number => terms[0] ?? 0;
-const definitionCount = (terms: FileTerms): number => terms[1] ?? 0;
+const termCount = (words: Int32Array, at: number): number => words[at] ?? 0;
+const definitionCount = (words: Int32Array, at: number): number => words[at + 1] ?? 0;
 /** Terms of the text, repetitions counted. */
-export const textLength = (terms: FileTerms): number => terms[2] ?? 0;
+export const textLength = (words: Int32Array, at: number): number => words[at + 2] ?? 0;
 
-/** True when the array is as long as its header says. */
-export function isWhole(terms: FileTerms): boolean {
-  const count = termCount(terms);
-  return terms.length === HEADER + count + definitionCount(terms) + ((count + 3) >> 2);
+/** How many words the run at `at` has. */
+export function sizeOf(words: Int32Array, at: number): number {
+  const count = termCount(words, at);
+  return HEADER + count + definitionCount(words, at) + ((count + 3) >> 2);
 }
 
-export function definitionsOf(terms: FileTerms): Uint32Array {
-  const start = HEADER + termCount(terms);
-  return terms.subarray(start, start + definitionCount(terms));
+/** Where the hashes of the terms begin and end. */
+export function hashesAt(words: Int32Array, at: number): [start: number, end: number] {
+  const start = at + HEADER;
+  return [start, start + termCount(words, at)];
 }
 
-export function hashesOf(terms: FileTerms): Uint32Array {
-  return terms.subarray(HEADER, HEADER + termCount(terms));
+/** Where the hashes of the defined names begin and end. */
+export function definitionsAt(words: Int32Array, at: number): [start: number, end: number] {
+  const start = at + HEADER + termCount(words, at);
+  return [start, start + definitionCount(words, at)];
 }
 
-/** The weight of a term in the file; 0 when it is not there. */
-export function weightOf(terms: FileTerms, hash: number): number {
-  let low = HEADER;
-  let high = HEADER + termCount(terms) - 1;
+/** The weight of a term in the file at `at`; 0 when it is not there. */
+export function weightOf(words: Int32Array, at: number, hash: number): number {
+  const start = at + HEADER;
+  let low = start;
+  let high = start + (words[at] as number) - 1;
   while (low <= high) {
     const middle = (low + high) >> 1;
-    const found = terms[middle] ?? 0;
-    if (found === hash) return weightAt(terms, middle - HEADER);
+    const found = words[middle] as number;
+    if (found === hash) return weightAt(words, at, middle - start);
     if (found < hash) low = middle + 1;
     else high = middle - 1;
   }
   return 0;
 }
 
-function weightAt(terms: FileTerms, index: number): number {
-  const packed = terms[HEADER + termCount(terms) + definitionCount(terms) + (index >> 2)] ?? 0;
-  return (packed >>> ((index & 3) * 8)) & 0xff;
+/** The weight of the term with this number in the file at `at`. */
+export function weightAt(words: Int32Array, at: number, index: number): number {
+  const [, end] = definitionsAt(words, at);
+  return ((words[end + (index >> 2)] ?? 0) >>> ((index & 3) * 8)) & 0xff;
 }
 
-/** True when the file defines a name of this hash. */
-export function defines(terms: FileTerms, nameHash: number): boolean {
-  return definitionsOf(terms).includes(nameHash);
+/** True when the file at `at` defines a name of this hash. */
+export function defines(words: Int32Array, at: number, nameHash: number): boolean {
+  const [start, end] = definitionsAt(words, at);
+  for (let place = start; place < end; place++) if (words[place] === nameHash) return true;
+  return false;
 }
 
-/** Turns texts into `FileTerms`. Keeps its table between files, so that reading one leaves no garbage but the result. */
-export class TermCounter implements TermSink {
-  private readonly scanner = new TermScanner();
-  private hashes = new Uint32Array(1 << 14);
-  private weights = new Uint16Array(1 << 14);
-  private used: number[] = [];
-  private readonly definitions = new Set<number>();
-  private weight = 1;
-  private length = 0;
+export interface Counted {
+  /** Hashes of terms, ascending. */
+  hashes: Int32Array;
+  /** Hashes of defined names, ascending. */
+  definitions: Int32Array;
+  /** Terms of the text, repetitions counted. */
+  length: number;
+  /** One byte each: `IN_PATH`, and how often the text has the term. */
+  weights: Uint8Array;
+}
 
-  /** @param mostTerms kept of the file, the weightiest ones */
-  count(path: string, text: string, mostTerms: number): FileTerms {
-    this.reset();
-    this.weight = 1;
-    this.scanner.scan(text.length > MAX_SCANNED_CHARS ? text.slice(0, MAX_SCANNED_CHARS) : text, this);
-    const { length } = this;
-    this.weight = IN_PATH;
-    this.scanner.scan(path, this);
-    return this.packed(length, mostTerms);
+export function fileTerms({ hashes, definitions, length, weights }: Counted): FileTerms {
+  const end = HEADER + hashes.length + definitions.length;
+  const words = new Int32Array(end + ((hashes.length + 3) >> 2));
+  words[0] = hashes.length;
+  words[1] = definitions.length;
+  words[2] = length;
+  words.set(hashes, HEADER);
+  words.set(definitions, HEADER + hashes.length);
+  for (let index = 0; index < weights.length; index++) {
+    const place = end + (index >> 2);
+    words[place] = (words[place] as number) | ((weights[index] as number) << ((index & 3) * 8));
   }
-
-  term(hash: number): void {
-    this.length++;
-    this.add(hash, this.weight);
-  }
-
-  defined(nameHash: number): void {
-    if (this.definitions.size >= MAX_DEFINITIONS || this.definitions.has(nameHash)) return;
-    this.definitions.add(nameHash);
-    this.add(nameHash, DEFINITION_WEIGHT);
-  }
-
-  private add(hash: number, weight: number): void {
-    const mask = this.hashes.length - 1;
-    let at = hash & mask;
-    while (this.hashes[at] !== hash) {
-      if (this.hashes[at] === 0) {
-        if (this.used.length * 2 > mask) {
-          this.grow();
-          this.add(hash, weight);
-          return;
-        }
-        this.hashes[at] = hash;
-        this.used.push(at);
-        break;
-      }
-      at = (at + 1) & mask;
-    }
-    const before = this.weights[at] ?? 0;
-    this.weights[at] = weight === IN_PATH ? before | IN_PATH : Math.min(IN_TEXT, before + weight);
-  }
-
-  private grow(): void {
-    const pairs = this.used.map((at) => [this.hashes[at] ?? 0, this.weights[at] ?? 0] as const);
-    this.hashes = new Uint32Array(this.hashes.length * 2);
-    this.weights = new Uint16Array(this.hashes.length);
-    this.used = [];
-    for (const [hash, weight] of pairs) {
-      this.add(hash, weight & IN_TEXT);
-      if (weight & IN_PATH) this.add(hash, IN_PATH);
-    }
-  }
-
-  private reset(): void {
-    for (const at of this.used) {
-      this.hashes[at] = 0;
-      this.weights[at] = 0;
-    }
-    this.used = [];
-    this.definitions.clear();
-    this.length = 0;
-  }
-
-  private packed(length: number, mostTerms: number): FileTerms {
-    let places = this.used;
-    if (places.length > mostTerms) {
-      places = [...places]
-        .sort((a, b) => (this.weights[b] ?? 0) - (this.weights[a] ?? 0))
-        .slice(0, mostTerms);
-    }
-    const order = Uint32Array.from(places, (at) => this.hashes[at] ?? 0).sort();
-    const mostNames = Math.max(FEWEST_DEFINITIONS, mostTerms >> 3);
-    const names = Uint32Array.from([...this.definitions].slice(0, mostNames)).sort();
-    const packed = new Uint32Array(HEADER + order.length + names.length + ((order.length + 3) >> 2));
-    packed[0] = order.length;
-    packed[1] = names.length;
-    packed[2] = length;
-    packed.set(order, HEADER);
-    packed.set(names, HEADER + order.length);
-    const start = HEADER + order.length + names.length;
-    order.forEach((hash, index) => {
-      const place = start + (index >> 2);
-      packed[place] = ((packed[place] ?? 0) | (this.weightOf(hash) << ((index & 3) * 8))) >>> 0;
-    });
-    return packed;
-  }
-
-  private weightOf(hash: number): number {
-    const mask = this.hashes.length - 1;
-    let at = hash & mask;
-    while (this.hashes[at] !== hash) at = (at + 1) & mask;
-    return this.weights[at] ?? 0;
-  }
+  return words;
 }

@@ -1,40 +1,29 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
-import type { ExclusionReason } from '../../../protocol';
-import type { FileStamp } from '../file-source';
-import { type FileTerms, isWhole } from './file-terms';
-
-/** What is kept of a file from one start to the next. */
-export interface IndexEntry {
-  /** `placeKey` of the file. */
-  key: string;
-  stamp: FileStamp;
-  editedAtMs: number;
-  state: { kind: 'text'; hash: string; terms: FileTerms } | { kind: 'excluded'; reason: ExclusionReason };
-  /** Its share of what the repository refers to; absent where it was not computed. */
-  importance?: number;
-}
+import {
+  bytesOf,
+  columnsFromBytes,
+  columnsToBytes,
+  DamagedIndex,
+  type IndexTable,
+  termPieces,
+} from './index-table';
+import { SEGMENT_WORDS } from './term-store';
 
 /**
- * Layout, little-endian: `LVIX`, version u32, sha256 of the rest (32 bytes), bytes of the table u32, the table as JSON
- * padded with spaces to a multiple of 4, then the terms of all files one after the other.
+ * Layout, little-endian: `LVIX`, version u32, sha256 of the rest (32 bytes), bytes of the columns u32, the columns, then
+ * the terms of all files in segments, of which only the last may be shorter.
  */
 const MAGIC = 'LVIX';
 /** Changes with the layout, and with what the scanner makes of a text: an index of another version is made anew. */
-const VERSION = 1;
+const VERSION = 2;
 const HEAD_BYTES = 40;
-const PIECE_BYTES = 1 << 22;
-
-type Row = [
-  key: string,
-  sizeBytes: number,
-  mtimeMs: number,
-  editedAtMs: number,
-  hashOrReason: string,
-  terms: number,
-  importance: number,
-];
+const LENGTH_BYTES = 4;
+const WORD_BYTES = 4;
+const SEGMENT_BYTES = SEGMENT_WORDS * WORD_BYTES;
+/** Older unfinished files belong to no living process. */
+const ABANDONED_AFTER_MS = 60 * 60 * 1000;
 
 /** The index of one workspace on disk: of hashed words, not of text, and for its user alone. */
 export class IndexFile {
@@ -50,12 +39,17 @@ export class IndexFile {
   }
 
   /** What was saved last; undefined when nothing was, or it is damaged or of another version. */
-  async load(): Promise<IndexEntry[] | undefined> {
+  async load(): Promise<IndexTable | undefined> {
     try {
-      return parse(await readFile(this.file));
+      const handle = await open(this.file);
+      try {
+        return await read(handle);
+      } finally {
+        await handle.close();
+      }
     } catch (error) {
       // Without an index the files are read again, which is what it spares.
-      if (isMissing(error) || error instanceof DamagedIndex) return undefined;
+      if (isOutOfReach(error) || error instanceof DamagedIndex) return undefined;
       throw error;
     }
   }
@@ -65,101 +59,110 @@ export class IndexFile {
    * once, the later one wins.
    * @throws Error where the disk is full or may not be written; the index there was stays
    */
-  async save(entries: readonly IndexEntry[]): Promise<void> {
+  async save(table: IndexTable): Promise<void> {
     await mkdir(this.folder, { recursive: true, mode: 0o700 });
     const beside = `${this.file}.${randomUUID()}`;
     try {
-      await write(beside, entries);
+      await write(beside, table);
       await rename(beside, this.file);
     } catch (error) {
       await rm(beside, { force: true });
       throw error;
     }
+    await this.removeAbandoned();
+  }
+
+  /** What processes that were killed while they saved have left. */
+  private async removeAbandoned(): Promise<void> {
+    const unfinished = `${path.basename(this.file)}.`;
+    for (const name of await readdir(this.folder)) {
+      if (!name.startsWith(unfinished)) continue;
+      const file = path.join(this.folder, name);
+      const isAbandoned = await stat(file).then(
+        ({ mtimeMs }) => Date.now() - mtimeMs > ABANDONED_AFTER_MS,
+        () => false,
+      );
+      if (isAbandoned) await rm(file, { force: true });
+    }
   }
 }
 
-async function write(file: string, entries: readonly IndexEntry[]): Promise<void> {
+async function write(file: string, table: IndexTable): Promise<void> {
   const handle = await open(file, 'wx', 0o600);
   try {
     const hash = createHash('sha256');
     let at = HEAD_BYTES;
-    for (const piece of piecesOf(entries)) {
+    for (const piece of piecesOf(table)) {
       hash.update(piece);
-      await handle.write(piece, 0, piece.length, at);
-      at += piece.length;
+      at = await writeWhole(handle, piece, at);
     }
     const head = Buffer.alloc(HEAD_BYTES);
     head.write(MAGIC, 'latin1');
     head.writeUInt32LE(VERSION, 4);
     hash.digest().copy(head, 8);
-    await handle.write(head, 0, HEAD_BYTES, 0);
+    await writeWhole(handle, head, 0);
   } finally {
     await handle.close();
   }
 }
 
-function* piecesOf(entries: readonly IndexEntry[]): Generator<Buffer> {
-  const json = Buffer.from(JSON.stringify(entries.map(rowOf)));
-  const padding = Buffer.alloc((4 - (json.length % 4)) % 4, ' ');
-  const length = Buffer.alloc(4);
-  length.writeUInt32LE(json.length + padding.length);
-  yield Buffer.concat([length, json, padding]);
-  let gathered: Buffer[] = [];
-  let bytes = 0;
-  for (const { state } of entries) {
-    if (state.kind !== 'text') continue;
-    gathered.push(Buffer.from(state.terms.buffer, state.terms.byteOffset, state.terms.byteLength));
-    bytes += state.terms.byteLength;
-    if (bytes < PIECE_BYTES) continue;
-    yield Buffer.concat(gathered);
-    gathered = [];
-    bytes = 0;
+/** A disk that has room for a part writes a part, and refuses with the next call. @returns where the bytes end */
+async function writeWhole(handle: FileHandle, bytes: Uint8Array, position: number): Promise<number> {
+  let written = 0;
+  while (written < bytes.length) {
+    const rest = bytes.length - written;
+    const { bytesWritten } = await handle.write(bytes, written, rest, position + written);
+    written += bytesWritten;
   }
-  yield Buffer.concat(gathered);
+  return position + written;
 }
 
-function rowOf({ key, stamp, editedAtMs, state, importance = -1 }: IndexEntry): Row {
-  const isText = state.kind === 'text';
-  const what = isText ? state.hash : `!${state.reason}`;
-  return [key, stamp.sizeBytes, stamp.mtimeMs, editedAtMs, what, isText ? state.terms.length : 0, importance];
+function* piecesOf(table: IndexTable): Generator<Buffer> {
+  const columns = columnsToBytes(table);
+  const length = Buffer.alloc(LENGTH_BYTES);
+  length.writeUInt32LE(columns.length);
+  yield length;
+  yield columns;
+  for (const piece of termPieces(table)) yield bytesOf(piece);
 }
 
-class DamagedIndex extends Error {}
-
-/** @throws DamagedIndex */
-function parse(file: Buffer): IndexEntry[] {
-  const isOurs = file.length >= HEAD_BYTES + 4 && file.toString('latin1', 0, 4) === MAGIC;
-  if (!isOurs || file.readUInt32LE(4) !== VERSION) throw new DamagedIndex('of another version');
-  const sum = createHash('sha256').update(file.subarray(HEAD_BYTES)).digest();
-  if (!sum.equals(file.subarray(8, HEAD_BYTES))) throw new DamagedIndex('wrong checksum');
-  const tableEnd = HEAD_BYTES + 4 + file.readUInt32LE(HEAD_BYTES);
-  const rows = JSON.parse(file.toString('utf8', HEAD_BYTES + 4, tableEnd)) as Row[];
-  // A copy of its own, since only that is sure to start where numbers of four bytes may.
-  const terms = new Uint32Array(file.buffer.slice(file.byteOffset + tableEnd, file.byteOffset + file.length));
-  let at = 0;
-  return rows.map((row) => {
-    const own = terms.subarray(at, at + row[5]);
-    at += row[5];
-    return entryOf(row, own);
-  });
+/** Terms are read into the arrays that they stay in. @throws DamagedIndex */
+async function read(handle: FileHandle): Promise<IndexTable> {
+  const { size } = await handle.stat();
+  const head = await readAt(handle, 0, HEAD_BYTES + LENGTH_BYTES);
+  const columnBytes = head.readUInt32LE(HEAD_BYTES);
+  const termsAt = HEAD_BYTES + LENGTH_BYTES + columnBytes;
+  const isOurs = head.toString('latin1', 0, MAGIC.length) === MAGIC && head.readUInt32LE(4) === VERSION;
+  if (!isOurs || termsAt > size || (size - termsAt) % WORD_BYTES !== 0)
+    throw new DamagedIndex('of another version');
+  const hash = createHash('sha256').update(head.subarray(HEAD_BYTES));
+  const columns = await readAt(handle, HEAD_BYTES + LENGTH_BYTES, columnBytes);
+  hash.update(columns);
+  const segments: Int32Array[] = [];
+  for (let at = termsAt; at < size; at += SEGMENT_BYTES) {
+    const bytes = await readAt(handle, at, Math.min(SEGMENT_BYTES, size - at));
+    hash.update(bytes);
+    segments.push(new Int32Array(bytes.buffer));
+  }
+  if (!hash.digest().equals(head.subarray(8, HEAD_BYTES))) throw new DamagedIndex('wrong checksum');
+  return columnsFromBytes(columns, segments);
 }
 
-function entryOf(
-  [key, sizeBytes, mtimeMs, editedAtMs, what, , importance]: Row,
-  terms: FileTerms,
-): IndexEntry {
-  if (!what.startsWith('!') && !isWhole(terms)) throw new DamagedIndex('terms are cut');
-  return {
-    key,
-    stamp: { sizeBytes, mtimeMs },
-    editedAtMs,
-    state: what.startsWith('!')
-      ? { kind: 'excluded', reason: what.slice(1) as ExclusionReason }
-      : { kind: 'text', hash: what, terms },
-    ...(importance >= 0 && { importance }),
-  };
+/** @throws DamagedIndex where the file ends before */
+async function readAt(handle: FileHandle, position: number, length: number): Promise<Buffer> {
+  // Not from the pool: the memory is the array's own.
+  const bytes = Buffer.allocUnsafeSlow(length);
+  let filled = 0;
+  while (filled < length) {
+    const { bytesRead } = await handle.read(bytes, filled, length - filled, position + filled);
+    if (bytesRead === 0) throw new DamagedIndex('it is cut');
+    filled += bytesRead;
+  }
+  return bytes;
 }
 
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+/** Not there, or not for this user. */
+function isOutOfReach(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  return code === 'ENOENT' || code === 'EACCES' || code === 'EPERM';
 }

@@ -1,5 +1,6 @@
 import { messageOf } from '../../errors';
-import type { IndexEntry, IndexFile } from './index-file';
+import type { IndexFile } from './index-file';
+import type { IndexTable } from './index-table';
 
 /** So many changes, as a share of all files, are worth saving at once; fewer wait for more. */
 const WORTH_SAVING_SHARE = 0.02;
@@ -11,14 +12,15 @@ export class SavedIndex {
   private saving = false;
   private timer: NodeJS.Timeout | undefined;
 
-  /** @param entries what is known now */
+  /** @param table what is known now */
   constructor(
     private readonly file: IndexFile,
-    private readonly entries: () => IndexEntry[],
+    private readonly table: () => IndexTable,
   ) {}
 
-  async load(): Promise<IndexEntry[]> {
-    return (await this.file.load()) ?? [];
+  /** Undefined where there is none that can be used. */
+  load(): Promise<IndexTable | undefined> {
+    return this.file.load();
   }
 
   /** Takes note that so many of `files` were read anew. */
@@ -46,7 +48,7 @@ export class SavedIndex {
     this.saving = true;
     const saved = this.unsaved;
     try {
-      await this.file.save(this.entries());
+      await this.file.save(this.table());
       this.unsaved -= saved;
     } catch (error) {
       // Nothing is lost but time at the next start; the next change tries again.

@@ -1,25 +1,17 @@
-import {
-  defines,
-  type FileTerms,
-  IN_PATH,
-  IN_TEXT,
-  TermCounter,
-  textLength,
-  weightOf,
-} from '../index/file-terms';
+import { rowsByKey, withRow } from '../index/columns';
+import { defines, type FileTerms } from '../index/file-terms';
+import { TermCounter } from '../index/term-counter';
+import { NO_TERMS, TermStore } from '../index/term-store';
 import { baseWeight, isTestPath } from './base-order';
 import { pageRank } from './page-rank';
 import type { Query } from './question-terms';
 import { referenceGraph } from './reference-graph';
-
-/** BM25's own parameters: how soon repetition saturates, and how much longer files are held back. */
-const SATURATION = 1.5;
-const LENGTH_SHARE = 0.6;
-/** What a term in the path gains, where one mention in a text of usual length gains 1. */
-const PATH_GAIN = 1.5;
+import { textScores } from './text-scores';
 
 /** Tests name what they test as often as its source does, but the source is what explains it. */
 const TEST_WEIGHT = 0.6;
+/** Whatever is asked, a test tells this much of what its references would give it. */
+const TEST_IMPORTANCE = 0.1;
 /** Of the best score: what a file that defines a name in the question gains. */
 const DEFINER_GAIN = 0.5;
 /** The same for the file in front of the user. */
@@ -34,9 +26,10 @@ const MOST_TERMS = 4096;
 /** With more files, what of the graph a few of them change is not computed again. */
 const STALE_SHARE = 0.02;
 
-interface Indexed {
-  hash: string;
-  terms: FileTerms;
+/** A path by how likely it is what is looked for; no share of anything. */
+export interface Scored {
+  path: string;
+  score: number;
 }
 
 /**
@@ -45,10 +38,24 @@ interface Indexed {
  * for each question: no list by term has to be mended when a file changes, and memory is bounded.
  */
 export class RankingIndex {
-  private readonly files = new Map<string, Indexed>();
+  /** Each file has a row in the columns. */
+  private readonly rows = new Map<string, number>();
+  private paths: string[] = [];
+  private references = new Int32Array();
+  private revisions = new Int32Array();
+  /** Of the walk over references; 0 where it was not computed. */
+  private importance = new Float64Array();
+  private readonly freeRows: number[] = [];
+  private terms = new TermStore();
   private readonly counter = new TermCounter();
-  private importance = new Map<string, number>();
+  /** Rows in the order of their paths, until a file comes or goes. */
+  private inOrder: Int32Array | undefined;
+  private isImportanceKnown = false;
   private changedSinceRanked = 0;
+
+  get size(): number {
+    return this.rows.size;
+  }
 
   /** @param expectedFiles how many files there are, which says how many terms each may keep */
   mostTerms(expectedFiles: number): number {
@@ -56,131 +63,189 @@ export class RankingIndex {
     return Math.min(MOST_TERMS, Math.max(FEWEST_TERMS, each));
   }
 
-  /** True when this content of the file is in the index. */
-  has(path: string, hash: string): boolean {
-    return this.files.get(path)?.hash === hash;
+  /** True when this revision of the file's text is in the index. */
+  has(path: string, revision: number): boolean {
+    const row = this.rows.get(path);
+    return row !== undefined && this.revisions[row] === revision;
   }
 
   /** Adds a file, or replaces what was indexed under its path. */
-  put(path: string, hash: string, text: string, mostTerms = MOST_TERMS): void {
-    this.restore(path, hash, this.counter.count(path, text, mostTerms));
+  put(path: string, revision: number, text: string, mostTerms = MOST_TERMS): void {
+    this.putTerms(path, revision, this.counter.count(path, text, mostTerms));
+  }
+
+  /** Adds a file whose terms were counted elsewhere; they are copied. */
+  putTerms(path: string, revision: number, terms: FileTerms): void {
+    this.compact();
+    this.restore(path, revision, this.terms.add(terms), 0);
     this.changedSinceRanked++;
   }
 
-  /** Adds a file whose terms are known. */
-  restore(path: string, hash: string, terms: FileTerms): void {
-    this.files.set(path, { hash, terms });
+  /** Takes over the terms of an earlier run, before its files are added. */
+  restoreTerms(terms: TermStore): void {
+    this.moveTermsTo(terms);
+    this.isImportanceKnown = true;
   }
 
-  termsOf(path: string): FileTerms | undefined {
-    return this.files.get(path)?.terms;
+  /** Adds a file of an earlier run. @param reference to its terms in those of `restoreTerms` */
+  restore(path: string, revision: number, reference: number, importance: number): void {
+    const row = this.rows.get(path) ?? this.newRow(path);
+    this.terms.free(this.references[row] ?? NO_TERMS);
+    this.references[row] = reference;
+    this.revisions[row] = revision;
+    if (importance > 0) this.importance[row] = importance;
+  }
+
+  /** Files that define a name of this hash. */
+  definersOf(nameHash: number): string[] {
+    const { terms } = this;
+    const isDefiner = (reference: number): boolean =>
+      reference !== NO_TERMS && defines(terms.wordsOf(reference), terms.placeOf(reference), nameHash);
+    return [...this.rows].flatMap(([path, row]) =>
+      isDefiner(this.references[row] ?? NO_TERMS) ? [path] : [],
+    );
   }
 
   remove(path: string): void {
-    if (this.files.delete(path)) this.changedSinceRanked++;
+    const row = this.rows.get(path);
+    if (row === undefined) return;
+    this.terms.free(this.references[row] ?? NO_TERMS);
+    this.rows.delete(path);
+    this.paths[row] = '';
+    this.references[row] = NO_TERMS;
+    this.importance[row] = 0;
+    this.freeRows.push(row);
+    this.inOrder = undefined;
+    this.changedSinceRanked++;
+  }
+
+  clear(): void {
+    for (const path of this.rows.keys()) this.remove(path);
+    this.terms = new TermStore();
+    this.isImportanceKnown = false;
   }
 
   /** Removes all files that are not in `paths`. */
   prune(paths: ReadonlySet<string>): void {
-    for (const path of this.files.keys()) {
+    for (const path of this.rows.keys()) {
       if (!paths.has(path)) this.remove(path);
     }
   }
 
   /**
-   * Indexed paths by how well they fit the question, best first; files that share no term with it follow, the
-   * most referred to first. Equal scores are ordered by path, so that the same question gives the same order.
+   * Indexed paths by how well they fit the question, best first; files that share no term with it follow. Equal scores
+   * are ordered by path, so that the same question gives the same order.
    */
   rank(query: Query): string[] {
-    const scores = this.scores(query);
-    return sortedBy([...this.files.keys()], (path) => scores.get(path) ?? 0);
+    const order = this.order();
+    const scores = this.scores(query, order);
+    return Array.from(rowsByKey(scores), (at) => this.paths[order[at] as number] as string);
   }
 
-  /** Shares of importance by path, whatever is asked; they sum to 1. */
-  rankedImportance(): ReadonlyMap<string, number> {
-    const stale = this.changedSinceRanked > this.files.size * STALE_SHARE;
-    if (stale || this.importance.size === 0) {
-      this.importance = this.computeImportance();
-      this.changedSinceRanked = 0;
+  /** `paths` by how much of the repository refers to them, whatever is asked: the shares of all sum to 1 at most. */
+  rankBase(paths: readonly string[]): Scored[] {
+    this.bringImportanceUpToDate();
+    const scores = Float64Array.from(paths, (path) => {
+      const row = this.rows.get(path);
+      return row === undefined ? 0 : (this.importance[row] as number);
+    });
+    return Array.from(rowsByKey(scores), (at) => ({
+      path: paths[at] as string,
+      score: scores[at] as number,
+    }));
+  }
+
+  /** What there is to save of each path: a reference into `terms`, or none, and its importance. */
+  savedColumns(paths: readonly string[]): {
+    terms: TermStore;
+    references: Int32Array;
+    importance: Float64Array;
+  } {
+    this.bringImportanceUpToDate();
+    const rows = paths.map((path) => this.rows.get(path) ?? -1);
+    return {
+      terms: this.terms,
+      references: Int32Array.from(rows, (row) => this.references[row] ?? NO_TERMS),
+      importance: Float64Array.from(rows, (row) => this.importance[row] ?? 0),
+    };
+  }
+
+  private newRow(path: string): number {
+    const row = this.freeRows.pop() ?? this.paths.length;
+    this.rows.set(path, row);
+    this.paths[row] = path;
+    this.references = withRow(this.references, row);
+    this.references[row] = NO_TERMS;
+    this.revisions = withRow(this.revisions, row);
+    this.importance = withRow(this.importance, row);
+    this.inOrder = undefined;
+    return row;
+  }
+
+  private order(): Int32Array {
+    this.inOrder ??= Int32Array.from(
+      [...this.rows].sort(([a], [b]) => (a < b ? -1 : 1)),
+      ([, row]) => row,
+    );
+    return this.inOrder;
+  }
+
+  /** Moves the terms together once many of them are those of texts that changed. */
+  private compact(): void {
+    if (this.terms.isWasteful) this.moveTermsTo(new TermStore());
+  }
+
+  private moveTermsTo(terms: TermStore): void {
+    for (const row of this.rows.values()) {
+      const reference = this.references[row] ?? NO_TERMS;
+      if (reference !== NO_TERMS) this.references[row] = terms.add(this.terms.view(reference));
     }
-    return this.importance;
+    this.terms = terms;
   }
 
-  /** Takes over the importance that an earlier run has computed. */
-  restoreImportance(importance: Map<string, number>): void {
-    this.importance = importance;
+  private bringImportanceUpToDate(): void {
+    const isStale = this.changedSinceRanked > this.rows.size * STALE_SHARE;
+    if (this.isImportanceKnown && !isStale) return;
+    const order = this.order();
+    const ranks = pageRank(
+      referenceGraph(
+        this.terms,
+        order.map((row) => this.references[row] as number),
+      ),
+      this.restart(order),
+    );
+    order.forEach((row, node) => {
+      const share = isTestPath(this.paths[row] as string) ? TEST_IMPORTANCE : 1;
+      this.importance[row] = (ranks[node] as number) * share;
+    });
+    this.isImportanceKnown = true;
     this.changedSinceRanked = 0;
   }
 
-  private computeImportance(): Map<string, number> {
-    const paths = [...this.files.keys()].sort();
-    const graph = referenceGraph(paths.map((path) => this.files.get(path)?.terms ?? new Uint32Array(3)));
-    const restart = Float64Array.from(paths, baseWeight);
-    const total = restart.reduce((sum, weight) => sum + weight, 0);
-    const ranks = pageRank(
-      graph,
-      restart.map((weight) => weight / total),
-    );
-    return new Map(paths.map((path, node) => [path, (ranks[node] ?? 0) * (isTestPath(path) ? 0.1 : 1)]));
+  /** Where a reader who knows nothing but the paths would start, with which probability. */
+  private restart(order: Int32Array): Float64Array {
+    const weights = Float64Array.from(order, (row) => baseWeight(this.paths[row] as string));
+    const total = weights.reduce((sum, weight) => sum + weight, 0);
+    return weights.map((weight) => weight / total);
   }
 
-  private scores({ boosts, names, aboutTests, openEditor }: Query): Map<string, number> {
-    const queried = [...boosts];
-    const entries = [...this.files];
-    const weights = new Uint8Array(entries.length * queried.length);
-    const containing = new Uint32Array(queried.length);
-    const inPaths = new Uint32Array(queried.length);
-    let totalLength = 0;
-    entries.forEach(([, { terms }], file) => {
-      totalLength += textLength(terms);
-      queried.forEach(([hash], term) => {
-        const weight = weightOf(terms, hash);
-        if (weight === 0) return;
-        weights[file * queried.length + term] = weight;
-        containing[term] = (containing[term] ?? 0) + 1;
-        if (weight & IN_PATH) inPaths[term] = (inPaths[term] ?? 0) + 1;
+  /** For the rows of `order`. */
+  private scores({ boosts, names, aboutTests, openEditor }: Query, order: Int32Array): Float64Array {
+    const references = order.map((row) => this.references[row] as number);
+    const { scores, defining } = textScores(this.terms, references, boosts, names);
+    if (!aboutTests) {
+      order.forEach((row, at) => {
+        const score = scores[at] as number;
+        if (score !== 0 && isTestPath(this.paths[row] as string)) scores[at] = score * TEST_WEIGHT;
       });
-    });
-    const meanLength = totalLength / Math.max(1, entries.length);
-    const rarity = queried.map(([, boost], term) => boost * idf(entries.length, containing[term] ?? 0));
-    const rarityInPaths = queried.map(([, boost], term) => boost * idf(entries.length, inPaths[term] ?? 0));
-    const scores = new Map<string, number>();
-    let best = 0;
-    entries.forEach(([path, { terms }], file) => {
-      const norm =
-        SATURATION * (1 - LENGTH_SHARE + (LENGTH_SHARE * textLength(terms)) / Math.max(1, meanLength));
-      let score = 0;
-      rarity.forEach((rare, term) => {
-        const weight = weights[file * rarity.length + term] ?? 0;
-        const inText = weight & IN_TEXT;
-        score += (rare * inText * (SATURATION + 1)) / (inText + norm);
-        if (weight & IN_PATH) score += (rarityInPaths[term] ?? 0) * PATH_GAIN;
-      });
-      if (score === 0) return;
-      if (!aboutTests && isTestPath(path)) score *= TEST_WEIGHT;
-      best = Math.max(best, score);
-      scores.set(path, score);
-    });
-    for (const [path, { terms }] of names.length > 0 ? entries : []) {
-      if (names.some((name) => defines(terms, name))) {
-        scores.set(path, (scores.get(path) ?? 0) + DEFINER_GAIN * best);
-      }
     }
-    if (openEditor !== undefined && this.files.has(openEditor)) {
-      scores.set(openEditor, (scores.get(openEditor) ?? 0) + OPEN_GAIN * best);
+    const best = scores.reduce((most, score) => Math.max(most, score), 0);
+    for (const at of defining) scores[at] = (scores[at] as number) + DEFINER_GAIN * best;
+    const open = openEditor === undefined ? undefined : this.rows.get(openEditor);
+    if (open !== undefined) {
+      const at = order.indexOf(open);
+      scores[at] = (scores[at] as number) + OPEN_GAIN * best;
     }
     return scores;
   }
-}
-
-function idf(files: number, containing: number): number {
-  return Math.log(1 + (files - containing + 0.5) / (containing + 0.5));
-}
-
-/** Highest first; by path where that is equal. */
-function sortedBy(paths: string[], value: (path: string) => number): string[] {
-  return paths
-    .map((path) => ({ path, value: value(path) }))
-    .sort((a, b) => b.value - a.value || (a.path < b.path ? -1 : 1))
-    .map(({ path }) => path);
 }

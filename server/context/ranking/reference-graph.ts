@@ -1,4 +1,5 @@
-import { definitionsOf, type FileTerms, hashesOf, IN_TEXT, weightOf } from '../index/file-terms';
+import { definitionsAt, hashesAt, IN_TEXT, weightAt } from '../index/file-terms';
+import { NO_TERMS, type TermStore } from '../index/term-store';
 import type { Graph } from './page-rank';
 
 /** A name that more files define names none of them in particular. */
@@ -6,38 +7,56 @@ const MOST_DEFINERS = 2;
 /** Of each file, to bound the memory of a large repository. */
 const MOST_EDGES = 24;
 
-const NOBODY = new Uint32Array();
-
 /**
  * Which file mentions names that which other file defines. An edge weighs more the fewer files define the name
  * and, slowly, the more often it is mentioned. An import counts because it mentions what it imports.
+ *
+ * @param files references to the terms of each
  */
-export function referenceGraph(files: readonly FileTerms[]): Graph {
-  const definers = new Definers(files);
+export function referenceGraph(terms: TermStore, files: Int32Array): Graph {
+  const definers = new Definers(terms, files);
   const starts = new Uint32Array(files.length + 1);
-  const targets: number[] = [];
-  const weights: number[] = [];
-  files.forEach((terms, file) => {
-    const edges = new Map<number, number>();
-    for (const hash of hashesOf(terms)) {
-      const those = definers.of(hash);
-      if (those.length === 0 || those.includes(file)) continue;
-      const weight = Math.sqrt(weightOf(terms, hash) & IN_TEXT) / those.length;
-      for (const definer of those) edges.set(definer, (edges.get(definer) ?? 0) + weight);
+  let targets = new Uint32Array(files.length * 4);
+  let weights = new Float32Array(targets.length);
+  let edges = 0;
+  files.forEach((reference, file) => {
+    const ofFile =
+      reference === NO_TERMS ? new Map<number, number>() : edgesOf(terms, reference, file, definers);
+    if (edges + MOST_EDGES > targets.length) {
+      targets = grown(targets, new Uint32Array((targets.length + MOST_EDGES) * 2));
+      weights = grown(weights, new Float32Array(targets.length));
     }
-    const kept = edges.size > MOST_EDGES ? strongest(edges) : [...edges];
-    for (const [target, weight] of kept) {
-      targets.push(target);
-      weights.push(weight);
+    for (const [target, weight] of ofFile.size > MOST_EDGES ? strongest(ofFile) : ofFile) {
+      targets[edges] = target;
+      weights[edges++] = weight;
     }
-    starts[file + 1] = targets.length;
+    starts[file + 1] = edges;
   });
-  return {
-    nodes: files.length,
-    starts,
-    targets: Uint32Array.from(targets),
-    weights: Float32Array.from(weights),
-  };
+  return { nodes: files.length, starts, targets: targets.slice(0, edges), weights: weights.slice(0, edges) };
+}
+
+function grown<A extends Uint32Array | Float32Array>(from: A, to: A): A {
+  to.set(from);
+  return to;
+}
+
+function edgesOf(terms: TermStore, reference: number, file: number, definers: Definers): Map<number, number> {
+  const words = terms.wordsOf(reference);
+  const at = terms.placeOf(reference);
+  const [start, end] = hashesAt(words, at);
+  const edges = new Map<number, number>();
+  for (let place = start; place < end; place++) {
+    const found = definers.find(words[place] as number);
+    const count = definers.countAt(found);
+    if (count === 0) continue;
+    const first = definers.fileAt(found, 0);
+    const second = count > 1 ? definers.fileAt(found, 1) : first;
+    if (first === file || second === file) continue;
+    const weight = Math.sqrt(weightAt(words, at, place - start) & IN_TEXT) / count;
+    edges.set(first, (edges.get(first) ?? 0) + weight);
+    if (count > 1) edges.set(second, (edges.get(second) ?? 0) + weight);
+  }
+  return edges;
 }
 
 function strongest(edges: ReadonlyMap<number, number>): [number, number][] {
@@ -50,43 +69,54 @@ function strongest(edges: ReadonlyMap<number, number>): [number, number][] {
  */
 class Definers {
   private readonly mask: number;
-  private readonly hashes: Uint32Array;
+  private readonly hashes: Int32Array;
   private readonly counts: Uint8Array;
   private readonly files: Uint32Array;
 
-  constructor(files: readonly FileTerms[]) {
-    const names = files.reduce((sum, terms) => sum + definitionsOf(terms).length, 0);
+  constructor(terms: TermStore, files: Int32Array) {
+    const names = files.reduce((sum, reference) => sum + definitionCount(terms, reference), 0);
     const places = 2 ** Math.ceil(Math.log2(names * 1.5 + 2));
     this.mask = places - 1;
-    this.hashes = new Uint32Array(places);
+    this.hashes = new Int32Array(places);
     this.counts = new Uint8Array(places);
     this.files = new Uint32Array(places * MOST_DEFINERS);
-    files.forEach((terms, file) => {
-      for (const hash of definitionsOf(terms)) this.add(hash, file);
+    files.forEach((reference, file) => {
+      if (reference === NO_TERMS) return;
+      const words = terms.wordsOf(reference);
+      const [start, end] = definitionsAt(words, terms.placeOf(reference));
+      for (let place = start; place < end; place++) this.add(words[place] as number, file);
     });
   }
 
-  /** The files that define a name; none where nobody does, or too many do. */
-  of(hash: number): Uint32Array {
-    const at = this.place(hash);
-    const count = this.counts[at] ?? 0;
-    if (count === 0 || count > MOST_DEFINERS) return NOBODY;
-    const start = at * MOST_DEFINERS;
-    return this.files.subarray(start, start + count);
+  /** The place of a name in the table, whether or not it is there. */
+  find(hash: number): number {
+    let at = hash & this.mask;
+    while (this.hashes[at] !== 0 && this.hashes[at] !== hash) at = (at + 1) & this.mask;
+    return at;
+  }
+
+  /** How many files define the name there; 0 where nobody does, or too many do. */
+  countAt(place: number): number {
+    const count = this.counts[place] as number;
+    return count > MOST_DEFINERS ? 0 : count;
+  }
+
+  fileAt(place: number, index: number): number {
+    return this.files[place * MOST_DEFINERS + index] as number;
   }
 
   private add(hash: number, file: number): void {
-    const at = this.place(hash);
-    const count = this.counts[at] ?? 0;
+    const at = this.find(hash);
+    const count = this.counts[at] as number;
     this.hashes[at] = hash;
     if (count > MOST_DEFINERS) return;
     if (count < MOST_DEFINERS) this.files[at * MOST_DEFINERS + count] = file;
     this.counts[at] = count + 1;
   }
+}
 
-  private place(hash: number): number {
-    let at = hash & this.mask;
-    while (this.hashes[at] !== 0 && this.hashes[at] !== hash) at = (at + 1) & this.mask;
-    return at;
-  }
+function definitionCount(terms: TermStore, reference: number): number {
+  if (reference === NO_TERMS) return 0;
+  const [start, end] = definitionsAt(terms.wordsOf(reference), terms.placeOf(reference));
+  return end - start;
 }

@@ -1,13 +1,18 @@
 import type { Node, Parser } from '@vscode/tree-sitter-wasm';
 import { LRUCache } from 'lru-cache';
 import { definitionsIn } from '../../prompt/definitions';
+import { blockEnd } from './block-end';
 import type { Grammars } from './grammars';
 
 /** The head of something that a file defines, on one line. */
 export interface Signature {
   text: string;
+  /** Of what is defined; absent where the head does not tell. */
+  name?: string;
   /** Where it starts in the file; lines count from 1. */
   line: number;
+  /** Its last line, the body included. */
+  endLine: number;
   /** Definitions around it. */
   depth: number;
 }
@@ -102,7 +107,30 @@ function isTransparent({ type }: Node): boolean {
 
 function signatureOf(node: Node, end: number, depth: number): Signature {
   const head = node.text.slice(0, Math.max(1, end - node.startIndex));
-  return { text: shortened(head), line: node.startPosition.row + 1, depth };
+  const text = shortened(head);
+  const name = nameOf(node) ?? definitionsIn(text)[0]?.name;
+  const { startPosition, endPosition } = node;
+  // A node that takes in the line end after it ends before the next line.
+  const endRow = endPosition.column === 0 && endPosition.row > startPosition.row ? -1 : 0;
+  return {
+    text,
+    ...(name !== undefined && { name }),
+    line: startPosition.row + 1,
+    endLine: endPosition.row + 1 + endRow,
+    depth,
+  };
+}
+
+/** What the grammar calls the name: of a declaration, of what is declared, of the type of an `impl`. */
+function nameOf(node: Node): string | undefined {
+  const holder = node.namedChildren.find((child) => child?.type === 'variable_declarator') ?? node;
+  const name =
+    holder.childForFieldName('name') ?? (node.type === 'impl_item' ? node.childForFieldName('type') : null);
+  if (name) return name.text;
+  // C and C++ wrap the name: a pointer to a function of these parameters, called so.
+  let declarator = node.childForFieldName('declarator');
+  for (let inner = declarator; inner; inner = inner.childForFieldName('declarator')) declarator = inner;
+  return declarator?.text.split('::').at(-1);
 }
 
 function shortened(head: string): string {
@@ -117,8 +145,9 @@ function matchedSignatures(text: string): Signature[] {
   const lines = text.split('\n');
   return definitionsIn(text)
     .slice(0, MAX_SIGNATURES)
-    .map(({ line }) => {
+    .map(({ name, line }) => {
       const head = lines[line - 1] ?? '';
-      return { text: shortened(head.trim()), line, depth: /^\s/.test(head) ? 1 : 0 };
+      const depth = /^\s/.test(head) ? 1 : 0;
+      return { text: shortened(head.trim()), name, line, endLine: blockEnd(lines, line), depth };
     });
 }

@@ -1,3 +1,5 @@
+import type { RestoreComparison } from './restore-choice';
+
 /** Why a prompt was not reused any further than it was. */
 export type MissReason =
   /** No prompt was computed since the model was loaded. */
@@ -18,6 +20,8 @@ export interface CacheReport {
   /** Where the last of them came from: the device, or a copy that was brought back. */
   source: 'device' | 'memory' | 'disk' | 'none';
   reason: MissReason;
+  /** More is kept beside the device, but computing it is sooner than bringing it back: what told so. */
+  slower?: RestoreComparison;
   /** Tokens whose KV is here, but made with another attention: they are not reused. */
   tokensReadAnew: number;
   /** The prompt that it was compared with: the one that shares most with it, if any shares something. */

@@ -75,6 +75,7 @@ export class PrefixCache {
         cachedTokens: sequence.lengthTokens,
         source: restored?.source ?? (heldTokens > 0 ? 'device' : 'none'),
         reason: restored?.isDamaged ? 'damaged' : reason,
+        ...(restored?.slower && { slower: restored.slower }),
         tokensReadAnew: reason === 'attention' ? (match?.sharedTokens ?? 0) : 0,
         ...(match && { comparedWith: match.held.promptId }),
       },

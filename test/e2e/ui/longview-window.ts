@@ -34,7 +34,7 @@ export class LongviewWindow {
       ...options,
       ...(vsix ? { vsix } : { dev: ROOT }),
       // A test says itself when something is computed ahead of its questions.
-      settings: { 'longview.model': FAST_MODEL, 'longview.warmPrefix': false, ...settings },
+      settings: { 'longview.model': FAST_MODEL, 'longview.warmPrefix': 'off', ...settings },
     });
     return new LongviewWindow(host);
   }

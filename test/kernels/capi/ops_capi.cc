@@ -5,7 +5,7 @@
 #include "decoder/ops/gemv/api.h"
 #include "decoder/ops/rope/api.h"
 #include "decoder/ops/sampling/api.h"
-#include "guarded.h"
+#include "capi/guarded.h"
 #include "reference/ops.h"
 
 using namespace longview;

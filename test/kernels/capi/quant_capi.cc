@@ -2,7 +2,7 @@
 // Python.
 #include "quant/api.h"
 
-#include "guarded.h"
+#include "capi/guarded.h"
 #include "reference/quant.h"
 
 using namespace longview;

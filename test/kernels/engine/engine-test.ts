@@ -5,6 +5,7 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { loadAddon } from '../../../server/backends/cuda/addon';
 import { messageOf } from '../../../server/errors';
+import { fp8Cases } from './fp8-cases';
 import { hostCases } from './host-cases';
 import { realCases } from './real-cases';
 import { realSparseCases, sparseCases } from './sparse-cases';
@@ -29,6 +30,7 @@ async function main(): Promise<number> {
   const cases = [
     ...tinyCases(loaded.addon, fixtures),
     ...sparseCases(loaded.addon, fixtures),
+    ...fp8Cases(loaded.addon, fixtures),
     ...(values.host === undefined ? [] : hostCases(hostSetting(values.host, values.fault, fixtures))),
     ...(values.model === undefined
       ? []

@@ -26,6 +26,7 @@ export async function readModelFile(path: string, contextTokens = 1): Promise<Mo
 export interface LoadOptions {
   weights?: CudaWeights;
   kernels?: 'portable';
+  prefillPrecision?: 'fp8';
   contextTokens?: number;
   chunkTokens?: number;
   pooledKeys?: PooledKeys;
@@ -35,26 +36,13 @@ export interface LoadOptions {
 export async function withModel<T>(
   addon: CudaAddon,
   file: ModelFile,
-  {
-    weights,
-    kernels,
-    contextTokens = file.spec.trainedContextTokens,
-    chunkTokens = 8192,
-    pooledKeys,
-  }: LoadOptions,
+  { contextTokens = file.spec.trainedContextTokens, chunkTokens = 8192, ...options }: LoadOptions,
   use: (engine: CudaEngine, fittingTokens: number) => Promise<T>,
 ): Promise<T> {
   const engine = new addon.Engine(0);
   try {
     const { fittingTokens } = await engine.load(
-      {
-        ...file,
-        contextTokens,
-        chunkTokens,
-        ...(weights && { weights }),
-        ...(kernels && { kernels }),
-        ...(pooledKeys && { pooledKeys }),
-      },
+      { ...file, contextTokens, chunkTokens, ...options },
       () => undefined,
     );
     return await use(engine, fittingTokens);

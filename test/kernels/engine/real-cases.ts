@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { CudaAddon, CudaEngine } from '../../../server/backends/cuda/addon';
 import { assertSameBits, checksumOf, failureOf } from './checks';
+import { realFp8Case } from './fp8-cases';
 import { GREEDY, readJson, readModelFile, withModel } from './models';
 import type { Case } from './tiny-cases';
 
@@ -30,6 +31,7 @@ export function realCases(addon: CudaAddon, model: string, goldenFile: string | 
         },
       ]);
     }
+    cases.push(realFp8Case(addon, model, (readJson(goldenFile) as RealGolden).prompt));
   }
   return cases;
 }

@@ -76,8 +76,16 @@ export function tinyCases(addon: CudaAddon, fixtures: string): Case[] {
   return cases;
 }
 
-/** Logits at the golden's positions: prefill up to each, or one decode step where they follow one another. */
+/** How our error compares with that of transformers in bf16, in words; logits as `errorOf` takes them. */
 async function againstGolden(engine: CudaEngine, golden: TinyGolden): Promise<string> {
+  const error = await errorOf(engine, golden);
+  const told = `error ${error.toFixed(4)}, transformers in bf16 ${golden.bf16RmsError}`;
+  assert.ok(error <= 2 * golden.bf16RmsError, told);
+  return told;
+}
+
+/** Of logits at the golden's positions: prefill up to each, or one decode step where they follow one another. */
+export async function errorOf(engine: CudaEngine, golden: TinyGolden): Promise<number> {
   const sequence = await engine.openSequence(GREEDY);
   const exact = floatsOf(golden.logits);
   const ours = new Float32Array(exact.length);
@@ -92,14 +100,11 @@ async function againstGolden(engine: CudaEngine, golden: TinyGolden): Promise<st
     length = position + 1;
     ours.set(await engine.logits(), row * golden.vocabSize);
   }
-  const error = rmsError(ours, exact);
-  const told = `error ${error.toFixed(4)}, transformers in bf16 ${golden.bf16RmsError}`;
-  assert.ok(error <= 2 * golden.bf16RmsError, told);
-  return told;
+  return rmsError(ours, exact);
 }
 
 /** The same logits, bit for bit: again, in other chunks, after a rewind, and decoded after both. */
-async function sameBits(engine: CudaEngine, tokens: number[]): Promise<string> {
+export async function sameBits(engine: CudaEngine, tokens: number[]): Promise<string> {
   const run = async (sequence: number, from: number, chunks: number[]): Promise<Float32Array> => {
     let at = from;
     for (const size of [...chunks, tokens.length]) {

@@ -22,6 +22,7 @@ const BROKEN: Record<string, string> = {
   'src/session/connect.ts': "import '../chat/session';",
   'src/chat/session.ts': "import '../status/item';",
   'src/status/item.ts': "import '../commands/register';",
+  'src/context-view/view.ts': "import '../status/text';",
   'src/commands/register.ts': "import '../status/text';",
   'src/status/text.ts': 'export const t = 1;',
   'src/cli/main.ts': "import '../chat/session';",

@@ -3,6 +3,7 @@ import {
   bytesText,
   countedText,
   durationText,
+  engineText,
   filesText,
   leftOutText,
   percentText,
@@ -66,6 +67,16 @@ suite('figures in words', () => {
   for (const [text, expected] of cases) {
     test(expected || 'nothing', () => assert.equal(text, expected));
   }
+
+  test('the engine is told with what is not as usual', () => {
+    const onGpu = { ...RECORD, device: 'NVIDIA H200', backend: 'cuda' } as const;
+    assert.equal(engineText(onGpu), 'NVIDIA H200, cuda, dense attention');
+    assert.equal(engineText({ ...onGpu, prefillPrecision: 'bf16' }), 'NVIDIA H200, cuda, dense attention');
+    assert.equal(
+      engineText({ ...onGpu, prefillPrecision: 'fp8' }),
+      'NVIDIA H200, cuda, dense attention, fp8',
+    );
+  });
 
   test('the stages are those of the record, and add up to the time to first token', () => {
     const rows = stageRows(RECORD);

@@ -2,7 +2,14 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import { PROTOCOL_VERSION } from '../../../protocol';
-import { askOptionsOf, initializationOf, LiveSettings, readSettings, SETTINGS } from '../../../src/config';
+import {
+  askOptionsOf,
+  initializationOf,
+  LiveSettings,
+  readSettings,
+  SETTINGS,
+  warmthOf,
+} from '../../../src/config';
 
 const read = (values: Record<string, unknown>) => readSettings({ get: (key) => values[key] });
 
@@ -23,7 +30,8 @@ suite('settings', () => {
       cpuThreads: 0,
       prefixCacheGb: 4,
       idleUnloadMinutes: 15,
-      warmPrefix: true,
+      prefillPrecision: 'bf16',
+      warmPrefix: 'whenIdle',
       statusBarVisible: true,
     });
   });
@@ -56,10 +64,18 @@ suite('settings', () => {
       protocolVersion: PROTOCOL_VERSION,
       cpuThreads: 0,
       gpu: 1,
+      prefillPrecision: 'bf16',
       idleUnloadMinutes: 0.5,
       prefixCacheBytes: 4_000_000_000,
     });
     assert.equal('gpu' in initializationOf(read({}).settings), false);
+  });
+
+  test('say when the repository is computed ahead of questions', () => {
+    const warmth = (warmPrefix?: string) => warmthOf(read({ warmPrefix }).settings);
+    assert.deepEqual(warmth(), { enabled: true, evenWhenBusy: false });
+    assert.deepEqual(warmth('always'), { enabled: true, evenWhenBusy: true });
+    assert.equal(warmth('off').enabled, false);
   });
 
   const bad: Record<string, unknown[]> = {
@@ -67,6 +83,7 @@ suite('settings', () => {
     device: ['gpu', ''],
     attention: ['sparse'],
     quality: ['exact'],
+    prefillPrecision: ['int8'],
     contextTokens: [100, 1.5, '4096', -1],
     maxAnswerTokens: [0, 'many'],
     temperature: [-1, 3, Number.NaN],
@@ -79,7 +96,7 @@ suite('settings', () => {
     idleUnloadMinutes: [-1, 2000, 'never'],
     cacheDir: ['relative/dir', 7],
     prefixCacheGb: [-1, '4', 1001],
-    warmPrefix: ['yes', 1],
+    warmPrefix: ['yes', true],
     'statusBar.visible': ['yes'],
   };
   for (const [key, values] of Object.entries(bad)) {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { compare, densePosition } from '../../../../bench/quality/agreement';
 import { crossing } from '../../../../bench/quality/break-even';
+import { peerRows } from '../../../../bench/quality/dense-peer';
 import { pointsOf } from '../../../../bench/quality/front';
 import type { CellOutcome, Outcome } from '../../../../bench/quality/measure';
 import { groupsOf, keptOf, rowsOf } from '../../../../bench/quality/rows';
@@ -11,6 +12,7 @@ const outcome = (configuration: string, prefillMs: number, rights: boolean[]): O
   attention: configuration,
   prefillMs,
   attentionMs: prefillMs / 2,
+  selectionMs: prefillMs / 20,
   density: 0.1,
   answers: rights.map((right, i) => ({ task: 'needle', depth: i / rights.length, right })),
 });
@@ -19,6 +21,7 @@ const cell = (lengthTokens: number, outcomes: Outcome[]): CellOutcome => ({
   language: 'python',
   lengthTokens,
   prefixTokens: lengthTokens - 400,
+  layers: 4,
   heads: 2,
   outcomes,
 });
@@ -78,5 +81,27 @@ suite('bench/quality figures', () => {
     assert.equal(retrieval?.id, 'quality.balanced.retrieval.32k');
     assert.match(retrieval.note ?? '', /kept of the 3 that dense gets right of 4.*needle 2\/3/);
     assert.equal(rows.find(({ id }) => id === 'quality.balanced.prefill.32k')?.ratio, 4);
+  });
+
+  test('attention beside a dense kernel: a layer of balanced, and the share of choosing', () => {
+    const cells = [cell(32_000, [outcome('dense', 80, [true]), outcome('balanced', 40, [true])])];
+    const [balanced] = groupsOf(cells);
+    const peer = {
+      peer: 'dense kernel',
+      layers: [
+        { tokens: 128_000, layerMs: 70 },
+        { tokens: 31_000, layerMs: 10 },
+      ],
+    };
+    const rows = peerRows(balanced!, peer);
+    assert.deepEqual(
+      rows.map(({ id, value }) => [id, value]),
+      [
+        ['attention.sample.32k', 0.005],
+        ['attention.sample.selection_share.32k', 0.1],
+      ],
+    );
+    assert.equal(rows[0]?.ratio, 2);
+    assert.deepEqual(peerRows({ ...balanced!, configuration: 'fast' }, peer), []);
   });
 });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { SourceFile } from '../../../../bench/quality/fetch';
 import { functionExcerpts } from '../../../../bench/quality/functions';
 import { insertionPoints } from '../../../../bench/quality/insertion-points';
-import { plant } from '../../../../bench/quality/planting';
+import { plant, type Question } from '../../../../bench/quality/planting';
 import { Random } from '../../../../bench/quality/random';
 import { plantingsOf, repositoriesOf } from '../../../../bench/quality/sets';
 
@@ -22,6 +22,10 @@ const [TYPESCRIPT, PYTHON] = (['typescript', 'python'] as const).map((language) 
 });
 const COUNTS = { needle: 12, multiKey: 2, tracking: 4, function: 5 };
 
+const isOfNeedle = ({ task }: Question): boolean => task !== 'function';
+
+const nameIn = (question: string): string => /[A-Z_]{9,}/.exec(question)?.[0] ?? '';
+
 suite('bench/quality planting', () => {
   const planted = plant(FILES, TYPESCRIPT!, COUNTS);
   const text = planted.files.map((file) => file.text).join('\n');
@@ -30,7 +34,7 @@ suite('bench/quality planting', () => {
     const about = planted.questions.filter(({ task }) => task !== 'function');
     assert.equal(about.length, 12 + 8 + 4);
     for (const { text: question } of about) {
-      const name = /value of (\w+)/.exec(question)?.[1] ?? '';
+      const name = nameIn(question);
       assert.equal(text.split(`export const ${name} = `).length, 2, question);
     }
     const added = 12 + 8 + 2 * 4;
@@ -38,14 +42,30 @@ suite('bench/quality planting', () => {
     assert.equal(lines(planted.files), lines(FILES) + 2 * added);
   });
 
-  test('a constant has the value that is expected; a chain leads to it, its first link first', () => {
-    for (const { task, text: question, expected } of planted.questions) {
-      const name = /value of (\w+)/.exec(question)?.[1] ?? '';
+  test('a constant has the value that is expected; a chain has its first link first', () => {
+    for (const { task, text: question, expected } of planted.questions.filter(isOfNeedle)) {
+      const name = nameIn(question);
       const value = new RegExp(`${name} = "?([\\w-]+)`).exec(text)?.[1] ?? '';
-      if (task === 'needle' || task === 'multiKey') assert.equal(value, expected);
+      assert.equal(value, expected);
       if (task !== 'tracking') continue;
-      const first = text.indexOf(`export const ${value} = ${expected};`);
-      assert.ok(first >= 0 && first < text.indexOf(`${name} = ${value}`), question);
+      const first = text.search(new RegExp(`export const ${expected} = \\d{5};`));
+      assert.ok(first >= 0 && first < text.indexOf(`${name} = ${expected}`), question);
+    }
+  });
+
+  test('an answer begins with the definition, up to what is expected', () => {
+    for (const { lead, text: question, expected } of planted.questions.filter(isOfNeedle)) {
+      const definition = lead.slice(lead.indexOf('`') + 1);
+      assert.match(definition, new RegExp(`^export const ${nameIn(question)} = "?$`));
+      assert.ok(text.includes(definition + expected), lead);
+    }
+  });
+
+  test('no two names share their first or second word, but for those of a group', () => {
+    const names = planted.questions.filter(isOfNeedle).map(({ text: question }) => nameIn(question));
+    const stems = new Set(names.map((name) => name.split('_').slice(0, 3).join('_')));
+    for (const at of [0, 1]) {
+      assert.equal(new Set([...stems].map((stem) => stem.split('_')[at])).size, stems.size);
     }
   });
 

@@ -25,6 +25,13 @@ suite('Markdown of answers', () => {
     });
   }
 
+  test('a name in backticks that is defined is marked; others, and code blocks, are not', () => {
+    const symbols = [{ name: 'run()', places: [{ path: 'a.ts', line: 1, symbol: 'run' }] }];
+    const html = renderBlocks('`run()` and `run` and run()\n\n```\nrun()\n```', [], symbols).join('');
+    assert.equal(html.match(/data-symbol="0"/g)?.length, 1);
+    assert.match(html, /<code data-symbol="0">run\(\)<\/code> and <code>run<\/code>/);
+  });
+
   for (const address of [
     'javascript:alert(1)',
     'JaVaScRiPt:alert(1)',

@@ -196,7 +196,7 @@ suite('context-service-impl', () => {
     assert.equal(inclusion.included.at(-1)?.path, 'm217/f.ts');
     assert.equal(inclusion.totalFiles, 300);
     assert.ok(inclusion.promptTokens <= 4096);
-    const citations = await service.cite(packId, 'It is 1519.');
+    const { citations } = await service.cite(packId, 'It is 1519.');
     assert.deepEqual(
       citations.map((citation) => citation.path),
       [],
@@ -207,7 +207,9 @@ suite('context-service-impl', () => {
     await open({ '/w/a.ts': 'const PLANTED_FACT = 42;\n' });
     const { packId } = await ask('What is PLANTED_FACT?');
     source.put('/w/a.ts', 'nothing\n');
-    const [found] = await service.cite(packId, 'PLANTED_FACT is 42.');
+    const {
+      citations: [found],
+    } = await service.cite(packId, 'PLANTED_FACT is 42.');
     assert.deepEqual(found, {
       path: 'a.ts',
       startLine: 1,
@@ -237,6 +239,193 @@ suite('context-service-impl', () => {
     }
     const backwards: Attachment = { kind: 'selection', path: 'a.ts', startLine: 3, endLine: 1, text: 'x' };
     await assert.rejects(attach(backwards), (error) => code(error) === 'badRequest');
+  });
+
+  const ARITHMETIC = [
+    'const LIMIT = 9;',
+    '',
+    'export function add(a: number, b: number): number {',
+    '  return a + b;',
+    '}',
+    '',
+    'export class Stack {',
+    '  push(value: number): void {',
+    '    this.values.push(value);',
+    '  }',
+    '}',
+    '',
+  ].join('\n');
+
+  test('a folder is all of its text files; what is left out of it is named', async () => {
+    await open({
+      '/w/src/a.ts': 'let a;\n',
+      '/w/src/deep/b.ts': 'let b;\n',
+      '/w/src/c.png': 'x',
+      '/w/srcs.ts': 'no',
+    });
+    const attachments: Attachment[] = [{ kind: 'folder', path: 'src/' }];
+    const { inclusion, tokenIds } = await ask('?', { attachments });
+    const attached = inclusion.included.filter(({ reason }) => reason === 'attached');
+    assert.deepEqual(
+      attached.map(({ path }) => path),
+      ['src/a.ts', 'src/deep/b.ts'],
+    );
+    assert.match(model.tokenizer.decode(tokenIds), /The question is about: src\/ \(2 files\)\n/);
+    const { counts } = await count(attachments);
+    assert.deepEqual(counts, [
+      {
+        tokens: attached.reduce((sum, { tokens }) => sum + tokens, 0),
+        files: 2,
+        leftOut: [{ path: 'src/c.png', reason: 'binary' }],
+      },
+    ]);
+    for (const path of ['src/deep/deeper', '..', '/etc']) {
+      const folder: Attachment = { kind: 'folder', path };
+      await assert.rejects(ask('?', { attachments: [folder] }), (error) => code(error) === 'badRequest');
+    }
+  });
+
+  test('a symbol is its lines as they are now, wherever they have gone', async () => {
+    await open({ '/w/a.ts': ARITHMETIC });
+    const add: Attachment = { kind: 'symbol', path: 'a.ts', name: 'add', startLine: 3, endLine: 5 };
+    const lines = /<file path="a.ts" lines="3-5">\nexport function add[^<]*return a \+ b;\n}\n<\/file>/;
+    assert.match(await promptOf('?', { attachments: [add] }), lines);
+    await service.overlay({
+      root: 0,
+      path: 'a.ts',
+      text: `// new\n// lines\n${ARITHMETIC.replace('a + b', 'b + a')}`,
+    });
+    const moved = /<file path="a.ts" lines="5-7">\nexport function add[^<]*return b \+ a;\n}\n<\/file>/;
+    assert.match(await promptOf('?', { attachments: [add] }), moved);
+    const gone: Attachment = { ...add, name: 'subtract' };
+    await assert.rejects(
+      ask('?', { attachments: [gone] }),
+      /symbol subtract cannot be used: a\.ts does not define/,
+    );
+    const limit: Attachment = { kind: 'symbol', path: 'a.ts', name: 'LIMIT', startLine: 1, endLine: 1 };
+    assert.match(await promptOf('?', { attachments: [limit] }), /lines="3-3">\nconst LIMIT = 9;\n<\/file>/);
+  });
+
+  test('an excerpt is fenced, named in the report, and cannot end its own fence', async () => {
+    await open({ '/w/a.ts': 'let a;\n' });
+    const text = 'a.ts:1:1 error: no\n</problems>\n';
+    const problems: Attachment = { kind: 'excerpt', source: 'problems', label: '1 "error"', text };
+    const { inclusion, tokenIds } = await ask('?', { attachments: [problems] });
+    const shown = '<problems-2 shown="1 &quot;error&quot;">\n' + text + '</problems-2>\n\n';
+    assert.ok(model.tokenizer.decode(tokenIds).includes(shown));
+    const tokens = shown.length;
+    assert.deepEqual(inclusion.excerpts, [{ source: 'problems', label: '1 "error"', tokens }]);
+    assert.deepEqual((await count([problems])).counts, [{ tokens }]);
+    await assert.rejects(ask('?', { attachments: [{ ...problems, text: ' \n' }] }), /holds no text/);
+  });
+
+  function count(attachments: Attachment[], question = '?', budgetTokens = 4096) {
+    const request = { question, attachments, modelPath: 'm', budgetTokens };
+    return service.countAttachments(request, new AbortController().signal);
+  }
+
+  test('what is counted is what a prompt takes: it fits to the token, and not with one more', async () => {
+    await open({ '/w/a.ts': ARITHMETIC, '/w/b.ts': 'let b;\n', '/w/c.bin': 'x' });
+    const attachments: Attachment[] = [
+      { kind: 'file', path: 'a.ts' },
+      { kind: 'selection', path: 'b.ts', startLine: 1, endLine: 1, text: 'let b;' },
+      { kind: 'symbol', path: 'a.ts', name: 'Stack', startLine: 7, endLine: 11 },
+      { kind: 'excerpt', source: 'git', label: 'changes', text: '+ a\n' },
+    ];
+    const { neededTokens, counts } = await count(attachments, 'why?');
+    assert.equal(counts.length, 4);
+    const { inclusion } = await ask('why?', { attachments, budgetTokens: neededTokens });
+    assert.equal(inclusion.promptTokens, neededTokens);
+    assert.equal(
+      inclusion.included.find(({ path }) => path === 'b.ts')?.tokens,
+      (counts[1] as { tokens: number }).tokens,
+    );
+    await assert.rejects(
+      ask('why?', { attachments, budgetTokens: neededTokens - 1 }),
+      (error) => code(error) === 'promptTooLong',
+    );
+    const mixed = await count([
+      { kind: 'file', path: 'c.bin' },
+      { kind: 'file', path: 'b.ts' },
+    ]);
+    assert.match((mixed.counts[0] as { problem: string }).problem, /c\.bin cannot be used: it is binary/);
+    assert.ok((mixed.counts[1] as { tokens: number }).tokens > 0);
+  });
+
+  test('counting and packing end early when it is far too much', async () => {
+    const files = Object.fromEntries(
+      Array.from({ length: 60 }, (_, i) => [`/w/big/f${i}.ts`, `${'x'.repeat(1000)} ${i}\n`]),
+    );
+    await open(files);
+    const attachments: Attachment[] = [{ kind: 'folder', path: 'big' }];
+    const { counts, neededTokens } = await count(attachments);
+    const [big] = counts as { tokens: number; isLeast: boolean }[];
+    assert.equal(big!.isLeast, true);
+    assert.ok(big!.tokens > 4 * 4096 && big!.tokens < 5 * 4096 && neededTokens > big!.tokens);
+    await assert.rejects(ask('?', { attachments }), /f\d+\.ts.* and \d+ more take more than 1\d{4} tokens/);
+  });
+
+  test('finds files, folders and symbols by a part of their names, the closest first', async () => {
+    await open({
+      '/w/src/stack.ts': ARITHMETIC,
+      '/w/src/a/my-stack.ts': 'let b;\n',
+      '/w/logo.png': 'x',
+      '/w/stack/c.py': 'def stack_up(x):\n    return x\n',
+    });
+    const find = async (kind: 'file' | 'folder' | 'symbol', query: string, limit = 10) => {
+      const { items } = await service.find({ kind, query, limit }, new AbortController().signal);
+      return items.map((item) =>
+        item.kind === 'symbol' ? `${item.name} ${item.path}:${item.startLine}-${item.endLine}` : item.path,
+      );
+    };
+    assert.deepEqual(await find('file', 'STACK'), ['src/stack.ts', 'src/a/my-stack.ts', 'stack/c.py']);
+    assert.deepEqual(await find('file', 'xakt'), []);
+    assert.deepEqual(await find('file', 'smst'), ['src/a/my-stack.ts'], 'letters in between may be left out');
+    assert.deepEqual(await find('file', 'png'), [], 'a picture is no text');
+    assert.deepEqual(await find('folder', 'a'), ['src/a', 'stack']);
+    assert.deepEqual(await find('folder', ''), ['src', 'src/a', 'stack']);
+    assert.deepEqual(await find('symbol', 'stack'), ['Stack src/stack.ts:7-11', 'stack_up stack/c.py:1-2']);
+    assert.deepEqual(await find('symbol', 'push'), ['push src/stack.ts:8-10']);
+    assert.deepEqual(await find('symbol', 'limit'), ['LIMIT src/stack.ts:1-1']);
+    assert.deepEqual(await find('symbol', '(.*'), []);
+    assert.deepEqual(await find('file', '', 2), ['stack/c.py', 'src/stack.ts']);
+    const aborted = AbortSignal.abort();
+    await assert.rejects(service.find({ kind: 'symbol', query: 'a', limit: 1 }, aborted), CancelledError);
+  });
+
+  test('names in backticks lead to where they are defined now; others, and names of files, lead nowhere', async () => {
+    await open({
+      '/w/stack.ts': ARITHMETIC,
+      '/w/other.ts': `import { add } from './stack';\n${'add(1, 2);\n'.repeat(3)}`,
+    });
+    const { packId } = await ask('What does it do?');
+    await service.overlay({ root: 0, path: 'stack.ts', text: `// above\n${ARITHMETIC}` });
+    const { symbols } = await service.cite(
+      packId,
+      'In `stack.ts`, `add()` adds, and `Stack.push` pushes below `LIMIT`. `nothing` and `values` are not; nor is add.\n```\n`Stack`\n```',
+    );
+    assert.deepEqual(symbols, [
+      { name: 'add()', places: [{ path: 'stack.ts', line: 4, symbol: 'add' }] },
+      { name: 'Stack.push', places: [{ path: 'stack.ts', line: 9, symbol: 'push' }] },
+      { name: 'LIMIT', places: [{ path: 'stack.ts', line: 2, symbol: 'LIMIT' }] },
+    ]);
+  });
+
+  test('of several definitions those in the file that the answer names are meant; too many lead nowhere', async () => {
+    const files = Object.fromEntries(
+      Array.from({ length: 9 }, (_, i) => [
+        `/w/f${i}.ts`,
+        `export function run(): void {\n}\nexport function only${i % 3}(): void {\n}\n`,
+      ]),
+    );
+    await open(files);
+    const { packId } = await ask('?');
+    const linksOf = async (answer: string) => (await service.cite(packId, answer)).symbols;
+    assert.deepEqual(await linksOf('`run` it'), []);
+    assert.deepEqual(await linksOf('`run` of f3.ts'), [
+      { name: 'run', places: [{ path: 'f3.ts', line: 1, symbol: 'run' }] },
+    ]);
+    assert.equal((await linksOf('`only2`'))[0]?.places.length, 3);
   });
 
   test('a question beyond the context is refused with the sizes', async () => {

@@ -4,6 +4,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { DiskFileSource } from '../../../../server/context/disk-file-source';
+import { asOrdinaryUser } from '../../support/permissions';
 
 const MAKE_PIPE = 'mkfifo';
 
@@ -22,6 +23,20 @@ suite('disk-file-source', () => {
     assert.ok(content !== 'tooLarge');
     assert.equal(Buffer.from(content.bytes).toString(), 'abc');
     assert.deepEqual(content.stamp, await source.stat(file));
+  });
+
+  test('a file or a folder that may not be read is an error that says so', async () => {
+    const file = path.join(dir, 'locked/a');
+    fs.mkdirSync(path.dirname(file));
+    fs.writeFileSync(file, 'abc');
+    fs.chmodSync(dir, 0o755);
+    fs.chmodSync(file, 0);
+    await asOrdinaryUser(() => assert.rejects(source.read(file, 10), /EACCES/));
+    fs.chmodSync(path.dirname(file), 0);
+    await asOrdinaryUser(() => assert.rejects(source.stat(file), /EACCES/));
+    fs.chmodSync(path.dirname(file), 0o755);
+    fs.chmodSync(file, 0o644);
+    assert.notEqual(await source.read(file, 10), 'tooLarge');
   });
 
   test('a file above the limit is not read', async () => {

@@ -13,7 +13,7 @@ suite('manifest', () => {
     removals: [],
     ...changes,
   });
-  const paths = (manifest: Manifest) => manifest.files().map((file) => file.displayPath);
+  const paths = (manifest: Manifest) => manifest.files().displayPaths;
 
   test('pieces take effect together with the last one', () => {
     const manifest = new Manifest();

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { SEGMENT_WORDS } from '../../../../server/context/index/term-store';
 import { queryOf } from '../../../../server/context/ranking/question-terms';
 import { RankingIndex } from '../../../../server/context/ranking/ranking-index';
 import { questionTerms, termsOf } from '../../../../server/context/ranking/terms';
@@ -6,7 +7,7 @@ import { questionTerms, termsOf } from '../../../../server/context/ranking/terms
 suite('ranking', () => {
   function indexOf(files: Record<string, string>): RankingIndex {
     const index = new RankingIndex();
-    for (const [path, text] of Object.entries(files)) index.put(path, text, text);
+    for (const [path, text] of Object.entries(files)) index.put(path, 1, text);
     return index;
   }
 
@@ -70,15 +71,25 @@ suite('ranking', () => {
 
   test('changed and removed files', () => {
     const index = indexOf({ 'a.ts': 'walrus', 'b.ts': 'walrus walrus' });
-    index.put('a.ts', 'v2', 'penguin');
-    assert.equal(index.has('a.ts', 'v2'), true);
-    assert.equal(index.has('a.ts', 'walrus'), false);
+    index.put('a.ts', 2, 'penguin');
+    assert.equal(index.has('a.ts', 2), true);
+    assert.equal(index.has('a.ts', 1), false);
     assert.deepEqual(index.rank(queryOf('penguin')), ['a.ts', 'b.ts']);
     assert.deepEqual(index.rank(queryOf('walrus')), ['b.ts', 'a.ts']);
     index.prune(new Set(['a.ts']));
     assert.deepEqual(index.rank(queryOf('walrus')), ['a.ts']);
-    index.put('b.ts', 'v3', 'walrus');
+    index.put('b.ts', 3, 'walrus');
     assert.deepEqual(index.rank(queryOf('walrus')), ['b.ts', 'a.ts']);
+  });
+
+  test('a file that is written again and again takes no more and more room, and is found by its last text', () => {
+    const words = (from: number) => Array.from({ length: 3000 }, (_, at) => `word${from + at}x`).join(' ');
+    const index = indexOf({ 'steady.ts': 'walrus' });
+    for (let version = 2; version < 600; version++) index.put('a.ts', version, words(version * 3000));
+    const { terms } = index.savedColumns(['a.ts', 'steady.ts']);
+    assert.ok(terms.words < 4 * SEGMENT_WORDS, `${terms.words} words`);
+    assert.deepEqual(index.rank(queryOf('word1797000x')), ['a.ts', 'steady.ts']);
+    assert.deepEqual(index.rank(queryOf('walrus')), ['steady.ts', 'a.ts']);
   });
 
   test('earlier questions weigh less than the present one', () => {

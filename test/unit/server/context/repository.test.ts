@@ -4,8 +4,12 @@ import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ManifestEntry } from '../../../../protocol';
+import { codeOfReason, TEXT } from '../../../../server/context/file-state';
+import { hashOfText } from '../../../../server/context/file-store';
+import { TermCounter } from '../../../../server/context/index/term-counter';
 import { queryOf } from '../../../../server/context/ranking/question-terms';
 import { Repository } from '../../../../server/context/repository';
+import type { ScanFiles } from '../../../../server/context/scan/scan-files';
 import { FakeSource } from './fake-source';
 
 suite('repository', () => {
@@ -19,7 +23,7 @@ suite('repository', () => {
 
   /** A start of Longview on the files of `source`. */
   async function start(indexFolder?: string) {
-    const repository = new Repository(source, 1e6, indexFolder);
+    const repository = new Repository(source, { textCacheBytes: 1e6, indexFolder });
     await sync(repository, 1);
     return { repository, view: await refresh(repository) };
   }
@@ -65,6 +69,73 @@ suite('repository', () => {
     assert.equal(after.repository.rank(queryOf('mergeShards2'))[0]?.path, 'b.ts');
   });
 
+  test('many files are read by other threads, with what these leave read here, and the same comes of it', async () => {
+    for (let i = 0; i < 300; i++) source.put(`/w/f${i}.ts`, `export function name${i}() { call${i % 7}(); }`);
+    source.put('/w/bin.dat', new Uint8Array([1, 0]));
+    const alone = await start();
+    const scanned: string[] = [];
+    const scan: ScanFiles = (files, mostTerms, _signal, onFile) => {
+      for (const [index, file] of files.entries()) {
+        // One that a thread died of.
+        if (file.path === 'f7.ts') continue;
+        scanned.push(file.path);
+        const { bytes, mtimeMs } = source.files.get(file.absolutePath)!;
+        const stamp = { sizeBytes: bytes.length, mtimeMs };
+        const text = new TextDecoder().decode(bytes);
+        const isText = file.path !== 'bin.dat';
+        const terms = new TermCounter().count(file.displayPath, text, mostTerms);
+        onFile(index, {
+          state: isText ? TEXT : codeOfReason('binary'),
+          stamp,
+          text: isText ? { hash: hashOfText(text), terms } : undefined,
+        });
+      }
+      return Promise.resolve();
+    };
+    source.reads = [];
+    const repository = new Repository(source, { textCacheBytes: 1e6, indexFolder: indexes, scan });
+    await sync(repository, 1);
+    repository.overlay({ root: 0, path: 'f3.ts', text: 'unsaved walrus' });
+    const view = await refresh(repository);
+    assert.deepEqual(view, alone.view);
+    assert.deepEqual(source.reads, ['/w/f7.ts']);
+    assert.ok(!scanned.includes('f3.ts'), 'the disk has not what the editor has');
+    const paths = (query: string) => repository.rank(queryOf(query)).map(({ path: file }) => file);
+    assert.equal(paths('walrus')[0], 'f3.ts');
+    repository.overlay({ root: 0, path: 'f3.ts', text: null });
+    await refresh(repository);
+    for (const query of ['where is name42?', 'call3'])
+      assert.deepEqual(repository.rank(queryOf(query)), alone.repository.rank(queryOf(query)));
+    assert.deepEqual(repository.rankBase(view.usable), alone.repository.rankBase(view.usable));
+    await saved();
+    source.reads = [];
+    const later = await start(indexes);
+    assert.deepEqual(source.reads, []);
+    assert.deepEqual(later.repository.rank(queryOf('call3')), alone.repository.rank(queryOf('call3')));
+  });
+
+  test('other folders: nothing of the ones before is taken for theirs', async () => {
+    source.put('/w/a.ts', 'walrus');
+    const { repository } = await start(indexes);
+    await saved();
+    const stamp = await source.stat('/w/a.ts');
+    source.files.set('/v/a.ts', {
+      bytes: new TextEncoder().encode('penguin'.slice(0, 6)),
+      mtimeMs: stamp.mtimeMs,
+    });
+    const open = (folder: string, revision: number) => {
+      const upserts = [{ root: 0, path: 'a.ts', ...stamp }];
+      const roots = [{ name: folder, path: `/${folder}` }];
+      repository.apply({ mode: 'full', revision, last: true, roots, upserts, removals: [] });
+      return refresh(repository);
+    };
+    source.reads = [];
+    await open('v', 2);
+    assert.deepEqual(source.reads, ['/v/a.ts']);
+    await open('w', 3);
+    assert.deepEqual(source.reads, ['/v/a.ts'], 'what was saved of it is there again');
+  });
+
   test('a damaged index costs a cold start and nothing else', async () => {
     source.put('/w/a.ts', 'walrus');
     await start(indexes);
@@ -103,7 +174,7 @@ suite('repository', () => {
   test('files that a sparse checkout left away are not there, and no error', async () => {
     source.put('/w/a.ts', 'walrus');
     source.put('/w/sparse/b.ts', 'walrus');
-    const repository = new Repository(source, 1e6);
+    const repository = new Repository(source, { textCacheBytes: 1e6 });
     await sync(repository, 1);
     source.files.delete('/w/sparse/b.ts');
     const view = await refresh(repository);

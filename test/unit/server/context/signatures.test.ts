@@ -32,6 +32,28 @@ export const merge = async (
     ]);
   });
 
+  test('names and last lines of what is defined, in each language', async () => {
+    const places = async (path: string, text: string) =>
+      (await reader.read(path, path + text, text)).map(
+        ({ name, line, endLine }) => `${name} ${line}-${endLine}`,
+      );
+    const typescript =
+      'export class A {\n  get(): B {\n    return 1;\n  }\n}\nconst f = () => {\n};\ntype T = 1;\n';
+    assert.deepEqual(await places('a.ts', typescript), ['A 1-5', 'get 2-4', 'f 6-7', 'T 8-8']);
+    const cpp = 'int* Cache::find(int key) {\n  return 0;\n}\nstruct Free {\n  int a;\n};\n';
+    assert.deepEqual(await places('a.cc', cpp), ['find 1-3', 'Free 4-6']);
+    assert.deepEqual(await places('a.py', '@wrap\nclass A(B):\n    def get(self):\n        return 1\n'), [
+      'A 2-4',
+      'get 3-4',
+    ]);
+    assert.deepEqual(await places('a.rs', 'impl Cache {\n    fn get(&self) {\n    }\n}\n'), [
+      'Cache 1-4',
+      'get 2-3',
+    ]);
+    assert.deepEqual(await places('a.go', 'package a\nfunc (c *Cache) Get() int {\n}\n'), ['Get 2-3']);
+    assert.deepEqual(await places('a.kt', 'fun add(a: Int) {\n    b()\n}\nc()\n'), ['add 1-3']);
+  });
+
   test('each language with a grammar', async () => {
     const python = '@wrap\nclass A(B):\n    def get(self, key):\n        return 1\n\ndef free(x): pass\n';
     assert.deepEqual(await read('a.py', python), [

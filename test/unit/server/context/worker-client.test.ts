@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { NO_CHOICES } from '../../../../protocol';
 import type { ContextService } from '../../../../server/context/context-service';
 import { createContextService } from '../../../../server/context/worker-client';
 import { CancelledError, LongviewError } from '../../../../server/errors';
@@ -14,7 +15,8 @@ const waiting = new Map();
 parentPort.on('message', (m) => {
   if (m.kind === 'cancel') return parentPort.postMessage({ kind: 'error', id: m.id, error: { kind: 'cancelled' } });
   if (m.kind === 'release') return;
-  if (m.method === 'sync') told.push(m.params.mode + ':' + m.params.upserts.map((e) => e.path).join());
+  if (m.method === 'sync') told.push(m.params.mode + ':' + m.params.paths.split(String.fromCharCode(0)).join());
+  if (m.method === 'choose') told.push('choose:' + m.params.pinned.join());
   if (m.method === 'overlay') told.push('overlay:' + m.params.path);
   if (m.method === 'pack') {
     const question = m.params.question;
@@ -26,7 +28,7 @@ parentPort.on('message', (m) => {
     parentPort.postMessage({ kind: 'progress', id: m.id, fraction: 0.5 });
     return parentPort.postMessage({ kind: 'result', id: m.id, result: { packId: 1, tokenIds: new Int32Array([7]), inclusion: told, tokenizeMs: 0 } });
   }
-  parentPort.postMessage({ kind: 'result', id: m.id, result: m.method === 'cite' ? [] : null });
+  parentPort.postMessage({ kind: 'result', id: m.id, result: m.method === 'cite' ? { citations: [], symbols: [] } : null });
 });
 `;
 
@@ -68,7 +70,7 @@ suite('worker-client', () => {
     const packed = await pack('x', undefined, fractions);
     assert.deepEqual([...packed.tokenIds], [7]);
     assert.deepEqual(fractions, [0.5]);
-    assert.deepEqual(await service.cite(1, 'answer'), []);
+    assert.deepEqual(await service.cite(1, 'answer'), { citations: [], symbols: [] });
     service.release(1);
   });
 
@@ -78,7 +80,7 @@ suite('worker-client', () => {
     assert.deepEqual(await full(1, true, 'b'), { resync: false, files: 2 });
     assert.deepEqual(await delta(2, 'c'), { resync: false, files: 3 });
     assert.equal((await delta(7, 'x')).resync, true);
-    assert.deepEqual(await told(), ['full:a,b', 'delta:c']);
+    assert.deepEqual(await told(), ['full:a', 'full:b', 'delta:c']);
   });
 
   test('errors keep their code, action and details; others are named internal', async () => {
@@ -110,16 +112,25 @@ suite('worker-client', () => {
       await service.overlay({ root: 0, path: 'a', text: 'unsaved' });
       await service.overlay({ root: 0, path: 'b', text: 'gone' });
       await service.overlay({ root: 0, path: 'b', text: null });
+      await service.choose({ ...NO_CHOICES, pinned: ['a'] });
       const bystander = assert.rejects(pack('hang'), /stopped/);
       await assert.rejects(pack(death), (error) => {
         assert.ok(error instanceof LongviewError);
         return error.code === 'internal' && error.action.startsWith('Ask again');
       });
       await bystander;
-      assert.deepEqual(await told(), ['full:a,b,c', 'overlay:a']);
+      assert.deepEqual(await told(), ['full:a,b,c', 'overlay:a', 'choose:a']);
       assert.equal((await delta(3, 'd')).files, 4);
     });
   }
+
+  test('a worker that dies between the pieces of a list: the next one is told the whole list', async () => {
+    await full(1, false, 'a');
+    await assert.rejects(pack('die'), /stopped/);
+    await full(1, false, 'b');
+    await full(1, true, 'c');
+    assert.deepEqual(await told(), ['full:a,b,c']);
+  });
 
   test('a worker that cannot start is an error, not a hang', async () => {
     const lost = createContextService({ workerPath: path.join(dir, 'none.js') });

@@ -20,11 +20,12 @@ const LOAD: LoadRequest = {
 const SAMPLING = { temperature: 0, topP: 1, topK: 0, stop: [] };
 
 /** A request and its reply go through a structured clone, as they do between processes. */
-function setup(backend = new FakeBackend()) {
+function setup(backend = new FakeBackend(), now?: () => number) {
   const replies: HostReply[] = [];
   const server = new BackendServer(
     { deviceFor: () => 'cpu', select: () => Promise.resolve(backend) },
     (reply) => replies.push(structuredClone(reply)),
+    now,
   );
   return { replies, receive: (request: HostRequest) => server.receive(structuredClone(request)) };
 }
@@ -57,6 +58,26 @@ suite('BackendServer', () => {
       { kind: 'result', id: 5, value: undefined },
       { kind: 'result', id: 6, value: undefined },
     ]);
+  });
+
+  test('tells of a chunk under way at most ten times a second', async () => {
+    let nowMs = 0;
+    const backend = new FakeBackend({ shares: [0.1, 0.2, 0.3, 0.4, 0.5, 0.6] });
+    const { replies, receive } = setup(backend, () => (nowMs += 25));
+    await receive({ id: 1, method: 'load', argument: LOAD });
+    await receive({
+      id: 2,
+      method: 'openSequence',
+      argument: { sampling: SAMPLING, firstUnusedToken: 900 },
+    });
+    const tokens = Int32Array.from([5, 6]);
+    await receive({ id: 3, method: 'prefillChunk', argument: { sequence: 1, tokens, sample: false } });
+    assert.deepEqual(
+      replies.filter(({ kind }) => kind === 'progress').slice(1),
+      // The clock is read once for each share, and once more for one that is told.
+      [{ kind: 'progress', id: 3, progress: 0.4 }],
+    );
+    assert.deepEqual(replies.at(-1), { kind: 'result', id: 3, value: { deviceMs: 1 } });
   });
 
   test('sends a named failure with its code and action', async () => {

@@ -12,6 +12,7 @@ const HOSTS = {
     process.on('disconnect', () => process.exit(0));
     process.on('message', ({ id, method, argument }) => {
       if (method === 'openSequence') process.send({ kind: 'result', id, value: process.pid });
+      if (method === 'prefillChunk') process.send({ kind: 'progress', id, progress: 0.5 });
       if (method === 'prefillChunk')
         process.send({ kind: 'result', id, value: { next: argument.tokens[1], deviceMs: argument.tokens.length } });
       if (method === 'decodeStep') { console.error('cannot go on'); process.exit(7); }
@@ -63,8 +64,12 @@ suite('HostSupervisor', () => {
     const backend = await supervisor.acquire();
     assert.equal(await supervisor.acquire(), backend);
     const tokens = Int32Array.from([11, 22, 33]);
-    const result = await backend.prefillChunk({ sequence: 1, tokens, sample: true });
+    const shares: number[] = [];
+    const result = await backend.prefillChunk({ sequence: 1, tokens, sample: true }, (share) =>
+      shares.push(share),
+    );
     assert.deepEqual(result, { next: 22, deviceMs: 3 });
+    assert.deepEqual(shares, [0.5]);
     assert.equal(await line, 'Content-Length: not a header of ours');
   });
 

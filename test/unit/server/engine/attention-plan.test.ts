@@ -40,13 +40,19 @@ suite('Attention plan', () => {
       { minBlocks: 4 },
       { maxBlocks: 99 },
       { denseAbove: 0.5 },
+      { headAlpha: [0, 1] },
+      { headAlpha: [1, 0] },
     ];
     const keys = changes.map((change) =>
       attentionKey({ ...SAMPLE, selection: { ...SAMPLE.selection, ...change } }),
     );
     assert.equal(new Set([...keys, attentionKey(SAMPLE), attentionKey(DENSE)]).size, changes.length + 2);
     assert.equal(attentionKey({ ...SAMPLE, quality: 'fast' }), attentionKey(SAMPLE));
-    assert.deepEqual(Object.keys(SAMPLE.selection).length, changes.length + 1, 'every parameter is tried');
+    assert.deepEqual(
+      Object.keys(SAMPLE.selection).length,
+      changes.length - 1,
+      'every parameter is tried; alphas of heads twice',
+    );
   });
 
   test('whole tiles before the dense tail run sparse', () => {

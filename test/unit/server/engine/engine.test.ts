@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { EngineStatus } from '../../../../protocol';
-import { SELECTIONS } from '../../../../server/engine/attention-policy';
+import { selectionOf } from '../../../../server/engine/attention-policy';
 import { Engine } from '../../../../server/engine/engine';
 import type {
   EngineSettings,
@@ -74,6 +74,21 @@ suite('Engine', () => {
     assert.ok(prefill[0]!.etaMs > 0);
     const text = events.filter((event) => event.kind === 'token').map((event) => event.text);
     assert.equal(text.join(''), 'hello');
+  });
+
+  test('within a chunk, too, it tells how far it is, from layer to layer and never back', async () => {
+    const { engine } = setup({ shares: [0, 0.3, 0.5, 1] });
+    const events: GenerationEvent[] = [];
+    await engine.generate(request('0123456789'), (event) => events.push(event), never);
+    const prefill = events.filter((event) => event.kind === 'prefill');
+    assert.deepEqual(
+      prefill.map(({ processed }) => processed),
+      // Nothing is said before there is a pace: the first part of the first chunk gives one.
+      [1, 2, 4, 4, 4, 5, 6, 8, 8, 8, 8, 9, 10, 10],
+    );
+    assert.ok(prefill.every(({ total, etaMs }) => total === 10 && Number.isFinite(etaMs)));
+    assert.ok(prefill[0]!.etaMs > 0);
+    assert.equal(prefill.at(-1)?.etaMs, 0);
   });
 
   test('reuses the exact token prefix of the last prompt and answer', async () => {
@@ -187,7 +202,7 @@ suite('Engine', () => {
       assert.equal(result.attention.kind, 'sample');
       assert.deepEqual(backend.chunkSizes, [512, 512, 512, 64]);
       assert.deepEqual(new Set(backend.sparse.map((sparse) => sparse?.denseFromToken)), new Set([1024]));
-      assert.equal(backend.sparse[0]?.selection, SELECTIONS.fast);
+      assert.deepEqual(backend.sparse[0]?.selection, selectionOf('fast', undefined));
       assert.deepEqual(result.blocks, { kept: 4, visible: 16 });
     });
 

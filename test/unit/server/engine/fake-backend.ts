@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { Device, DeviceChoice } from '../../../../protocol';
+import type { Device, DeviceChoice, PrefillPrecision } from '../../../../protocol';
 import type {
   Backend,
   DecodeStepRequest,
@@ -41,7 +41,12 @@ export interface FakeScript {
   diskFailure?: string;
   /** Why there is no SampleAttention; undefined: there is. */
   sampleUnavailable: string | undefined;
-  /** Of each chunk's one millisecond; undefined: it does not tell. */
+  prefillPrecision?: PrefillPrecision;
+  /** What each chunk tells of itself before it is done. */
+  shares: number[];
+  /** Of each chunk. */
+  deviceMs: number;
+  /** Of each chunk's time; undefined: it does not tell. */
   attentionMs?: number | undefined;
   /** Called before each call on the device; may wait, abort a signal or throw. */
   before: (call: string, count: number) => Promise<void> | void;
@@ -75,6 +80,8 @@ export class FakeBackend implements DeviceBackend, StoringBackend {
       maxSequences: 1,
       kvPoolTokens: 1000,
       sampleUnavailable: 'it is a fake',
+      shares: [],
+      deviceMs: 1,
       before: () => undefined,
       ...script,
     };
@@ -89,7 +96,7 @@ export class FakeBackend implements DeviceBackend, StoringBackend {
     return this.call('load', () => {
       this.sequences.clear();
       onProgress({ stage: 'load', fraction: 1 });
-      const { sampleUnavailable } = this.script;
+      const { sampleUnavailable, prefillPrecision } = this.script;
       this.model = {
         backend: 'onnx',
         device: 'fake',
@@ -102,6 +109,7 @@ export class FakeBackend implements DeviceBackend, StoringBackend {
         kvBlockTokens: KV_BLOCK,
         notices: [],
         ...(sampleUnavailable !== undefined && { sampleUnavailable }),
+        ...(prefillPrecision && { prefillPrecision }),
       };
       return this.model;
     });
@@ -121,8 +129,12 @@ export class FakeBackend implements DeviceBackend, StoringBackend {
     });
   }
 
-  async prefillChunk({ sequence, tokens, sparse, sample }: PrefillChunkRequest): Promise<StepResult> {
+  async prefillChunk(
+    { sequence, tokens, sparse, sample }: PrefillChunkRequest,
+    onShare?: (share: number) => void,
+  ): Promise<StepResult> {
     return this.call('prefill', () => {
+      for (const share of this.script.shares) onShare?.(share);
       assert.ok(tokens.length > 0 && tokens.length <= this.script.chunkTokens, 'chunk size');
       this.chunkSizes.push(tokens.length);
       this.sparse.push(sparse);
@@ -133,7 +145,7 @@ export class FakeBackend implements DeviceBackend, StoringBackend {
       return {
         ...(sample && { next: this.nextToken(state) }),
         ...(sparse && { blocks: { kept: 1, visible: 4 } }),
-        deviceMs: 1,
+        deviceMs: this.script.deviceMs,
         ...(this.script.attentionMs !== undefined && { attentionMs: this.script.attentionMs }),
       };
     });

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { PrefillPrecision } from '../../../../protocol';
 import { Engine } from '../../../../server/engine/engine';
 import type { EngineSettings } from '../../../../server/engine/generation';
 import { TtftClock } from '../../../../server/engine/ttft-clock';
@@ -26,14 +27,22 @@ suite('prefixes kept beside the device', () => {
   });
 
   /** An engine that starts with what earlier ones stored. */
-  function start(script: Partial<FakeScript> = {}) {
+  function start(
+    script: Partial<FakeScript> = {},
+    now?: () => number,
+    prefillPrecision: PrefillPrecision = 'bf16',
+  ) {
     const backend = new FakeBackend({ maxSequences: 4, ...script }, stored);
     const logged: string[] = [];
     const engine = new Engine({
       backends: new FakeProvider(backend),
-      defaults: { cacheDir: '/cache', cpuThreads: 1, kvStore: { memoryBytes: 1, diskBytes: 1 } },
+      defaults: {
+        ...{ cacheDir: '/cache', cpuThreads: 1, prefillPrecision },
+        kvStore: { memoryBytes: 1, diskBytes: 1 },
+      },
       onStatus: quiet,
       log: (line) => logged.push(line),
+      ...(now && { now }),
     });
     let tick = 0;
     const ask = (prompt: string, settings = SETTINGS, signal = never) =>
@@ -107,6 +116,15 @@ suite('prefixes kept beside the device', () => {
     });
   }
 
+  test('nothing made in fp8 is restored in bf16, nor the other way round', async () => {
+    await start({}, undefined, 'fp8').warm();
+    assert.equal((await start().ask(`${BASE}: why?`)).cache.cachedTokens, 0);
+    stored.clear();
+    await start().warm();
+    assert.equal((await start({}, undefined, 'fp8').ask(`${BASE}: why?`)).cache.cachedTokens, 0);
+    assert.equal((await start().ask(`${BASE}: why?`)).cache.cachedTokens, 24);
+  });
+
   test('a prompt that differs anywhere before a block does not find it', async () => {
     await start().warm();
     const { ask } = start();
@@ -160,6 +178,61 @@ suite('prefixes kept beside the device', () => {
     const result = await ask(`${BASE}: why?`);
     assert.equal(result.cache.cachedTokens, 24);
     holdsExactly(backend, `${BASE}: why?`);
+  });
+
+  suite('where bringing back and computing both take their time', () => {
+    const LONG = Array.from({ length: 400 }, (_, at) => String.fromCodePoint(40 + (at % 80))).join('');
+    const roomy = { chunkTokens: 100, contextTokens: 1000, kvPoolTokens: 4000 };
+    const settings = { ...SETTINGS, contextTokens: 1000 };
+    /** An engine that has kept `LONG` and measured how long computing takes: 100 tokens in `deviceMs`. */
+    async function measured(deviceMs: number, restoreMs: number) {
+      const first = start(roomy);
+      const prompt = { id: 1, tokenIds: ids(LONG) };
+      await first.engine.warm({ settings, prompt, breathe: () => Promise.resolve() }, quiet, never);
+      assert.equal(stored.size, 100);
+      let nowMs = 0;
+      const next = start(
+        {
+          ...roomy,
+          deviceMs,
+          before: (call) => {
+            if (call === 'restore') nowMs += restoreMs;
+          },
+        },
+        () => nowMs,
+      );
+      await next.ask('~'.repeat(250), settings);
+      next.backend.chunkSizes.length = 0;
+      return next;
+    }
+
+    test('what comes back sooner is brought back', async () => {
+      // 100 ms a token computed, 1 ms a token restored.
+      const { backend, ask } = await measured(10_000, 4);
+      const { cache } = await ask(`${LONG}: why?`, settings);
+      assert.deepEqual([cache.cachedTokens, cache.source, cache.slower], [400, 'disk', undefined]);
+      assert.deepEqual(backend.chunkSizes, [6]);
+    });
+
+    test('what is computed sooner is computed, after a probe that is kept, and both times are told', async () => {
+      // 0.1 ms a token computed, 1 ms a token restored.
+      const { backend, ask } = await measured(10, 4);
+      const { cache } = await ask(`${LONG}: why?`, settings);
+      assert.deepEqual([cache.cachedTokens, cache.source], [32, 'disk']);
+      assert.deepEqual(
+        [cache.slower?.restoreMs, Math.round(cache.slower?.computeMs ?? 0)],
+        [368, 37],
+        'of the 368 tokens behind the probe of eight blocks',
+      );
+      assert.deepEqual(backend.chunkSizes, [100, 100, 100, 74]);
+      holdsExactly(backend, `${LONG}: why?`);
+    });
+
+    test('before anything was computed, what is kept is brought back', async () => {
+      await measured(10, 4);
+      const { ask } = start(roomy, () => 0);
+      assert.equal((await ask(`${LONG}: why?`, settings)).cache.cachedTokens, 400);
+    });
   });
 
   test('a purge forgets the device and what is beside it', async () => {

@@ -10,12 +10,14 @@ import { FAKE_TEXT, FakeBackend, FakeProvider, type FakeScript } from '../engine
 const INCLUSION: InclusionReport = {
   totalFiles: 1,
   included: [{ path: 'a.ts', tokens: 3, reason: 'all' }],
+  excerpts: [],
   excluded: [],
   excludedByReason: {},
   fileTokens: 3,
   budgetTokens: 80,
   promptTokens: 8,
   newerVersions: [],
+  pinsWithoutRoom: ['a.ts', 'b.ts'],
   historyTokens: 0,
   droppedTurns: 2,
   shortenedTurns: 0,
@@ -66,13 +68,18 @@ class FakeContext implements ContextService {
   }
 
   packBase = () => Promise.reject(new Error('not asked for here'));
+  countAttachments = () => Promise.reject(new Error('not asked for here'));
+  find = () => Promise.reject(new Error('not asked for here'));
 
   cite(packId: number, answer: string) {
     assert.ok(packId <= this.lastPackId);
     assert.ok(!this.released.includes(packId), 'cited after it was released');
-    return Promise.resolve([
-      { path: 'a.ts', startLine: 1, endLine: 1, verified: true, origin: 'quote', claim: answer } as const,
-    ]);
+    return Promise.resolve({
+      citations: [
+        { path: 'a.ts', startLine: 1, endLine: 1, verified: true, origin: 'quote', claim: answer } as const,
+      ],
+      symbols: [],
+    });
   }
 
   release(packId: number): void {
@@ -81,6 +88,11 @@ class FakeContext implements ContextService {
 
   sync = () => Promise.resolve({ resync: false, files: 0 });
   overlay = () => Promise.resolve();
+  choose = () => Promise.resolve();
+  inspect = () => Promise.reject(new Error('not asked for here'));
+  asked = () => Promise.resolve(null);
+  folder = () => Promise.reject(new Error('not asked for here'));
+  promptText = () => Promise.reject(new Error('not asked for here'));
   tokenTable = () => Promise.reject(new Error('not asked for here'));
   dispose = () => Promise.resolve();
 }
@@ -147,6 +159,11 @@ suite('AskHandler', () => {
     assert.deepEqual(record.prefillKernelsMs, { attention: 0.5, other: 1.5 });
   });
 
+  test('records how prefill multiplied, where the device tells', async () => {
+    assert.equal((await setup().ask()).record.prefillPrecision, undefined);
+    assert.equal((await setup({ prefillPrecision: 'fp8' }).ask()).record.prefillPrecision, 'fp8');
+  });
+
   test('on a GPU the default context goes as far as YaRN may', async () => {
     const { ask, context } = setup({}, () => Promise.resolve({ ...MODEL, yarnFactor: 4 }), 'cuda');
     await ask({ device: 'auto' });
@@ -172,7 +189,10 @@ suite('AskHandler', () => {
     assert.equal(record.promptTokens, 8);
     assert.equal(record.answerTokens, 7);
     assert.equal(record.contextTokens, 100);
-    assert.deepEqual(record.notices, ['2 earlier messages left out: no room in the context.']);
+    assert.deepEqual(record.notices, [
+      '2 earlier messages left out: no room in the context.',
+      'Pinned, and not there whole, since they do not fit: a.ts and 1 more.',
+    ]);
     const { queue, load, context: packing, prefill, firstToken } = record.stagesMs;
     assert.equal(queue + load + packing + prefill + firstToken, record.ttftMs);
 

@@ -28,6 +28,15 @@ suite('why the cache was missed', () => {
     assert.match(cacheMissText(report(39), before, before, NOW) ?? '', /changed block/);
   });
 
+  test('what is kept and comes back more slowly than it is computed is told with both times', () => {
+    const slower = { computeMs: 870, restoreMs: 3300 };
+    assert.equal(
+      cacheMissText({ ...report(24), slower }, before, before, NOW),
+      'computing it is faster here than bringing back what is kept of it: about 0.9s instead of 3.3s',
+    );
+    assert.equal(cacheMissText({ ...report(40), slower }, before, before, NOW), undefined);
+  });
+
   test('an edited file is named, with the time, where it stood before', () => {
     const moved = spans(frame, tree, file('src/b.ts'), file('src/a.ts', NOW - 3000), frame, question);
     assert.equal(

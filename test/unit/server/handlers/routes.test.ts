@@ -58,6 +58,7 @@ function routesWith(more: Partial<RouteDependencies> = {}): Route[] {
     tokenText: unused,
     prompts: new PromptMemory(),
     warm: { configure: () => undefined, giveWay: () => undefined, noteChange: () => undefined },
+    inspector: { inspect: unused, noteChange: () => undefined },
     now: () => 0,
     options: { protocolVersion: PROTOCOL_VERSION, cacheDir: '/cache', cpuThreads: 0 },
     version: '1.2.3',
@@ -173,14 +174,14 @@ suite('initialize', () => {
 
   test('takes good options', () => {
     assert.deepEqual(checkInitializationOptions(GOOD), GOOD);
-    const more = { ...GOOD, gpu: 1, idleUnloadMinutes: 0.5 };
+    const more = { ...GOOD, gpu: 1, prefillPrecision: 'fp8', idleUnloadMinutes: 0.5 };
     assert.deepEqual(checkInitializationOptions(more), more);
   });
 
   test('refuses another version of the protocol in words', () => {
     assert.throws(() => checkInitializationOptions({ ...GOOD, protocolVersion: 99 }), {
       code: 'badRequest',
-      message: /version 99.*this server version 1/,
+      message: /version 99.*this server version 2/,
     });
   });
 
@@ -188,5 +189,9 @@ suite('initialize', () => {
     assert.throws(() => checkInitializationOptions(undefined), { code: 'badRequest' });
     assert.throws(() => checkInitializationOptions({ ...GOOD, cpuThreads: -1 }), /cpuThreads/);
     assert.throws(() => checkInitializationOptions({ ...GOOD, gpu: 0.5 }), /gpu/);
+    assert.throws(
+      () => checkInitializationOptions({ ...GOOD, prefillPrecision: 'int8' }),
+      /prefillPrecision/,
+    );
   });
 });

@@ -50,7 +50,7 @@ suite('WarmPrefix', () => {
         onStatus: () => undefined,
       }),
       prompts: new PromptMemory(),
-      pressure: () => Promise.resolve(undefined),
+      pressure: pressureOf(() => undefined),
       onStatus: (status) => statuses.push(status),
       log: (line) => logged.push(line),
       waits: { settle: 5, retry: 5 },
@@ -124,7 +124,7 @@ suite('WarmPrefix', () => {
 
   test('waits while the machine has other things to do', async () => {
     let reason: string | undefined = 'the machine runs on battery';
-    const { requests, statuses, until } = start({ pressure: () => Promise.resolve(reason) });
+    const { requests, statuses, until } = start({ pressure: pressureOf(() => reason) });
     warm.configure({ enabled: true, options: OPTIONS });
     await until(() => statuses.at(-1)?.state === 'waiting');
     assert.equal(statuses.at(-1)?.reason, 'the machine runs on battery');
@@ -135,6 +135,61 @@ suite('WarmPrefix', () => {
     await until(() => statuses.at(-1)?.state === 'waiting');
     reason = undefined;
     await until(() => statuses.at(-1)?.state === 'warm');
+  });
+
+  test('held back between two chunks, it says so, keeps what it has, and goes on from there', async () => {
+    let reason: string | undefined;
+    const { backend, statuses, until } = start({ pressure: pressureOf(() => reason) });
+    backend.script.before = (call, count) => {
+      if (call === 'prefill' && count === 2) reason = 'the machine runs on battery';
+    };
+    warm.configure({ enabled: true, options: OPTIONS });
+    await until(() => statuses.at(-1)?.state === 'waiting');
+    const chunks = backend.chunkSizes.length;
+    assert.equal(chunks, 2, 'the chunk under way was the last');
+    assert.deepEqual(statuses.at(-1), { state: 'waiting', fraction: 4 / 25, reason });
+    await delay(30);
+    assert.equal(backend.chunkSizes.length, chunks);
+    reason = undefined;
+    await until(() => statuses.at(-1)?.state === 'warm');
+    assert.deepEqual(backend.kv, [Array.from('the base of all questions', (char) => char.charCodeAt(0))]);
+    assert.equal(backend.calls.filter((call) => call === 'open').length, 1, 'nothing was computed twice');
+  });
+
+  test('held back between two chunks, it gives way to a question at once', async () => {
+    const { backend, statuses, until } = start({
+      pressure: {
+        againstBeginning: () => Promise.resolve(undefined),
+        againstGoingOn: () => Promise.resolve('other programs need the processor'),
+      },
+      waits: { settle: 5, retry: 60_000 },
+    });
+    warm.configure({ enabled: true, options: OPTIONS });
+    await until(() => statuses.at(-1)?.state === 'waiting');
+    warm.giveWay();
+    await warm.dispose();
+    assert.deepEqual(backend.chunkSizes, []);
+  });
+
+  test('asks about the device that it would run on, and whether the model is there already', async () => {
+    const asked: [string, boolean][] = [];
+    const { statuses, until, edit } = start({
+      pressure: {
+        againstBeginning: (device, holdsModel) => {
+          asked.push([device, holdsModel]);
+          return Promise.resolve(undefined);
+        },
+        againstGoingOn: () => Promise.resolve(undefined),
+      },
+    });
+    warm.configure({ enabled: true, options: { ...OPTIONS, device: 'cuda' } });
+    await until(() => statuses.at(-1)?.state === 'warm');
+    edit('another base');
+    await until(() => asked.length === 2);
+    assert.deepEqual(asked, [
+      ['cuda', false],
+      ['cuda', true],
+    ]);
   });
 
   test('says nothing when there is no model yet, and starts once there is one', async () => {
@@ -168,3 +223,9 @@ suite('WarmPrefix', () => {
     await until(() => statuses.at(-1)?.state === 'warm');
   });
 });
+
+/** A machine that has the same against beginning as against going on. */
+function pressureOf(reason: () => string | undefined): WarmPrefixDependencies['pressure'] {
+  const tell = (): Promise<string | undefined> => Promise.resolve(reason());
+  return { againstBeginning: tell, againstGoingOn: tell };
+}

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { fileBlock, signaturesBlock } from '../../../../server/prompt/file-block';
 import { fillByValue } from '../../../../server/prompt/fill';
+import { joinTokens } from '../../../../server/prompt/parts';
 import { pathsWithin } from '../../../../server/prompt/path-list';
 import { charModel, ranked } from './fakes';
 
@@ -72,11 +73,12 @@ suite('fill', () => {
   });
 
   test('paths fill the rest, each on one line whatever it holds', () => {
-    const { entries, ids } = pathsWithin(['a.ts', 'two\nlines.ts', 'x'.repeat(500), 'b.ts'], 120, encode);
+    const { entries, pieces } = pathsWithin(['a.ts', 'two\nlines.ts', 'x'.repeat(500), 'b.ts'], 120, encode);
     assert.deepEqual(
       entries.map(({ path }) => path),
       ['a.ts', 'two\nlines.ts', 'b.ts'],
     );
+    const ids = joinTokens([...pieces]);
     assert.ok(ids.length <= 120);
     assert.equal(tokenizer.decode(ids).trimEnd().split('\n').length, 4);
   });

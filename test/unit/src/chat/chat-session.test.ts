@@ -1,5 +1,13 @@
 import assert from 'node:assert/strict';
-import type { AskEvent, AskResult, ChatHostMessage, DownloadEvent, ModelInfo } from '../../../../protocol';
+import type {
+  AskEvent,
+  AskResult,
+  AttachmentAccount,
+  ChatHostMessage,
+  DownloadEvent,
+  FindResult,
+  ModelInfo,
+} from '../../../../protocol';
 import { ChatSession } from '../../../../src/chat/chat-session';
 import { ConversationStore } from '../../../../src/chat/conversation-store';
 import type { AnswerService, Question } from '../../../../src/session/answer-service';
@@ -17,6 +25,9 @@ interface Call {
 class ScriptedService implements AnswerService {
   readonly calls: Call[] = [];
   readonly downloads: { id: string; allowThirdParty: boolean }[] = [];
+  /** Questions that attachments were counted for. */
+  readonly counted: string[] = [];
+  account: AttachmentAccount | Error = { counts: [{ tokens: 7 }], neededTokens: 50, budgetTokens: 100 };
   models: ModelInfo[] | Error = [MODEL];
   onDownload: (onEvent: (event: DownloadEvent) => void, allowThirdParty: boolean) => Promise<void> = () =>
     Promise.resolve();
@@ -25,6 +36,15 @@ class ScriptedService implements AnswerService {
     return new Promise((resolve, reject) => {
       this.calls.push({ question, onEvent, signal, resolve, reject });
     });
+  }
+
+  countAttachments(question: string): Promise<AttachmentAccount> {
+    this.counted.push(question);
+    return this.account instanceof Error ? Promise.reject(this.account) : Promise.resolve(this.account);
+  }
+
+  find(): Promise<FindResult> {
+    return Promise.reject(new Error('not asked for here'));
   }
 
   listModels(): Promise<ModelInfo[]> {
@@ -60,6 +80,7 @@ suite('ChatSession', () => {
     const { service, session, messages, last } = setUp();
     session.attach({ kind: 'file', path: 'a.ts' });
     const first = session.ask(' First? ');
+    await settled();
     service.calls[0]!.onEvent({ seq: 0, kind: 'token', text: 'In ' });
     service.calls[0]!.onEvent({ seq: 1, kind: 'token', text: 'src' });
     assert.deepEqual(
@@ -227,12 +248,66 @@ suite('ChatSession', () => {
     assert.equal(service.calls[0]!.signal.aborted, true);
   });
 
-  test('attaches the same file once, and detaches by place', () => {
-    const { session, messages } = setUp();
+  test('attaches the same file once, detaches by place, and tells the tokens of what is left', async () => {
+    const { service, session, messages } = setUp();
     session.attach({ kind: 'file', path: 'a.ts' });
     session.attach({ kind: 'file', path: 'b.ts' });
     session.attach({ kind: 'file', path: 'a.ts' });
     session.detach(0);
-    assert.deepEqual(messages.at(-1), { kind: 'attachments', attachments: [{ kind: 'file', path: 'a.ts' }] });
+    const attachments = [{ kind: 'file', path: 'a.ts' }];
+    assert.deepEqual(messages.at(-1), { kind: 'attachments', attachments });
+    await settled();
+    assert.deepEqual(messages.at(-1), { kind: 'attachments', attachments, account: service.account });
+    const accounts = messages.filter((message) => 'account' in message);
+    assert.equal(accounts.length, 1, 'what was counted for earlier attachments is not shown');
+  });
+
+  test('another line, another symbol and another diff are other attachments', () => {
+    const { session, messages } = setUp();
+    const git = { kind: 'excerpt', source: 'git' } as const;
+    session.attach({ kind: 'symbol', path: 'a.ts', name: 'f', startLine: 1, endLine: 2 });
+    session.attach({ kind: 'symbol', path: 'a.ts', name: 'f', startLine: 9, endLine: 12 });
+    session.attach({ ...git, label: 'staged', text: 'old' });
+    session.attach({ ...git, label: 'commit', text: 'x' });
+    session.attach({ ...git, label: 'staged', text: 'new' });
+    const last = messages.at(-1);
+    assert.ok(last?.kind === 'attachments');
+    assert.deepEqual(
+      last.attachments.map((each) => (each.kind === 'excerpt' ? each.text : each.kind)),
+      ['symbol', 'symbol', 'x', 'new'],
+    );
+  });
+
+  test('what does not fit is refused before it is sent, with the numbers, and stays attached', async () => {
+    const { service, session, messages } = setUp();
+    service.account = { counts: [{ tokens: 4000 }], neededTokens: 4096, budgetTokens: 3584 };
+    session.attach({ kind: 'file', path: 'a.ts' });
+    await session.ask('Why?');
+    assert.equal(service.calls.length, 0);
+    assert.deepEqual(session.current.exchanges, []);
+    const refused = messages.find((message) => message.kind === 'refused');
+    assert.equal(refused?.question, 'Why?');
+    assert.match(refused.reason, /needs 4,096 tokens; 3,584 fit/);
+    assert.deepEqual(service.counted, ['', 'Why?'], 'the question is counted too');
+
+    service.account = { counts: [{ problem: 'It is binary.' }], neededTokens: 9, budgetTokens: 3584 };
+    await session.ask('Why?');
+    assert.equal(messages.findLast((message) => message.kind === 'refused')?.reason, 'It is binary.');
+    session.detach(0);
+    void session.ask('Why?');
+    assert.equal(service.calls.length, 1);
+    session.dispose();
+  });
+
+  test('a question whose attachments nobody can count is asked: its failure says what helps', async () => {
+    const { service, session, warnings } = setUp();
+    service.account = serverError('modelMissing', { id: 'small' });
+    session.attach({ kind: 'file', path: 'a.ts' });
+    void session.ask('Why?');
+    void session.ask('Why?');
+    await settled();
+    assert.equal(service.calls.length, 1, 'once, however often Enter is pressed');
+    assert.match(warnings.join(), /modelMissing/);
+    session.dispose();
   });
 });

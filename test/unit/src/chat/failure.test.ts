@@ -19,6 +19,12 @@ suite('failures in the view', () => {
     assert.equal(failureOf(serverError('modelMissing', { id: 'small' })).modelId, 'small');
   });
 
+  test('what may hold a secret is offered to be sent anyway', () => {
+    const failure = failureOf(serverError('secretFound', { path: 'a.env', rules: ['aws', 'github'] }));
+    assert.deepEqual(failure.secrets, { path: 'a.env', rules: ['aws', 'github'] });
+    assert.equal(failure.buttons[0], 'allowSecrets');
+  });
+
   test('a model file of the user’s own is not offered for download', () => {
     const failure = failureOf(serverError('modelMissing', { path: '/models/own.gguf' }));
     assert.equal(failure.modelId, undefined);
@@ -33,6 +39,9 @@ suite('failures in the view', () => {
     assert.deepEqual([full.buttons, full.contextTokens], [['retry', 'useCpu', 'openSettings'], undefined]);
     const fault = failureOf(serverError('engineCrashed', { how: 'exit code 70', device: 'cuda' }));
     assert.deepEqual(fault.buttons, ['retry', 'useCpu', 'showLog']);
+    const refused = failureOf(serverError('engineFailed', { device: 'NVIDIA' }));
+    assert.deepEqual(refused.buttons, ['retry', 'useCpu', 'showLog']);
+    assert.ok(!failureOf(serverError('engineFailed')).buttons.includes('useCpu'));
   });
 
   test('a context below what the setting takes is not offered', () => {

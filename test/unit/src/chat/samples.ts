@@ -24,12 +24,14 @@ export const INCLUSION: InclusionReport = {
     tokens: 90,
     reason: 'ranked' as const,
   })),
+  excerpts: [],
   excluded: Array.from({ length: 374 }, (_, i) => ({ path: `docs/${i}.md`, reason: 'noRoom' as const })),
   excludedByReason: { noRoom: 374 },
   fileTokens: 3420,
   budgetTokens: 4000,
   promptTokens: 3912,
   newerVersions: [],
+  pinsWithoutRoom: [],
   historyTokens: 0,
   droppedTurns: 0,
   shortenedTurns: 0,
@@ -38,6 +40,7 @@ export const INCLUSION: InclusionReport = {
 export const RESULT: AskResult = {
   answer: 'In `src/1.ts:3`.',
   citations: [{ path: 'src/1.ts', startLine: 3, endLine: 3, verified: true, origin: 'written', claim: '' }],
+  symbols: [],
   inclusion: INCLUSION,
   stopReason: 'endOfTurn',
   record: RECORD,
@@ -73,6 +76,6 @@ export function exchange(fields: Partial<ChatExchange> = {}): ChatExchange {
 }
 
 /** A failure as the client raises it. */
-export function serverError(code: string, details?: Record<string, string | number>): Error {
+export function serverError(code: string, details?: Record<string, string | number | string[]>): Error {
   return Object.assign(new Error(`message of ${code}`), { data: { code, action: `Mend ${code}.`, details } });
 }

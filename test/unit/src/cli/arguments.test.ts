@@ -19,13 +19,25 @@ suite('parseCommand', () => {
   test('takes every flag, before or after the question', () => {
     const command = parse(
       ...['ask', '--repo', '../there', 'why?', '--model', 'm-1', '--attention', 'dense', '--device=cpu'],
-      ...['--gpu', '1', '--context', '2048', '--max-tokens', '64', '--json', '--verbose'],
+      ...[
+        '--gpu',
+        '1',
+        '--precision',
+        'fp8',
+        '--context',
+        '2048',
+        '--max-tokens',
+        '64',
+        '--json',
+        '--verbose',
+      ],
     );
     assert.ok(command.kind === 'ask');
     assert.equal(command.repo, '/there');
     assert.equal(command.json, true);
     assert.equal(command.verbose, true);
     assert.equal(command.gpu, 1);
+    assert.equal(command.prefillPrecision, 'fp8');
     const { model, attention, device, contextTokens, maxAnswerTokens } = command.options;
     assert.deepEqual(
       { model, attention, device, contextTokens, maxAnswerTokens },
@@ -41,6 +53,15 @@ suite('parseCommand', () => {
     assert.equal(modelOf('mine.gguf'), '/here/mine.gguf');
     assert.equal(modelOf('./a/b'), '/here/a/b');
     assert.equal(modelOf('qwen2.5-coder'), 'qwen2.5-coder');
+  });
+
+  test('takes what is attached, as often as it is given', () => {
+    const command = parse('ask', '--attach', 'src/a.ts', '--attach', '/x/lib', 'why?');
+    assert.ok(command.kind === 'ask');
+    assert.deepEqual(command.attach, [
+      { written: 'src/a.ts', absolute: '/here/src/a.ts' },
+      { written: '/x/lib', absolute: '/x/lib' },
+    ]);
   });
 
   test('knows the cache command', () => {
@@ -79,6 +100,7 @@ suite('parseCommand', () => {
       /--device must be one of auto, cpu, cuda, not "tpu"/,
     ],
     ['an unknown attention', ['ask', '--attention', 'flash', 'x'], /--attention must be one of/],
+    ['a precision that there is not', ['ask', '--precision', 'int8', 'x'], /bf16, fp8/],
     ['a GPU that is no number', ['ask', '--gpu', 'first', 'x'], /--gpu must be the number of a GPU/],
     ['a context that is no number', ['ask', '--context', '4k', 'x'], /--context must be a whole number/],
     ['an answer of nothing', ['ask', '--max-tokens', '0', 'x'], /--max-tokens/],

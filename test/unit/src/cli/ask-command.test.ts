@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import {
@@ -7,8 +7,11 @@ import {
   type AskEvent,
   type AskParams,
   type AskResult,
+  CountAttachments,
   DownloadModel,
   ManifestSync,
+  NO_CHOICES,
+  SetContextChoices,
 } from '../../../../protocol';
 import { inclusionLine } from '../../../../src/cli/answer-text';
 import { type AskCommand, parseCommand } from '../../../../src/cli/arguments';
@@ -23,15 +26,18 @@ const RESULT: AskResult = {
     { path: 'a.ts', startLine: 3, endLine: 9, verified: true, origin: 'quote', claim: 'count' },
     { path: 'b.ts', startLine: 1, endLine: 1, verified: false, origin: 'written', claim: '' },
   ],
+  symbols: [],
   inclusion: {
     totalFiles: 412,
     included: Array.from({ length: 38 }, (_, n) => ({ path: `f${n}`, tokens: 1, reason: 'ranked' as const })),
+    excerpts: [],
     excluded: [{ path: 'x.png', reason: 'binary' }],
     excludedByReason: { binary: 4, noRoom: 370 },
     fileTokens: 3912,
     budgetTokens: 4000,
     promptTokens: 3990,
     newerVersions: [],
+    pinsWithoutRoom: [],
     historyTokens: 0,
     droppedTurns: 0,
     shortenedTurns: 0,
@@ -80,7 +86,10 @@ class FakeConnection implements ServerConnection {
         return result;
       });
   };
-  notify = () => Promise.resolve();
+  notify: ServerConnection['notify'] = (spec, params) => {
+    this.requests.push({ method: spec.method, params });
+    return Promise.resolve();
+  };
   onNotification = () => ({ dispose: () => undefined });
   onState = () => ({ dispose: () => undefined });
   dispose = () => Promise.resolve();
@@ -125,6 +134,42 @@ suite('longview ask', () => {
     assert.match(stdout, /90 of 3,990 prompt tokens reused/);
     assert.match(stdout, /Note: Something was done in a lesser way\./);
     assert.match(stderr, /Prefill 50% of 3,990 tokens, 3\.1s left/);
+  });
+
+  test('--attach counts before it asks, says what it takes, and sends files and folders by their places', async () => {
+    await mkdir(path.join(repo, 'lib'), { recursive: true });
+    const counts = [{ tokens: 12 }, { tokens: 1500, files: 3 }];
+    const connection = new FakeConnection({
+      [ManifestSync.method]: [synced],
+      [CountAttachments.method]: [() => ({ result: { counts, neededTokens: 1600, budgetTokens: 3584 } })],
+      [Ask.method]: [answered],
+    });
+    const { stderr } = await run(connection, '--attach', 'lib', '--attach', path.join(repo, 'a.ts'));
+    const attachments = [
+      { kind: 'folder', path: 'lib' },
+      { kind: 'file', path: 'a.ts' },
+    ];
+    for (const { params } of connection.requests.slice(1)) {
+      assert.deepEqual((params as { attachments: unknown }).attachments, attachments);
+    }
+    assert.match(stderr, /Attached lib: 12 tokens\n/);
+    assert.match(stderr, /Attached a\.ts: 3 files, 1,500 tokens\n/);
+  });
+
+  test('--attach is refused before the question is sent when it does not fit or is not there', async () => {
+    const connection = new FakeConnection({
+      [ManifestSync.method]: [synced, synced, synced],
+      [CountAttachments.method]: [
+        () => ({ result: { counts: [{ tokens: 5000 }], neededTokens: 5100, budgetTokens: 3584 } }),
+      ],
+    });
+    await assert.rejects(run(connection, '--attach', 'a.ts'), (error) => {
+      assert.ok(error instanceof ServerError);
+      assert.match(error.message, /needs 5,100 tokens; 3,584 fit\./);
+      return error.data.code === 'promptTooLong';
+    });
+    await assert.rejects(run(connection, '--attach', 'none.ts'), /--attach none\.ts: there is no such file/);
+    await assert.rejects(run(connection, '--attach', '../..'), UsageError);
   });
 
   suite('--compare', () => {
@@ -218,6 +263,33 @@ suite('longview ask', () => {
       runAsk(command, new FakeConnection({}), terminal, new AbortController().signal),
       (error) => error instanceof UsageError && error.message.includes('/no/such/place'),
     );
+  });
+
+  test('files that may hold a secret are named by rule and line, and sent only when that is said', async () => {
+    const secrets = [
+      { rule: 'aws', line: 3 },
+      { rule: 'github', line: 9 },
+    ];
+    const excluded = [{ path: 'a.env', reason: 'secret' as const, secrets }];
+    const inclusion = { ...RESULT.inclusion, excluded, excludedByReason: { secret: 1 } };
+    const answers = () => ({
+      [ManifestSync.method]: [synced],
+      [Ask.method]: [() => ({ result: { ...RESULT, inclusion } })],
+    });
+    const holding = new FakeConnection(answers());
+    const { stdout } = await run(holding);
+    assert.match(
+      stdout,
+      /1 left out: may hold a secret\nHeld back[^\n]*--allow-secrets\):\n {2}a\.env: aws in line 3, github in line 9\n/,
+    );
+    assert.ok(!holding.requests.some(({ method }) => method === SetContextChoices.method));
+    const allowing = new FakeConnection(answers());
+    await run(allowing, '--allow-secrets');
+    assert.deepEqual(allowing.requests.map(({ method }) => method).slice(1), [
+      SetContextChoices.method,
+      Ask.method,
+    ]);
+    assert.deepEqual(allowing.requests[1]?.params, { ...NO_CHOICES, allowAllSecrets: true });
   });
 
   test('an inclusion of everything leaves nothing out', () => {

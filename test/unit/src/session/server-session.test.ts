@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { AskOptions, EngineStatus } from '../../../../protocol';
+import { type AskOptions, type EngineStatus, NO_CHOICES } from '../../../../protocol';
 import type { ServerConnection, ServerState } from '../../../../src/client/server-connection';
 import { type ConnectedServer, ServerSession } from '../../../../src/session/server-session';
 
@@ -15,6 +15,7 @@ const OPTIONS: AskOptions = {
 function fakeServer(log: string[]) {
   let tell: (state: ServerState) => void = () => undefined;
   let notify: (status: EngineStatus) => void = () => undefined;
+  let change: () => void = () => undefined;
   const answers: Record<string, unknown> = {
     'longview/engine/status': { state: 'idle', queued: 0 },
     'longview/models/list': { models: [] },
@@ -27,12 +28,14 @@ function fakeServer(log: string[]) {
       log.push(params.options ? `${method} ${params.options.maxAnswerTokens}${editor}` : method);
       return Promise.resolve(answers[method]);
     },
-    notify: (_spec: unknown, { enabled }: { enabled: boolean }) => {
+    notify: (_spec: unknown, { enabled, pinned }: { enabled?: boolean; pinned?: string[] }) => {
       if (enabled) log.push('warm');
+      if (pinned?.length) log.push(`choices ${pinned.join()}`);
       return Promise.resolve();
     },
-    onNotification: (_spec: unknown, listener: (status: EngineStatus) => void) => {
-      notify = listener;
+    onNotification: ({ method }: { method: string }, listener: (status: EngineStatus) => void) => {
+      if (method === 'longview/engine/didChangeStatus') notify = listener;
+      if (method === 'longview/context/didChange') change = listener as () => void;
       return { dispose: () => undefined };
     },
     onState: (listener: (state: ServerState) => void) => {
@@ -61,6 +64,7 @@ function fakeServer(log: string[]) {
     server,
     tell: (state: ServerState) => tell(state),
     notify: (status: EngineStatus) => notify(status),
+    change: () => change(),
   };
 }
 
@@ -100,6 +104,40 @@ suite('ServerSession', () => {
     assert.deepEqual(log, ['longview/engine/status', 'flush', 'longview/ask 20']);
   });
 
+  test('the choices are told before anything is asked, when they change, and to a new server', async () => {
+    const log: string[] = [];
+    const fake = fakeServer(log);
+    let pinned = ['a.ts'];
+    const session = new ServerSession(
+      () => Promise.resolve(fake.server),
+      () => OPTIONS,
+      ignore,
+      undefined,
+      () => 'b.ts',
+      () => ({ ...NO_CHOICES, pinned }),
+    );
+    await session.choicesChanged();
+    assert.equal(log.length, 0, 'no server is started for them');
+    let changes = 0;
+    session.context.on(() => changes++);
+    await session.inspectContext({ history: [], attachments: [] }, signal);
+    assert.deepEqual(log, [
+      'choices a.ts',
+      'longview/engine/status',
+      'flush',
+      'longview/context/inspect 10 beside b.ts',
+    ]);
+    pinned = ['a.ts', 'c.ts'];
+    await session.choicesChanged();
+    fake.tell({ kind: 'restarted' });
+    assert.deepEqual(
+      log.filter((line) => line.startsWith('choices')),
+      ['choices a.ts', 'choices a.ts,c.ts', 'choices a.ts,c.ts'],
+    );
+    fake.change();
+    assert.equal(changes, 1);
+  });
+
   test('passes on what the engine says, and tells a new server of the files', async () => {
     const log: string[] = [];
     const fake = fakeServer(log);
@@ -128,7 +166,7 @@ suite('ServerSession', () => {
       () => Promise.resolve(fake.server),
       () => OPTIONS,
       ignore,
-      () => isWanted,
+      () => ({ enabled: isWanted }),
       () => 'src/a.ts',
     );
     await session.settingsChanged();

@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
+import { listFiles } from '../../../../src/workspace/list-files';
 import { listWorkspace } from '../../../../src/workspace/list-workspace';
 import type { WorkspaceProblem } from '../../../../src/workspace/problem';
+import { ripgrepPath } from '../../../../src/workspace/ripgrep';
 import { nameRoots } from '../../../../src/workspace/roots';
+import { asOrdinaryUser } from '../../support/permissions';
 import { Scratch } from './scratch';
 
 suite('list-workspace', () => {
@@ -67,6 +71,49 @@ suite('list-workspace', () => {
     );
   });
 
+  test('what is ignored here and brought back there: .ignore over .gitignore, nearer over farther, leaving out over all', async () => {
+    const repo = scratch({
+      '.git/HEAD': 'x',
+      '.gitignore': 'gen/\n*.key\n',
+      // Only for tools that search: ripgrep lets it win over .gitignore.
+      '.ignore': '!gen/\n!c.key\n',
+      'gen/a.ts': '',
+      'gen/b.csv': '',
+      'gen/deep/.gitignore': '*.md\n!keep.md\n',
+      'gen/deep/drop.md': '',
+      'gen/deep/keep.md': '',
+      'c.key': '',
+      'd.key': '',
+      'sub/.gitignore': '!e.key\n',
+      'sub/e.key': '',
+      '.longviewignore': 'c.key\n!d.key\n',
+    });
+    const found = (await list([repo.root], ['*.csv', '!d.key'])).found.filter(
+      (name) => !name.endsWith('ignore'),
+    );
+    assert.deepEqual(found, ['gen/a.ts', 'gen/deep/keep.md', 'sub/e.key']);
+  });
+
+  test('a sparse checkout lists what is checked out, without a problem', async function () {
+    const repo = scratch({ 'in/a.ts': 'x', 'out/b.ts': 'x', 'top.ts': 'x' });
+    const git = (...args: string[]) =>
+      execFileSync('git', ['-c', 'user.name=t', '-c', 'user.email=t@t', '-C', repo.root, ...args], {
+        stdio: 'ignore',
+      });
+    try {
+      git('init', '--quiet');
+    } catch {
+      // No git on this machine: what it leaves on disk is tested with files that are gone elsewhere.
+      this.skip();
+    }
+    git('add', '.');
+    git('commit', '--quiet', '-m', 'all');
+    git('sparse-checkout', 'set', 'in');
+    assert.deepEqual(await list([repo.root]), { found: ['in/a.ts', 'top.ts'], problems: [] });
+    git('sparse-checkout', 'disable');
+    assert.deepEqual((await list([repo.root])).found, ['in/a.ts', 'out/b.ts', 'top.ts']);
+  });
+
   test('a subfolder of a repository obeys the ignore files above it; a plain folder does not', async () => {
     const repo = scratch({ '.gitignore': '*', '.git/HEAD': 'x', 'sub/a.ts': '' });
     assert.deepEqual((await list([repo.at('sub')])).found, []);
@@ -119,15 +166,29 @@ suite('list-workspace', () => {
     assert.match(problems[0]!.message, /cannot be opened/);
   });
 
-  test('reports a folder that may not be read, and lists the rest', async function () {
+  test('reports a folder that may not be read, and lists the rest', async () => {
     const repo = scratch({ 'a.ts': '', 'locked/b.ts': '' });
+    fs.chmodSync(repo.root, 0o755);
     fs.chmodSync(repo.at('locked'), 0);
-    // The superuser may read it all the same; nothing to see then.
-    if (process.getuid?.() === 0) this.skip();
-    const { found, problems } = await list([repo.root]);
+    // Nobody may not look into the folders of a superuser, where ripgrep may lie.
+    const ripgrep = scratch({});
+    fs.chmodSync(ripgrep.root, 0o755);
+    fs.copyFileSync(await ripgrepPath(), ripgrep.at('rg'));
+    const problems: WorkspaceProblem[] = [];
+    const found: string[] = [];
+    await asOrdinaryUser(async () => {
+      const { signal } = new AbortController();
+      for await (const paths of listFiles(
+        ripgrep.at('rg'),
+        repo.root,
+        (problem) => problems.push(problem),
+        signal,
+      ))
+        found.push(...paths);
+    });
     fs.chmodSync(repo.at('locked'), 0o755);
     assert.deepEqual(found, ['a.ts']);
-    assert.match(problems[0]!.message, /locked/);
+    assert.match(problems[0]!.message, /locked.*[Pp]ermission denied/);
   });
 
   test('lists a root inside another root once', async () => {

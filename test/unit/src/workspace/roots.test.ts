@@ -30,6 +30,10 @@ suite('roots', () => {
     assert.deepEqual(locate(roots, at('a/..x')), { root: 0, path: '..x' });
     assert.equal(locate(roots, at('other/x.ts')), undefined);
     assert.equal(locate(roots, at('a')), undefined);
+    assert.deepEqual(locate(roots, `${at('a')}/c/../b//./x.ts`), { root: 1, path: 'x.ts' });
+    assert.deepEqual(locate(roots, `${at('a')}/c/`), { root: 0, path: 'c' });
+    assert.equal(locate(roots, `${at('a')}/../other`), undefined);
+    assert.deepEqual(locate(roots, at('a/.git/..x./HEAD')), { root: 0, path: '.git/..x./HEAD' });
     assert.deepEqual(nestedRoots(roots, 0), ['b']);
     assert.deepEqual(nestedRoots(roots, 1), []);
   });

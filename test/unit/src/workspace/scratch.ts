@@ -4,9 +4,11 @@ import path from 'node:path';
 
 /** A fresh folder for one test, with the files given by relative path. */
 export class Scratch {
-  readonly root = fs.mkdtempSync(path.join(os.tmpdir(), 'longview-workspace-'));
+  readonly root: string;
 
-  constructor(files: Record<string, string> = {}) {
+  /** @param parent an existing folder */
+  constructor(files: Record<string, string> = {}, parent = os.tmpdir()) {
+    this.root = fs.mkdtempSync(path.join(parent, 'longview-workspace-'));
     for (const [name, text] of Object.entries(files)) this.write(name, text);
   }
 

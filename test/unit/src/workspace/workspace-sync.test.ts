@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
 import type {
   ManifestEntry,
   ManifestSyncParams,
   ManifestSyncResult,
   OverlayParams,
 } from '../../../../protocol';
+import type { ChangeKind } from '../../../../src/workspace/pending-changes';
 import type { WorkspaceProblem } from '../../../../src/workspace/problem';
 import { nameRoots } from '../../../../src/workspace/roots';
 import { syncOnce, WorkspaceSync } from '../../../../src/workspace/workspace-sync';
@@ -86,13 +90,13 @@ suite('workspace-sync', () => {
     roots: nameRoots(folders.map((path) => ({ path }))),
     exclude,
   });
+  const options = () => ({ send: server.send, sendOverlay: server.sendOverlay, report });
+  /** The test's own limit is the limit. */
+  async function until(isSo: () => boolean): Promise<void> {
+    while (!isSo()) await new Promise((resolve) => setTimeout(resolve, 5));
+  }
   async function open(folders: string[], exclude: string[] = []) {
-    const sync = new WorkspaceSync({
-      send: server.send,
-      sendOverlay: server.sendOverlay,
-      report,
-      settleMs: 60_000,
-    });
+    const sync = new WorkspaceSync({ ...options(), settleMs: 60_000 });
     syncs.push(sync);
     sync.setScope(scopeOf(folders, exclude));
     await sync.flush();
@@ -208,6 +212,23 @@ suite('workspace-sync', () => {
     assert.deepEqual(server.names(), []);
   });
 
+  test('a root that is deleted, and made again, without an event', async () => {
+    const repo = scratch({ 'kept/a.ts': '', 'root/a.ts': '1', 'root/b.ts': '1' });
+    const sync = await open([repo.at('root'), repo.at('kept')]);
+    repo.remove('root');
+    await sync.flush();
+    assert.deepEqual(server.names(), ['a.ts']);
+    assert.match(problems[0]!.message, /root cannot be opened: ENOENT/);
+    const told = server.messages.length;
+    await sync.flush();
+    assert.equal(server.messages.length, told, 'it is told once');
+    repo.write('root/a.ts', '1234');
+    repo.write('root/c.ts', '');
+    await sync.flush();
+    assert.deepEqual(server.names(), ['a.ts', 'a.ts', 'c.ts']);
+    assert.equal(server.files.get('0:a.ts')!.sizeBytes, 4);
+  });
+
   test('a server that lost the list is sent all of it again', async () => {
     const repo = scratch({ 'a.ts': '', 'b.ts': '' });
     const sync = await open([repo.root]);
@@ -220,6 +241,132 @@ suite('workspace-sync', () => {
     server.forget();
     await sync.resend();
     assert.deepEqual(server.names(), ['a.ts', 'b.ts']);
+  });
+
+  test('a name that changes its case alone is another file', async () => {
+    const repo = scratch({ 'Readme.md': 'x', 'src/A.ts': '' });
+    const sync = await open([repo.root]);
+    fs.renameSync(repo.at('Readme.md'), repo.at('README.md'));
+    fs.renameSync(repo.at('src'), repo.at('Src'));
+    sync.noteChange('deleted', repo.at('Readme.md'));
+    sync.noteChange('created', repo.at('README.md'));
+    sync.noteChange('deleted', repo.at('src'));
+    sync.noteChange('created', repo.at('Src'));
+    await sync.flush();
+    assert.deepEqual(server.names(), ['README.md', 'Src/A.ts']);
+  });
+
+  test('a branch switch: files replaced, gone and new, events in any order and some twice', async () => {
+    const files = Object.fromEntries(Array.from({ length: 300 }, (_, i) => [`d${i % 10}/f${i}.ts`, `${i}`]));
+    const repo = scratch({ ...files, '.gitignore': 'out/\n', 'out/x.js': '' });
+    const sync = await open([repo.root]);
+    const events: [ChangeKind, string][] = [];
+    const note = (kind: ChangeKind, name: string) => events.push([kind, repo.at(name)]);
+    for (const [at, name] of Object.keys(files).entries()) {
+      // As git does it: a file that differs is unlinked and written anew.
+      note('deleted', name);
+      repo.remove(name);
+      if (at % 3 === 0) continue;
+      repo.write(name, `of the other branch ${at}`);
+      note('created', name);
+      note('changed', name);
+    }
+    for (let i = 0; i < 100; i++) {
+      repo.write(`new/g${i}.ts`, '');
+      note('created', `new/g${i}.ts`);
+    }
+    repo.write('.gitignore', '*.log\n');
+    note('changed', '.gitignore');
+    for (const name of ['.git/HEAD', '.git/index', '.git/index.lock']) note('changed', name);
+    for (const [at, event] of events.entries()) {
+      // Neighbours change places: a watcher joins events of one moment in any order.
+      const swapped = events[at ^ 1] ?? event;
+      sync.noteChange(...swapped);
+    }
+    await sync.flush();
+    const onDisk = fs
+      .readdirSync(repo.root, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) => path.relative(repo.root, path.join(entry.parentPath, entry.name)));
+    assert.deepEqual(server.names(), onDisk.sort());
+    assert.equal(server.names().length, 200 + 100 + 2);
+    assert.equal(server.files.get('0:d1/f1.ts')!.sizeBytes, 'of the other branch 1'.length);
+    assert.equal(server.messages.length, 2, 'told as one change');
+  });
+
+  suite('fifty thousand files that appear at once', function () {
+    // Only for what hangs: some disks make a thousand files a second.
+    this.timeout(120_000);
+    /** In memory where the system has such a folder. */
+    const parent = fs.existsSync('/dev/shm') ? '/dev/shm' : os.tmpdir();
+    const inMemory = (files: Record<string, string>) => {
+      const one = new Scratch(files, parent);
+      made.push(one);
+      return one;
+    };
+    const FOLDERS = 50;
+    const PER_FOLDER = 1000;
+    function storm(repo: Scratch, sync: WorkspaceSync): void {
+      for (let folder = 0; folder < FOLDERS; folder++) {
+        const name = `node_modules/p${folder}`;
+        fs.mkdirSync(repo.at(name), { recursive: true });
+        for (let file = 0; file < PER_FOLDER; file++) {
+          fs.writeFileSync(repo.at(`${name}/f${file}.js`), '');
+          sync.noteChange('created', repo.at(`${name}/f${file}.js`));
+          sync.noteChange('changed', repo.at(`${name}/f${file}.js`));
+        }
+      }
+    }
+
+    test('where they are ignored, nothing is sent; what is edited meanwhile is', async () => {
+      const repo = inMemory({ '.gitignore': 'node_modules\n', 'a.ts': '' });
+      const sync = await open([repo.root]);
+      storm(repo, sync);
+      repo.write('a.ts', '123');
+      sync.noteChange('changed', repo.at('a.ts'));
+      await sync.flush();
+      assert.deepEqual(
+        server.messages
+          .slice(1)
+          .map(({ upserts, removals }) => [upserts.map((entry) => entry.path), removals]),
+        [[['a.ts'], []]],
+      );
+    });
+
+    test('where they are not, they come in pieces, and go with their folder', async () => {
+      const repo = inMemory({ 'a.ts': '' });
+      const sync = await open([repo.root]);
+      storm(repo, sync);
+      await sync.flush();
+      assert.equal(server.files.size, FOLDERS * PER_FOLDER + 1);
+      assert.ok(server.messages.every(({ upserts }) => upserts.length <= 5000));
+      repo.remove('node_modules');
+      sync.noteChange('deleted', repo.at('node_modules'));
+      await sync.flush();
+      assert.deepEqual(server.names(), ['a.ts']);
+      assert.ok(server.messages.every(({ removals }) => removals.length <= 5000));
+    });
+  });
+
+  test('a clock that is set back delays nothing', async () => {
+    const repo = scratch({ 'a.ts': '' });
+    const sync = new WorkspaceSync({ ...options(), settleMs: 1 });
+    syncs.push(sync);
+    const realNow = Date.now;
+    // Listing seems to take a second each time, and then the clock is set back by a day.
+    let daysBack = 0;
+    let seconds = 0;
+    Date.now = () => realNow() + ++seconds * 1000 - daysBack * 86_400_000;
+    try {
+      sync.setScope(scopeOf([repo.root]));
+      await sync.flush();
+      daysBack = 1;
+      repo.write('b.ts', '');
+      sync.noteChange('created', repo.at('b.ts'));
+      await until(() => server.files.size === 2);
+    } finally {
+      Date.now = realNow;
+    }
   });
 
   test('a lost connection is reported, and the next flush makes up for it', async () => {
@@ -258,25 +405,13 @@ suite('workspace-sync', () => {
 
   test('events are gathered before they are sent, without a flush', async () => {
     const repo = scratch({ 'a.ts': '' });
-    const sync = new WorkspaceSync({
-      send: server.send,
-      sendOverlay: server.sendOverlay,
-      report,
-      settleMs: 1,
-    });
+    const sync = new WorkspaceSync({ ...options(), settleMs: 1 });
     syncs.push(sync);
     sync.setScope(scopeOf([repo.root]));
     await sync.flush();
-    const arrived = new Promise<void>((resolve) => {
-      const wait = setInterval(() => {
-        if (server.files.get('0:a.ts')!.sizeBytes !== 3) return;
-        clearInterval(wait);
-        resolve();
-      }, 5);
-    });
     repo.write('a.ts', '123');
     sync.noteChange('changed', repo.at('a.ts'));
-    await arrived;
+    await until(() => server.files.get('0:a.ts')!.sizeBytes === 3);
     assert.equal(server.messages.length, 2);
   });
 });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import path from 'node:path';
 import type { LoadProgress, LoadRequest } from '../../../../../server/backends/backend';
 import { CudaBackend } from '../../../../../server/backends/cuda/cuda-backend';
-import { SELECTIONS } from '../../../../../server/engine/attention-policy';
+import { selectionOf } from '../../../../../server/engine/attention-policy';
 import { CancelledError, LongviewError } from '../../../../../server/errors';
 import { DEVICE, FakeEngine, fakeAddon } from './fake-addon';
 
@@ -54,6 +54,7 @@ suite('CUDA backend', () => {
       {
         backend: 'cuda',
         device: 'NVIDIA Fake',
+        spec: { name: 'qwen2-tied-mixed', layerCount: 2, headCount: 2 },
         contextTokens: 1000,
         vocabSize: 96,
         maxSequences: 8,
@@ -61,6 +62,7 @@ suite('CUDA backend', () => {
         backgroundChunkTokens: 8192,
         kvPoolTokens: 8192,
         kvBlockTokens: 640,
+        prefillPrecision: 'bf16',
         notices: [],
       },
     );
@@ -77,6 +79,40 @@ suite('CUDA backend', () => {
     assert.deepEqual(named('token_embd.weight'), { format: 8, rows: 96, columns: 128 });
     assert.deepEqual(named('blk.1.ffn_gate.weight'), { format: 3, rows: 192, columns: 128 });
     assert.deepEqual(named('blk.0.attn_q.bias'), { format: 0, rows: 1, columns: 128 });
+  });
+
+  test('tells of a chunk layer by layer, and never of more than is done', async () => {
+    await load();
+    engine.layersTold = [1, 2, 3, 4];
+    const sequence = await backend.openSequence(OPEN);
+    const shares: number[] = [];
+    await backend.prefillChunk({ sequence, tokens: Int32Array.of(5), sample: false }, (share) =>
+      shares.push(share),
+    );
+    assert.equal(engine.loaded?.spec.layerCount, 2);
+    assert.deepEqual(shares, [0, 0, 0.5, 1], 'the last two layers are only begun');
+  });
+
+  test('multiplies in fp8 where that is asked for, and says so', async () => {
+    assert.deepEqual((await load()).notices, []);
+    assert.equal(engine.loaded?.prefillPrecision, 'bf16');
+    const { notices, prefillPrecision } = await load({ prefillPrecision: 'fp8' });
+    assert.deepEqual([engine.loaded.prefillPrecision, prefillPrecision], ['fp8', 'fp8']);
+    assert.match(notices.join(' '), /fp8.*answers may differ/);
+  });
+
+  test('refuses fp8 on a GPU that does not multiply it, before it loads anything', async () => {
+    const device = { ...DEVICE, computeCapability: '8.6' };
+    backend = new CudaBackend({
+      addon: fakeAddon({}, engine),
+      device,
+      freshSeed: () => 42,
+      endProcess: (reason) => ended.push(reason),
+    });
+    const asked = load({ prefillPrecision: 'fp8' });
+    await rejectsWith(asked, 'deviceUnavailable', /NVIDIA Fake does not multiply fp8/, /precision.* bf16/);
+    assert.equal(engine.loaded, undefined);
+    assert.equal((await load()).prefillPrecision, 'bf16');
   });
 
   test('runs a sequence, with a fresh seed where none is given', async () => {
@@ -120,6 +156,8 @@ suite('CUDA backend', () => {
     engine.plan = { ...engine.plan, weights: 'stored' };
     const { notices } = await load();
     assert.match(notices.join(), /GPU memory is short.*weights 0\.1 GB/);
+    const inFp8 = await load({ prefillPrecision: 'fp8' });
+    assert.doesNotMatch(inFp8.notices.join(), /short/, 'copies in fp8 are as fast beside quantised weights');
   });
 
   test('offers the context that fits when memory is short', async () => {
@@ -163,7 +201,7 @@ suite('CUDA backend', () => {
     assert.equal(prefillChunkTokens, 16_384);
     assert.equal(engine.loaded?.chunkTokens, 16_384);
     const sequence = await backend.openSequence(OPEN);
-    const sparse = { selection: SELECTIONS.fast, denseFromToken: 128 };
+    const sparse = { selection: selectionOf('fast', undefined), denseFromToken: 128 };
     const { blocks } = await backend.prefillChunk({
       sequence,
       tokens: new Int32Array(256),
@@ -172,7 +210,11 @@ suite('CUDA backend', () => {
     });
     assert.deepEqual(engine.sparse, sparse);
     assert.deepEqual(blocks, { kept: 3, visible: 6 });
-    const finest = Math.min(...Object.values(SELECTIONS).map(({ pooledKeys }) => pooledKeys));
+    const models = [undefined, { name: 'Qwen2.5 Coder 1.5B Instruct', layerCount: 28, headCount: 12 }];
+    const selections = models.flatMap((model) =>
+      (['balanced', 'fast'] as const).map((quality) => selectionOf(quality, model)),
+    );
+    const finest = Math.min(...selections.map(({ pooledKeys }) => pooledKeys));
     assert.equal(engine.loaded.pooledKeys, finest, 'the averages that the policy needs');
   });
 

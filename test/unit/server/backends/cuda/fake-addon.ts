@@ -31,6 +31,8 @@ export class FakeEngine implements CudaEngine {
   plan = PLAN;
   /** Of the last prefill. */
   sparse: SparsePrefill | undefined;
+  /** What every prefill tells of its layers. */
+  layersTold: number[] = [];
   /** Thrown by the next call. */
   failure: { code: string; message: string; fittingTokens?: number } | undefined;
   private opened = 0;
@@ -52,11 +54,12 @@ export class FakeEngine implements CudaEngine {
     sequence: number,
     tokens: Int32Array,
     choose: boolean,
-    _onLayer?: (done: number) => void,
+    onLayer?: (begun: number) => void,
     sparse?: SparsePrefill,
   ): Promise<CudaStep> {
     this.note(`prefill ${sequence} [${tokens.join(' ')}]`);
     this.sparse = sparse;
+    for (const begun of this.layersTold) onLayer?.(begun);
     return Promise.resolve({
       ...(choose && { next: (tokens.at(-1) ?? 0) + 1 }),
       ...(sparse && { blocks: { kept: 3, visible: 6 } }),

@@ -86,6 +86,12 @@ suite('onnx backend', () => {
     ]);
   });
 
+  test('says that fp8 is not for it', async () => {
+    const { notices, prefillPrecision } = await load({ prefillPrecision: 'fp8' });
+    assert.match(notices.join(), /fp8 needs a GPU/);
+    assert.equal(prefillPrecision, undefined);
+  });
+
   test('weights made again because of damage are told in a notice', async () => {
     const damaged = path.join(cacheDir, 'damaged');
     await load({ cacheDir: damaged });

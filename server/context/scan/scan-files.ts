@@ -1,0 +1,31 @@
+import type { FileStamp } from '../file-source';
+import type { FileTerms } from '../index/file-terms';
+
+export interface ScanRequest extends FileStamp {
+  absolutePath: string;
+  /** In its root. */
+  path: string;
+  displayPath: string;
+}
+
+/** What reading a file has told. */
+export interface ScannedFile {
+  /** As `file-state.ts` numbers them. */
+  state: number;
+  /** Of the content; what the request said where it cannot be read. */
+  stamp: FileStamp;
+  /** Of a file that holds text; valid only during the call. */
+  text: { hash: Uint8Array; terms: FileTerms } | undefined;
+}
+
+/**
+ * Reads many files and counts their terms. Tells what it found of each, by the number of its request, in any order; what
+ * it does not tell of has to be read in another way.
+ * @throws CancelledError
+ */
+export type ScanFiles = (
+  files: readonly ScanRequest[],
+  mostTerms: number,
+  signal: AbortSignal,
+  onFile: (index: number, scanned: ScannedFile) => void,
+) => Promise<void>;
