@@ -67,6 +67,7 @@ function compose(connection: Connection, options: InitializationOptions, version
   const context = createContextService({
     workerPath: path.join(__dirname, 'context-worker.js'),
     indexFolder: path.join(cacheDir, 'indexes'),
+    startsAtOnce: true,
   });
   const supervisor = new HostSupervisor({
     modulePath: path.join(__dirname, 'engine-host.js'),

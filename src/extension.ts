@@ -57,7 +57,7 @@ export function activate(context: vscode.ExtensionContext): void {
   );
   const contextView = new ContextView(server, session, choices, warn);
   const terminals = new Terminals(warn);
-  const mentions = new Mentions(server, terminals);
+  const mentions = new Mentions(server, terminals, warn);
   const view = new ChatViewProvider(extensionUri, session, mentions, welcome, log);
   const diagnose = new DiagnoseCommand(() => ({
     extensionVersion: (context.extension.packageJSON as { version: string }).version,

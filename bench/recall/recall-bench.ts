@@ -1,5 +1,6 @@
 /**
- * How often the file that answers a question is in the prompt: `npm run bench -- recall [tuning]`.
+ * How often the file that answers a question is in the prompt: `npm run bench -- recall [tuning] [noise]`. With `noise`,
+ * files have times of edits that say nothing, and nothing is recorded.
  *
  * Questions come by the rule of `questions.ts`. Found means that the prompt shows the text of the file or
  * signatures of it; its path alone is not enough, for any system. Longview's whole prompt fits the budget, with
@@ -14,7 +15,7 @@ import { type BenchRow, commitUnderTest, cpuDevice, writeRecord } from '../recor
 import { tokenizerJsonOf } from '../tokenizer/peer';
 import { aiderMaps, aiderName } from './aider-map';
 import { Longview } from './longview';
-import { type Repository, repositoriesOf, type SetName } from './repositories';
+import { noise, oneTime, type Repository, repositoriesOf, type SetName } from './repositories';
 import { minisearchName, WholeFileBm25 } from './whole-file-bm25';
 
 const BUDGETS = [8, 32, 128] as const;
@@ -30,13 +31,14 @@ interface Found {
 }
 
 async function main(): Promise<void> {
-  const set: SetName = process.argv[2] === 'tuning' ? 'tuning' : 'reporting';
+  const set: SetName = process.argv.includes('tuning') ? 'tuning' : 'reporting';
+  const isNoisy = process.argv.includes('noise');
   const commit = commitUnderTest();
   const modelPath = cachedModel();
   const file = await openGguf(modelPath);
   await file.close();
   const tokenizer = tokenizerFromMetadata(file.metadata);
-  const repositories = repositoriesOf(set, QUESTIONS_EACH);
+  const repositories = repositoriesOf(set, QUESTIONS_EACH, isNoisy ? noise : oneTime);
   const found = new Map(BUDGETS.map((budget) => [budget, { ours: 0, oursWhole: 0, bm25: 0, aider: 0 }]));
   for (const repository of repositories) {
     const tokensOf = new Map(repository.files.map((each) => [each.path, tokenizer.encode(each.text).length]));
@@ -51,7 +53,7 @@ async function main(): Promise<void> {
     }
   }
   const rows = BUDGETS.flatMap((budget) => rowsOf(budget, found.get(budget), repositories));
-  if (set === 'tuning') {
+  if (set === 'tuning' || isNoisy) {
     for (const { id, value, ratio } of rows) console.log(`${id}: ${value} ${ratio ?? ''}`);
     return;
   }

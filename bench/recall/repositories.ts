@@ -32,6 +32,7 @@ export interface Repository {
 const WORK = path.resolve('out', 'bench', 'recall');
 /** All files have one time: what was edited last is no hint. */
 const EDITED_AT_S = 1_700_000_000;
+const NOISE_S = 60 * 24 * 60 * 60;
 const MOST_CHARS = 1_000_000;
 
 export function workFolder(): string {
@@ -39,23 +40,38 @@ export function workFolder(): string {
   return WORK;
 }
 
+/** When a file was edited last, in seconds since the epoch. */
+export type EditTimes = (file: string) => number;
+
+export const oneTime: EditTimes = () => EDITED_AT_S;
+
+/** Times that say nothing of the answer: what recency costs where it is no hint at all. */
+export const noise: EditTimes = (file) =>
+  EDITED_AT_S - (createHash('sha256').update(file).digest().readUInt32LE() % NOISE_S);
+
 /** The repositories of a set as they are searched, each in a folder of its own. Archives once fetched stay. */
-export function repositoriesOf(set: SetName, questionsEach: number): Repository[] {
+export function repositoriesOf(set: SetName, questionsEach: number, editTimes = oneTime): Repository[] {
   // A JSON module's strings have no literal types.
   return (sets[set] as PinnedRepository[]).map((pinned) => {
     const { questions, files } = askAbout(pinned.id, sourcesOf(pinned), questionsEach);
-    return { id: pinned.id, version: pinned.version, root: write(pinned.id, files), files, questions };
+    return {
+      id: pinned.id,
+      version: pinned.version,
+      root: write(pinned.id, files, editTimes),
+      files,
+      questions,
+    };
   });
 }
 
-function write(id: string, files: Asked['files']): string {
+function write(id: string, files: Asked['files'], editTimes: EditTimes): string {
   const root = path.join(workFolder(), 'repositories', id);
   fs.rmSync(root, { recursive: true, force: true });
   for (const { path: name, text } of files) {
     const file = path.join(root, name);
     fs.mkdirSync(path.dirname(file), { recursive: true });
     fs.writeFileSync(file, text);
-    fs.utimesSync(file, EDITED_AT_S, EDITED_AT_S);
+    fs.utimesSync(file, editTimes(name), editTimes(name));
   }
   return root;
 }

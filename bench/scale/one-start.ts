@@ -1,12 +1,13 @@
 import { readdirSync } from 'node:fs';
 import { appendFile } from 'node:fs/promises';
 import path from 'node:path';
-import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
+import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ManifestSyncParams } from '../../protocol';
 import { createContextService } from '../../server/context/worker-client';
 import { listByThread } from '../../src/workspace/list-by-thread';
 import { WorkspaceSync } from '../../src/workspace/workspace-sync';
+import { type Blocked, BlockedProbe } from './blocked-probe';
 
 export interface OneStart {
   folder: string;
@@ -21,8 +22,8 @@ export interface StartResult {
   cpuS: number;
   editWallS: number;
   rssMb: number;
-  /** The longest that the thread which lists the files was not free. */
-  blockedMs: number;
+  /** The longest that the thread was not free which in the editor is the extension host, until the list was sent. */
+  blocked: Blocked;
   promptTokens: number;
 }
 
@@ -31,10 +32,13 @@ const QUESTION = 'Where is the retry of a batch configured, and what merges the 
 
 /** Lists, reads, indexes, ranks and packs, in this process alone, as a window does that was just opened. */
 export async function startOnce({ folder, indexFolder, modelPath }: OneStart): Promise<StartResult> {
-  const delay = monitorEventLoopDelay({ resolution: 5 });
-  delay.enable();
+  const probe = new BlockedProbe();
   const startedAt = performance.now();
-  const service = createContextService({ workerPath: path.resolve('out/context-worker.js'), indexFolder });
+  const service = createContextService({
+    workerPath: path.resolve('out/context-worker.js'),
+    indexFolder,
+    startsAtOnce: true,
+  });
   const scope = { roots: [{ name: 'corpus', path: folder }], exclude: [] };
   const sync = new WorkspaceSync({
     send: (params: ManifestSyncParams) => service.sync(params),
@@ -45,6 +49,7 @@ export async function startOnce({ folder, indexFolder, modelPath }: OneStart): P
   });
   sync.setScope(scope);
   await sync.flush();
+  const blocked = probe.stop();
   const pack = () =>
     service.pack(
       { question: QUESTION, history: [], attachments: [], modelPath, budgetTokens: BUDGET_TOKENS },
@@ -54,7 +59,6 @@ export async function startOnce({ folder, indexFolder, modelPath }: OneStart): P
   const packed = await pack();
   const wallS = (performance.now() - startedAt) / 1000;
   const { user, system } = process.cpuUsage();
-  delay.disable();
   const edited = packed.inclusion.included[0]?.path;
   if (edited === undefined) throw new Error('no file was packed');
   await indexSaved(indexFolder);
@@ -72,7 +76,7 @@ export async function startOnce({ folder, indexFolder, modelPath }: OneStart): P
     cpuS: (user + system) / 1e6,
     editWallS,
     rssMb: process.resourceUsage().maxRSS / 1024,
-    blockedMs: delay.max / 1e6,
+    blocked,
     promptTokens: packed.inclusion.promptTokens,
   };
 }

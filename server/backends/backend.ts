@@ -63,6 +63,9 @@ export interface StoringBackend extends Backend {
   /** How many of these blocks are kept, from the first on. */
   countStoredKv(blocks: string[]): Promise<number>;
 
+  /** What was told of a block on disk when it was kept: `StoreKvRequest.computeMs`. Undefined where nothing was. */
+  storedKvCost(block: string): Promise<number | undefined>;
+
   /** Keeps a block that a sequence holds. */
   storeKv(request: StoreKvRequest): Promise<StoredKv>;
 
@@ -80,6 +83,8 @@ export interface StoreKvRequest {
   startToken: number;
   /** `LoadedModel.kvBlockTokens`. */
   tokens: number;
+  /** What computing the sequence took up to the end of the block, in ms; absent where nobody knows. */
+  computeMs?: number;
 }
 
 export interface StoredKv {
@@ -87,7 +92,7 @@ export interface StoredKv {
   diskFailure?: string;
 }
 
-export interface RestoreKvRequest extends StoreKvRequest {
+export interface RestoreKvRequest extends Omit<StoreKvRequest, 'computeMs'> {
   /** The blocks that are asked for next. */
   following: string[];
 }

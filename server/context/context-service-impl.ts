@@ -4,12 +4,10 @@ import {
   type ContextAccount,
   type ContextChoices,
   type ContextFolderList,
-  countText,
   type ExcludedFile,
-  type ExclusionReason,
-  exclusionText,
   type FindParams,
   type FindResult,
+  type InclusionReport,
   type ManifestSyncParams,
   type ManifestSyncResult,
   type OverlayParams,
@@ -30,6 +28,7 @@ import { BaseMemory } from './base-memory';
 import { Choices } from './choices';
 import type {
   BaseRequest,
+  BrokenGrammar,
   Cited,
   ContextService,
   CountRequest,
@@ -41,11 +40,11 @@ import type {
 import { Breather } from './cooperation';
 import type { FileSource } from './file-source';
 import { Finder } from './find';
+import { emptyRepository, noWorkspace } from './no-context';
 import { choose } from './pinned';
 import type { LoadPromptModel } from './prompt-model';
 import { queryOf } from './ranking/question-terms';
-import { Repository, type RepositoryView } from './repository';
-import type { ScanFiles } from './scan/scan-files';
+import { Repository, type RepositoryOptions, type RepositoryView } from './repository';
 import { SecretGate } from './secrets/secret-gate';
 import { SecretScanner } from './secrets/secret-scanner';
 import { Grammars } from './signatures/grammars';
@@ -55,8 +54,8 @@ import { SymbolLinker } from './symbol-links';
 import { Symbols } from './symbols';
 import { MeteredEncoder, TokenCache } from './token-cache';
 
-const TEXT_CACHE_BYTES = 64 * 1024 * 1024;
-const TOKEN_CACHE_BYTES = 64 * 1024 * 1024;
+const TEXT_CACHE_BYTES = 24 * 1024 * 1024;
+const TOKEN_CACHE_BYTES = 24 * 1024 * 1024;
 /** Packed texts that callers forgot to release go when this many newer ones are there. */
 const PACKS_KEPT = 16;
 
@@ -89,6 +88,7 @@ interface Loading {
 /** The context service in the thread that does the work. */
 export class ContextServiceImpl implements ContextService {
   private readonly repository: Repository;
+  private readonly grammars: Grammars;
   private readonly signatures: SignatureReader;
   private readonly symbols: Symbols;
   private readonly finder: Finder;
@@ -105,14 +105,15 @@ export class ContextServiceImpl implements ContextService {
     source: FileSource,
     private readonly loadModel: LoadPromptModel,
     folders: ContextFolders,
-    scan?: ScanFiles,
+    helpers: Pick<RepositoryOptions, 'scan' | 'lastCommits'> = {},
   ) {
-    this.signatures = new SignatureReader(new Grammars(folders.grammars));
+    this.grammars = new Grammars(folders.grammars);
+    this.signatures = new SignatureReader(this.grammars);
     this.accounts = new Accounts(loadModel);
     this.repository = new Repository(source, {
       textCacheBytes: TEXT_CACHE_BYTES,
       indexFolder: folders.indexes,
-      scan,
+      ...helpers,
     });
     this.symbols = new Symbols(this.repository, this.signatures);
     this.finder = new Finder(this.repository, this.symbols);
@@ -143,7 +144,13 @@ export class ContextServiceImpl implements ContextService {
     this.packs.set(packId, { question: request.question, packed });
     // A copy: the ids move to another thread.
     this.account('asked', request, { packId, prompt: { ...prompt, tokenIds: tokenIds.slice() } });
-    return { packId, tokenIds, spans, inclusion, tokenizeMs };
+    return { packId, tokenIds, spans, inclusion, tokenizeMs, brokenGrammars: this.brokenFor(inclusion) };
+  }
+
+  /** What stood in the way of better signatures, where there are any. */
+  private brokenFor({ included }: InclusionReport): BrokenGrammar[] {
+    if (!included.some(({ detail }) => detail === 'signatures')) return [];
+    return [...this.grammars.failures].map(([grammar, reason]) => ({ grammar, reason }));
   }
 
   async inspect(request: InspectRequest, signal: AbortSignal): Promise<ContextAccount> {
@@ -191,7 +198,8 @@ export class ContextServiceImpl implements ContextService {
     const gate = new SecretGate(this.scanner, choices);
     const chosen = await choose(choices, this.repository, view);
     const attached = await resolveAttachments(request.attachments, this.sources(view, chosen), gate);
-    if (chosen.usable.length === 0) throw emptyRepository({ ...view, ...chosen }, this.repository.rootPaths);
+    if (chosen.usable.length === 0)
+      throw await emptyRepository({ ...view, ...chosen }, this.repository.rootPaths);
     const encoder = new MeteredEncoder(model.tokenizer, model.identity, this.tokens);
     const breather = new Breather(signal);
     const query = queryOf(request.question, questionsIn(request), request.openEditor);
@@ -341,33 +349,6 @@ function withOthers(paths: readonly string[], others: ReadonlySet<string>): stri
 
 function questionsIn({ history }: PackRequest): string[] {
   return history.filter((turn) => turn.role === 'user').map((turn) => turn.text);
-}
-
-function noWorkspace(): LongviewError {
-  return new LongviewError(
-    'noWorkspace',
-    'No folder is open.',
-    'Open the folder that the question is about.',
-  );
-}
-
-function emptyRepository(view: RepositoryView, roots: readonly string[]): LongviewError {
-  const what =
-    view.totalFiles === 0
-      ? 'holds no files that ignore rules and settings leave in'
-      : `holds no file that can be read as text (${summary(view.unusable)})`;
-  return new LongviewError(
-    'emptyRepository',
-    `${roots.join(', ')} ${what}.`,
-    'Open a folder with source files, or change what is ignored and excluded.',
-    { files: view.totalFiles },
-  );
-}
-
-function summary(unusable: readonly ExcludedFile[]): string {
-  const counts = new Map<ExclusionReason, number>();
-  for (const { reason } of unusable) counts.set(reason, (counts.get(reason) ?? 0) + 1);
-  return [...counts].map(([reason, count]) => `${countText(count)} ${exclusionText(reason)}`).join(', ');
 }
 
 function forgottenPack(packId: number): LongviewError {

@@ -137,4 +137,11 @@ export type InspectRequest = Omit<PackRequest, 'question'>;
 export interface PackedPrompt extends PackedBase {
   inclusion: InclusionReport;
   tokenizeMs: number;
+  /** Languages whose grammar could not be loaded, where the prompt shows files by signatures; with the reason. */
+  brokenGrammars?: BrokenGrammar[];
+}
+
+export interface BrokenGrammar {
+  grammar: string;
+  reason: string;
 }

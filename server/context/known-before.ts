@@ -59,7 +59,8 @@ export class KnownBefore {
     expected.table = undefined;
     const loaded = await table;
     // Other folders may have been opened meanwhile.
-    if (loaded && this.expected === expected) this.takeOver(loaded);
+    if (this.expected === expected) this.takeOver(loaded);
+    else loaded?.terms.release();
   }
 
   /** Takes note that so many of `files` were read anew. */
@@ -67,7 +68,8 @@ export class KnownBefore {
     this.expected?.saved.noteChanges(changed, files);
   }
 
-  private takeOver(table: IndexTable): void {
+  private takeOver(table: IndexTable | undefined): void {
+    if (!table) return;
     this.index.restoreTerms(table.terms);
     for (const [row, path] of table.paths.entries()) {
       const reference = table.references[row] as number;

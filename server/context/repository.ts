@@ -17,7 +17,9 @@ import { Manifest, type ManifestFiles } from './manifest';
 import { type Place } from './place-map';
 import type { Query } from './ranking/question-terms';
 import { RankingIndex } from './ranking/ranking-index';
-import type { ScanFiles } from './scan/scan-files';
+import type { LastCommits } from './recency/last-commits';
+import { Recency } from './recency/recency';
+import type { ScanFiles, ScanInput } from './scan/scan-files';
 
 /** The files of the workspace as far as they are known, all under their display paths in path order. */
 export interface RepositoryView {
@@ -34,11 +36,15 @@ export interface RepositoryOptions {
   indexFolder?: string | undefined;
   /** Reads many files at once, off this thread; without it, and for few files, they are read here. */
   scan?: ScanFiles | undefined;
+  /** Tells what was committed lately; without it, files' own times do. */
+  lastCommits?: LastCommits | undefined;
 }
 
 const READS_AT_A_TIME = 16;
 /** With fewer files to read, starting threads takes longer than reading them. */
 const WORTH_SCANNING = 256;
+/** So many files that changed at once are more than somebody edits: there may be other commits. */
+const BRANCH_SWITCH = 16;
 /** Looking whether so many files changed takes a few milliseconds. */
 const FILES_BETWEEN_BREATHS = 4096;
 /** The chance to be what answers falls with the rank, about like this: fitted to the tuning set of bench/recall. */
@@ -48,16 +54,19 @@ const RANK_OFFSET = 1.5;
 export class Repository {
   private readonly manifest = new Manifest();
   private readonly store: FileStore;
-  private readonly index = new RankingIndex();
+  private readonly index: RankingIndex;
   private readonly before: KnownBefore;
   private readonly scan: ScanFiles | undefined;
+  private readonly recency: Recency;
   /** The list of files that nothing is known beyond. */
   private prunedFor: ManifestFiles | undefined;
 
-  constructor(source: FileSource, { textCacheBytes, indexFolder, scan }: RepositoryOptions) {
+  constructor(source: FileSource, { textCacheBytes, indexFolder, scan, lastCommits }: RepositoryOptions) {
     this.store = new FileStore(source, { textCacheBytes });
+    this.index = new RankingIndex(indexFolder);
     this.before = new KnownBefore(this.manifest, this.store, this.index, indexFolder);
     this.scan = scan;
+    this.recency = new Recency(lastCommits);
   }
 
   get hasRoots(): boolean {
@@ -70,7 +79,7 @@ export class Repository {
 
   apply(params: ManifestSyncParams): ManifestSyncResult {
     const before = this.rootPaths.join('\0');
-    if (params.mode === 'full') this.before.expect(params.roots);
+    if (params.mode === 'full') this.expect(params);
     const result = this.manifest.apply(params);
     // Files and unsaved text are known by the number of their root, which means another folder now.
     if (before !== this.rootPaths.join('\0')) {
@@ -94,7 +103,9 @@ export class Repository {
     const states = new Uint8Array(files.entries.length);
     const toRead = await this.settle(files, states, new Breather(signal));
     const changed = toRead.filter((at) => this.store.peek(files.entries[at] as ManifestEntry) === undefined);
+    if (changed.length >= BRANCH_SWITCH) this.recency.renew(this.manifest.roots);
     await this.bringUpToDate(files, states, toRead, { onProgress, signal });
+    await this.recency.settle(this.manifest.roots);
     const view = viewOf(files, states);
     this.prune(files, view);
     this.before.noteChanges(changed.length, files.entries.length);
@@ -125,12 +136,13 @@ export class Repository {
 
   /** Files that hold text by how likely they answer the question, likeliest first. */
   rank(query: Query): Candidate[] {
-    return this.index.rank(query).map((file, at) => ({ path: file, likelihood: 1 / (at + RANK_OFFSET) }));
+    const ranked = this.index.rank(query, this.recency.weights(this.manifest));
+    return ranked.map((file, at) => ({ path: file, likelihood: 1 / (at + RANK_OFFSET) }));
   }
 
   /** `paths`, in their order, by how much they tell about the repository, whatever is asked. */
   rankBase(paths: readonly string[]): Candidate[] {
-    return this.index.rankBase(paths).map(({ path: file, score }) => ({ path: file, likelihood: score }));
+    return this.index.rankBase(paths);
   }
 
   /** Where a display path lies; undefined outside of all roots. */
@@ -142,6 +154,12 @@ export class Repository {
     if (!place || rootPath === undefined) return undefined;
     const absolutePath = path.resolve(rootPath, place.path);
     return { ...place, absolutePath, rootPath, listed: this.manifest.has(place) };
+  }
+
+  /** Begins what can be done while these folders are still being listed. */
+  private expect({ roots, revision }: ManifestSyncParams): void {
+    this.before.expect(roots);
+    this.recency.expect(roots, revision);
   }
 
   /** Fills in the states of files that are as they were, and returns the numbers of those that have to be read. */
@@ -196,16 +214,18 @@ export class Repository {
     toRead: readonly number[],
     { onProgress, signal }: { onProgress: (fraction: number) => void; signal: AbortSignal },
   ): Promise<void> {
-    const requests = toRead.map((at) => ({
-      ...this.requestFor(entries[at] as ManifestEntry),
-      displayPath: displayPaths[at] as string,
-    }));
     let done = 0;
-    await this.scan?.(
-      requests,
-      this.index.mostTerms(entries.length),
-      signal,
-      (index, { state, stamp, text }) => {
+    const input: ScanInput = {
+      count: toRead.length,
+      request: (index) => {
+        const at = toRead[index] as number;
+        return {
+          ...this.requestFor(entries[at] as ManifestEntry),
+          displayPath: displayPaths[at] as string,
+        };
+      },
+      mostTerms: this.index.mostTerms(entries.length),
+      onFile: (index, { state, stamp, text }) => {
         const at = toRead[index] as number;
         const place = entries[at] as ManifestEntry;
         states[at] = state;
@@ -215,7 +235,8 @@ export class Repository {
         } else this.store.noteExcluded(place, stamp, reasonOfCode(state) ?? 'unreadable');
         if (++done % 64 === 0) onProgress(done / toRead.length);
       },
-    );
+    };
+    await this.scan?.(input, signal);
   }
 
   private async readNow(file: ManifestEntry, displayPath: string): Promise<number> {

@@ -5,6 +5,7 @@ import { ContextServiceImpl } from './context-service-impl';
 import { DiskFileSource } from './disk-file-source';
 import { unpackedSync } from './packed-sync';
 import { PromptModels } from './prompt-model';
+import { lastCommits } from './recency/last-commits';
 import { scanByThreads } from './scan/scan-pool';
 import type { CallResult, FromWorker, ToWorker, WorkerData } from './worker-protocol';
 import { toWire } from './worker-protocol';
@@ -17,7 +18,8 @@ if (!port) throw new Error('this program is a worker thread of the server');
 const { indexFolder } = workerData as WorkerData;
 const folders = { grammars: path.join(__dirname, 'grammars'), indexes: indexFolder };
 const scan = scanByThreads(path.join(__dirname, 'scan-worker.js'));
-const service = new ContextServiceImpl(new DiskFileSource(), new PromptModels().load, folders, scan);
+const helpers = { scan, lastCommits };
+const service = new ContextServiceImpl(new DiskFileSource(), new PromptModels().load, folders, helpers);
 const running = new Map<number, AbortController>();
 
 port.on('message', (message: ToWorker) => {

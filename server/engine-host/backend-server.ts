@@ -64,6 +64,8 @@ export class BackendServer {
         return backend.closeSequence(request.argument);
       case 'countStoredKv':
         return vault.countLeading(request.argument);
+      case 'storedKvCost':
+        return vault.computeMs(request.argument);
       case 'storeKv':
         return vault.store(backend, request.argument);
       case 'restoreKv':

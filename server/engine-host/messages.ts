@@ -26,6 +26,7 @@ export interface HostCalls {
   forkSequence: { argument: RewindRequest; result: SequenceId };
   closeSequence: { argument: SequenceId; result: undefined };
   countStoredKv: { argument: string[]; result: number };
+  storedKvCost: { argument: string; result: number | undefined };
   storeKv: { argument: StoreKvRequest; result: StoredKv };
   restoreKv: { argument: RestoreKvRequest; result: RestoredKv };
   purgeKv: { argument: string; result: number };

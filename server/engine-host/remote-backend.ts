@@ -58,6 +58,10 @@ export class RemoteBackend implements StoringBackend {
     return this.host.call('countStoredKv', blocks);
   }
 
+  storedKvCost(block: string): Promise<number | undefined> {
+    return this.host.call('storedKvCost', block);
+  }
+
   storeKv(request: StoreKvRequest): Promise<StoredKv> {
     return this.host.call('storeKv', request);
   }

@@ -39,14 +39,14 @@ interface ByHead {
 
 const BY_HEAD: Record<Quality, ByHead> = {
   balanced: {
-    selection: { ...COMMON, pooledKeys: 4, score: 'mean', alpha: 0.6, countForcedMass: true },
+    selection: { ...COMMON, pooledKeys: 4, score: 'maximum', alpha: 0.9, countForcedMass: true },
     retrievalHeads: 48,
-    retrievalAlpha: 1,
+    retrievalAlpha: 0.98,
   },
   fast: {
-    selection: { ...COMMON, pooledKeys: 4, score: 'mean', alpha: 0.4, countForcedMass: true },
+    selection: { ...COMMON, pooledKeys: 4, score: 'mean', alpha: 0.5, countForcedMass: true },
     retrievalHeads: 48,
-    retrievalAlpha: 0.95,
+    retrievalAlpha: 0.98,
   },
 };
 

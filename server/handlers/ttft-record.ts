@@ -44,6 +44,7 @@ export function ttftRecord(
       ...historyNotice(packed),
       ...newerVersions(packed),
       ...pinsWithoutRoom(packed),
+      ...brokenGrammars(packed),
     ],
   };
 }
@@ -85,6 +86,16 @@ function newerVersions({ inclusion: { newerVersions: paths } }: PackedPrompt): s
   const files = others.length === 0 ? first : `${first} and ${others.length} more`;
   return [
     `Edited since the repository was read, and added at its end: ${files}. It is read again when idle.`,
+  ];
+}
+
+function brokenGrammars({ brokenGrammars: broken = [] }: PackedPrompt): string[] {
+  const [first] = broken;
+  if (!first) return [];
+  const languages = broken.map(({ grammar }) => grammar).join(', ');
+  return [
+    `Signatures of ${languages} were found by expressions, which find fewer: the grammar cannot be loaded ` +
+      `(${first.reason}). Reinstall Longview.`,
   ];
 }
 

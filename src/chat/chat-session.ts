@@ -82,7 +82,12 @@ export class ChatSession {
   async ask(question: string): Promise<void> {
     const text = question.trim();
     if (this.run || this.isChecking || text === '') return;
-    const reason = this.attachments.length > 0 ? await this.refusal(text) : undefined;
+    const { attachments } = this;
+    const found = attachments.length > 0 ? await this.refusal(text) : undefined;
+    const isOvertaken = this.isRunning || this.attachments !== attachments;
+    const reason = isOvertaken
+      ? 'Something changed while the attachments were counted: send it again.'
+      : found;
     if (reason !== undefined) {
       this.messages.fire({ kind: 'refused', question, reason });
       return;

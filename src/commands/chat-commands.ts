@@ -2,7 +2,8 @@ import * as vscode from 'vscode';
 import type { ChatSession } from '../chat/chat-session';
 import type { ChatViewProvider } from '../chat/chat-view-provider';
 import { comparableExchange, measuredExchange } from '../chat/conversation';
-import { attachmentOfEditor, attachmentOfFile } from '../chat/editor-actions';
+import { attachmentOfEditor } from '../chat/editor-actions';
+import { attachmentOfPath } from '../chat/mentions/dropped';
 import type { Commands } from './register-commands';
 
 type ChatCommands = Pick<
@@ -28,8 +29,8 @@ export function chatCommands(session: ChatSession, view: ChatViewProvider): Chat
       session.attach(attachmentOfEditor());
       return view.focus();
     },
-    attachFile: (uri) => {
-      session.attach(uri instanceof vscode.Uri ? attachmentOfFile(uri) : attachmentOfEditor());
+    attachFile: async (uri) => {
+      session.attach(uri instanceof vscode.Uri ? await attachmentOfPath(uri) : attachmentOfEditor());
       return view.focus();
     },
     stop: () => session.stop(),

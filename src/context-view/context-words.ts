@@ -58,6 +58,9 @@ export function partRows(account: ContextAccount): Row[] {
       : tokenRow('Not used', room);
   const { droppedTurns, shortenedTurns } = inclusion;
   const notes = [
+    ...inclusion.excerpts.map(
+      ({ source, label, tokens }) => `${source}: ${label}, ${countedText(tokens, 'token')}`,
+    ),
     ...(droppedTurns > 0 ? [`${countedText(droppedTurns, 'earlier turn')} left out`] : []),
     ...(shortenedTurns > 0 ? [`${countedText(shortenedTurns, 'earlier turn')} shortened`] : []),
   ];

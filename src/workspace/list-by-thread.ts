@@ -4,6 +4,9 @@ import type { ManifestEntry } from '../../protocol';
 import type { ListWorkspace } from './list-workspace';
 import { entriesOf, type FromLister } from './listed-batch';
 
+/** All but the paths lives briefly. */
+const resourceLimits = { maxYoungGenerationSizeMb: 6 };
+
 /**
  * `listWorkspace` in a thread of its own, which lives as long as the list takes.
  * @param workerPath absolute path of the bundled `list-worker.js`
@@ -11,7 +14,7 @@ import { entriesOf, type FromLister } from './listed-batch';
 export function listByThread(workerPath: string): ListWorkspace {
   return async function* list(scope, report, signal): AsyncGenerator<ManifestEntry[]> {
     signal.throwIfAborted();
-    const worker = new Worker(workerPath, { name: 'longview-list', workerData: scope });
+    const worker = new Worker(workerPath, { name: 'longview-list', workerData: scope, resourceLimits });
     const ended = new AbortController();
     worker.once('exit', (code) => ended.abort(new Error(`The thread that lists files stopped (${code}).`)));
     try {

@@ -2,13 +2,14 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { writeCorpus } from '../../bench/scale/corpus';
 import type { ContextService } from '../../server/context/context-service';
 import { createContextService } from '../../server/context/worker-client';
 import { CancelledError } from '../../server/errors';
 import { openGguf } from '../../server/models/gguf/open-gguf';
 import { tokenizerFromMetadata } from '../../server/tokenizer/from-gguf';
 import { nameRoots } from '../../src/workspace/roots';
-import { syncOnce } from '../../src/workspace/workspace-sync';
+import { syncOnce, WorkspaceSync } from '../../src/workspace/workspace-sync';
 
 /** The real worker thread and the real SmolLM2 tokenizer, on files on disk. */
 suite('the context worker', () => {
@@ -73,7 +74,7 @@ suite('the context worker', () => {
     const [endOfTurn] = tokenizer.encode('<|im_end|>', { parseSpecial: true });
     assert.equal(tokenIds.filter((id) => id === endOfTurn).length, 2, 'one for each message');
 
-    assert.deepEqual(await service.cite(packId, 'PLANTED_LIMIT is 48213.'), [
+    assert.deepEqual((await service.cite(packId, 'PLANTED_LIMIT is 48213.')).citations, [
       {
         path: 'src/limits.ts',
         startLine: 2,
@@ -93,6 +94,27 @@ suite('the context worker', () => {
     let same = 0;
     while (one[same] === two[same]) same++;
     assert.ok(same > one.length - 20, `${same} of ${one.length} tokens are the same`);
+  });
+
+  test('a budget that not everything fits is filled to within 1%, and never exceeded', async () => {
+    // More files than are read one by one: threads read them.
+    writeCorpus(path.join(dir, 'corpus'), { files: 600, bytes: 6_000_000 });
+    fs.cpSync('server', path.join(dir, 'server'), { recursive: true });
+    await sync();
+    const questions = [
+      'Where is the retry of a batch configured?',
+      'How does RankingIndex rank?',
+      'And why?',
+    ];
+    for (const budgetTokens of [2048, 4096, 8192, 32_768, 131_072]) {
+      for (const question of questions) {
+        const { tokenIds, inclusion } = await pack(question, budgetTokens);
+        assert.ok((inclusion.excludedByReason.noRoom ?? 0) > 0);
+        assert.equal(inclusion.promptTokens, tokenIds.length);
+        const unused = budgetTokens - tokenIds.length;
+        assert.ok(unused >= 0 && unused <= budgetTokens / 100, `${unused} of ${budgetTokens} are unused`);
+      }
+    }
   });
 
   test('packing is stopped while ten thousand files are read, and goes on later', async () => {
@@ -140,6 +162,38 @@ suite('the context worker', () => {
     for (let i = 0; i < 10_000; i++) write(`f${i}.ts`, '');
     await sync();
     await assert.rejects(pack('?', 2000), { code: 'emptyRepository', message: /\(10,?000 empty\)/ });
+  });
+
+  test('a workspace that is deleted while it is open is named as gone, and read again once it is back', async () => {
+    write('repo/a.ts', 'export const PLANTED_A = 7000;\n');
+    const problems: string[] = [];
+    const repo = path.join(dir, 'repo');
+    const files = new WorkspaceSync({
+      send: (params) => service.sync(params),
+      sendOverlay: (params) => service.overlay(params),
+      report: ({ message }) => problems.push(message),
+    });
+    files.setScope({ roots: nameRoots([{ path: repo }]), exclude: [] });
+    try {
+      await files.flush();
+      assert.equal((await pack('What is PLANTED_A?', 2000)).inclusion.totalFiles, 1);
+      fs.rmSync(repo, { recursive: true });
+      await files.flush();
+      await assert.rejects(pack('What is PLANTED_A?', 2000), {
+        code: 'emptyRepository',
+        message: `${repo} is not there any more.`,
+      });
+      assert.match(problems.join(), /cannot be opened: ENOENT/);
+      write('repo/b.ts', 'export const PLANTED_B = 7001;\n');
+      await files.flush();
+      const { inclusion } = await pack('What is PLANTED_B?', 2000);
+      assert.deepEqual(
+        inclusion.included.map(({ path: name }) => name),
+        ['b.ts'],
+      );
+    } finally {
+      files.dispose();
+    }
   });
 
   test('files that are rewritten, deleted and made while they are read: each is one of its states', async () => {

@@ -10,6 +10,7 @@ import { ServerSession } from '../../src/session/server-session';
 import { ensureModel } from './support/models';
 import { FAST_MODEL } from './support/places';
 import {
+  ask,
   childrenOf,
   fillerSource,
   sendWorkspace,
@@ -28,6 +29,8 @@ const OPTIONS: AskOptions = {
   sampling: { temperature: 0, topP: 1, topK: 0, stop: [] },
 };
 
+const STAND_IN = path.resolve('test/integration/support/stand-in-gpu.cjs');
+
 /** How the stand-in of the GPU fails next. */
 interface GpuFailure {
   call: 'load' | 'prefill' | 'decode';
@@ -37,6 +40,37 @@ interface GpuFailure {
   /** The process ends as native code ends it, and says this. */
   abort?: string;
 }
+
+/** The whole product but for the editor and the GPU, which takes its time for every layer. */
+suite('a GPU at work', () => {
+  test('the progress of a prompt that is one chunk moves with the layers, and never back', async () => {
+    await ensureModel(FAST_MODEL);
+    const repo = await tempRepository({ 'src/engine.ts': fillerSource('engine', 8) });
+    process.env['NODE_OPTIONS'] = `--require ${STAND_IN}`;
+    process.env['LONGVIEW_GPU_LAYER_MS'] = '30';
+    const server = await startServer();
+    try {
+      await sendWorkspace(server, repo.path);
+      const { result, events } = ask(server, 'What is first?', OPTIONS);
+      const { promptTokens } = (await result).record;
+      const told = events.flatMap((event) => (event.kind === 'prefill' ? [event] : []));
+      const processed = told.map((event) => event.processed);
+      assert.ok(processed.length >= 4, `${processed.join()} of ${promptTokens} tokens`);
+      assert.deepEqual(
+        processed,
+        [...new Set(processed)].sort((a, b) => a - b),
+      );
+      assert.ok(processed[0]! > 0 && processed[0]! < promptTokens / 2);
+      assert.equal(processed.at(-1), promptTokens);
+      assert.ok(told.every(({ etaMs }) => Number.isFinite(etaMs)));
+    } finally {
+      delete process.env['NODE_OPTIONS'];
+      delete process.env['LONGVIEW_GPU_LAYER_MS'];
+      await server.dispose();
+      await repo.dispose();
+    }
+  });
+});
 
 /** The whole product but for the editor and the GPU: what a person is told, offered and left with when the GPU fails. */
 suite('a GPU that fails', () => {
@@ -56,7 +90,7 @@ suite('a GPU that fails', () => {
 
   setup(async () => {
     folder = await mkdtemp(path.join(tmpdir(), 'longview-gpu-'));
-    process.env['NODE_OPTIONS'] = `--require ${path.resolve('test/integration/support/stand-in-gpu.cjs')}`;
+    process.env['NODE_OPTIONS'] = `--require ${STAND_IN}`;
     process.env['LONGVIEW_GPU_FAILS'] = path.join(folder, 'fails');
     server = await startServer();
     delete process.env['NODE_OPTIONS'];

@@ -1,6 +1,8 @@
 import { createHash, randomUUID } from 'node:crypto';
+import { fstatSync, openSync, readSync } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import {
   bytesOf,
   columnsFromBytes,
@@ -9,7 +11,8 @@ import {
   type IndexTable,
   termPieces,
 } from './index-table';
-import { SEGMENT_WORDS } from './term-store';
+import { SegmentFile } from './segment-file';
+import { NO_TERMS, SEGMENT_WORDS, type SegmentPlace, TermStore } from './term-store';
 
 /**
  * Layout, little-endian: `LVIX`, version u32, sha256 of the rest (32 bytes), bytes of the columns u32, the columns, then
@@ -41,12 +44,7 @@ export class IndexFile {
   /** What was saved last; undefined when nothing was, or it is damaged or of another version. */
   async load(): Promise<IndexTable | undefined> {
     try {
-      const handle = await open(this.file);
-      try {
-        return await read(handle);
-      } finally {
-        await handle.close();
-      }
+      return await this.read(openSync(this.file, 'r'));
     } catch (error) {
       // Without an index the files are read again, which is what it spares.
       if (isOutOfReach(error) || error instanceof DamagedIndex) return undefined;
@@ -83,6 +81,23 @@ export class IndexFile {
         () => false,
       );
       if (isAbandoned) await rm(file, { force: true });
+    }
+  }
+
+  /** Terms stay in the file, which stays open. @throws DamagedIndex */
+  private async read(descriptor: number): Promise<IndexTable> {
+    const file = new SegmentFile(descriptor);
+    try {
+      const { columns, places } = await checked(file, descriptor);
+      const table = columnsFromBytes(columns);
+      const runs = table.references.reduce((sum, reference) => sum + (reference === NO_TERMS ? 0 : 1), 0);
+      if (table.references.some((reference) => reference >= places.length * SEGMENT_WORDS)) {
+        throw new DamagedIndex('terms are missing');
+      }
+      return { ...table, terms: TermStore.of(places, runs, this.folder) };
+    } catch (error) {
+      file.release();
+      throw error;
     }
   }
 }
@@ -126,39 +141,44 @@ function* piecesOf(table: IndexTable): Generator<Buffer> {
   for (const piece of termPieces(table)) yield bytesOf(piece);
 }
 
-/** Terms are read into the arrays that they stay in. @throws DamagedIndex */
-async function read(handle: FileHandle): Promise<IndexTable> {
-  const { size } = await handle.stat();
-  const head = await readAt(handle, 0, HEAD_BYTES + LENGTH_BYTES);
+/** Reads all of the file once, and lets messages in between. @throws DamagedIndex */
+async function checked(file: SegmentFile, descriptor: number) {
+  const { size } = fstatSync(descriptor);
+  const head = readAt(descriptor, 0, HEAD_BYTES + LENGTH_BYTES);
   const columnBytes = head.readUInt32LE(HEAD_BYTES);
   const termsAt = HEAD_BYTES + LENGTH_BYTES + columnBytes;
   const isOurs = head.toString('latin1', 0, MAGIC.length) === MAGIC && head.readUInt32LE(4) === VERSION;
   if (!isOurs || termsAt > size || (size - termsAt) % WORD_BYTES !== 0)
     throw new DamagedIndex('of another version');
   const hash = createHash('sha256').update(head.subarray(HEAD_BYTES));
-  const columns = await readAt(handle, HEAD_BYTES + LENGTH_BYTES, columnBytes);
+  const columns = readAt(descriptor, HEAD_BYTES + LENGTH_BYTES, columnBytes);
   hash.update(columns);
-  const segments: Int32Array[] = [];
+  const places: SegmentPlace[] = [];
+  const room = Buffer.allocUnsafeSlow(Math.min(SEGMENT_BYTES, size - termsAt));
   for (let at = termsAt; at < size; at += SEGMENT_BYTES) {
-    const bytes = await readAt(handle, at, Math.min(SEGMENT_BYTES, size - at));
+    const bytes = room.subarray(0, Math.min(SEGMENT_BYTES, size - at));
+    readInto(descriptor, at, bytes);
     hash.update(bytes);
-    segments.push(new Int32Array(bytes.buffer));
+    places.push({ file, startBytes: at, words: bytes.length / WORD_BYTES });
+    await setImmediate();
   }
   if (!hash.digest().equals(head.subarray(8, HEAD_BYTES))) throw new DamagedIndex('wrong checksum');
-  return columnsFromBytes(columns, segments);
+  return { columns, places };
 }
 
 /** @throws DamagedIndex where the file ends before */
-async function readAt(handle: FileHandle, position: number, length: number): Promise<Buffer> {
-  // Not from the pool: the memory is the array's own.
+function readAt(descriptor: number, position: number, length: number): Buffer {
   const bytes = Buffer.allocUnsafeSlow(length);
-  let filled = 0;
-  while (filled < length) {
-    const { bytesRead } = await handle.read(bytes, filled, length - filled, position + filled);
-    if (bytesRead === 0) throw new DamagedIndex('it is cut');
-    filled += bytesRead;
-  }
+  readInto(descriptor, position, bytes);
   return bytes;
+}
+
+function readInto(descriptor: number, position: number, bytes: Buffer): void {
+  for (let filled = 0; filled < bytes.length; ) {
+    const count = readSync(descriptor, bytes, filled, bytes.length - filled, position + filled);
+    if (count === 0) throw new DamagedIndex('it is cut');
+    filled += count;
+  }
 }
 
 /** Not there, or not for this user. */

@@ -1,4 +1,4 @@
-import { NO_TERMS, SEGMENT_WORDS, SegmentLayout, TermStore } from './term-store';
+import { NO_TERMS, SEGMENT_WORDS, SegmentLayout, type TermStore } from './term-store';
 
 /** A sha256. */
 export const HASH_BYTES = 32;
@@ -42,12 +42,13 @@ export function columnsToBytes(table: IndexTable): Buffer {
     table.hashes,
     table.states,
   ];
-  const bytes = Buffer.concat([head, ...columns.map(bytesOf), paths]);
-  return Buffer.concat([bytes, Buffer.alloc((4 - (bytes.length % 4)) % 4)]);
+  const parts = [head, ...columns.map(bytesOf), paths];
+  const length = parts.reduce((sum, part) => sum + part.length, 0);
+  return Buffer.concat([...parts, Buffer.alloc((4 - (length % 4)) % 4)]);
 }
 
-/** @param segments of the terms  @throws DamagedIndex */
-export function columnsFromBytes(bytes: Buffer, segments: readonly Int32Array[]): IndexTable {
+/** @throws DamagedIndex */
+export function columnsFromBytes(bytes: Buffer): Omit<IndexTable, 'terms'> {
   if (bytes.length < 8) throw new DamagedIndex('the table is cut');
   const rows = bytes.readUInt32LE(0);
   let at = 8;
@@ -67,12 +68,8 @@ export function columnsFromBytes(bytes: Buffer, segments: readonly Int32Array[])
     hashes: new Uint8Array(copied(next(rows * HASH_BYTES))),
     states: new Uint8Array(copied(next(rows))),
     paths: next(bytes.readUInt32LE(4)).toString().split(PATH_END).slice(0, -1),
-    terms: TermStore.of(segments),
   };
   if (table.paths.length !== rows) throw new DamagedIndex('paths are missing');
-  if (!table.references.every((reference) => isWhole(table.terms, segments, reference))) {
-    throw new DamagedIndex('terms are cut');
-  }
   return table;
 }
 
@@ -104,12 +101,6 @@ function laidOut({ references, terms }: IndexTable): Int32Array {
   return references.map((reference) =>
     reference === NO_TERMS ? NO_TERMS : layout.place(terms.sizeOf(reference)),
   );
-}
-
-function isWhole(terms: TermStore, segments: readonly Int32Array[], reference: number): boolean {
-  if (reference === NO_TERMS) return true;
-  const words = segments[Math.floor(reference / SEGMENT_WORDS)];
-  return words !== undefined && terms.placeOf(reference) + terms.sizeOf(reference) <= words.length;
 }
 
 /** To memory of its own, which starts where numbers of any size may. */

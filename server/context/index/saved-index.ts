@@ -47,13 +47,17 @@ export class SavedIndex {
     if (this.saving) return;
     this.saving = true;
     const saved = this.unsaved;
+    const table = this.table();
+    // Other folders may be opened meanwhile.
+    const terms = table.terms.retain();
     try {
-      await this.file.save(this.table());
+      await this.file.save(table);
       this.unsaved -= saved;
     } catch (error) {
       // Nothing is lost but time at the next start; the next change tries again.
       process.emitWarning(`The index of the repository was not saved: ${messageOf(error)}`);
     } finally {
+      terms.release();
       this.saving = false;
     }
   }

@@ -1,3 +1,4 @@
+import type { Candidate } from '../../prompt/fill';
 import { rowsByKey, withRow } from '../index/columns';
 import { defines, type FileTerms } from '../index/file-terms';
 import { TermCounter } from '../index/term-counter';
@@ -16,6 +17,8 @@ const TEST_IMPORTANCE = 0.1;
 const DEFINER_GAIN = 0.5;
 /** The same for the file in front of the user. */
 const OPEN_GAIN = 0.3;
+/** Of its own score: what a file that was worked on last gains. Little, since most questions are about what is old. */
+const RECENT_GAIN = 0.1;
 
 /** Memory for terms of all files, in bytes; with more files, each keeps fewer of them. */
 const TERM_BYTES = 80 * 1024 * 1024;
@@ -25,12 +28,6 @@ const MOST_TERMS = 4096;
 
 /** With more files, what of the graph a few of them change is not computed again. */
 const STALE_SHARE = 0.02;
-
-/** A path by how likely it is what is looked for; no share of anything. */
-export interface Scored {
-  path: string;
-  score: number;
-}
 
 /**
  * Ranks files for a question by BM25 over paths, defined names and text, and, whatever the question is, by how
@@ -46,12 +43,17 @@ export class RankingIndex {
   /** Of the walk over references; 0 where it was not computed. */
   private importance = new Float64Array();
   private readonly freeRows: number[] = [];
-  private terms = new TermStore();
+  private terms: TermStore;
   private readonly counter = new TermCounter();
   /** Rows in the order of their paths, until a file comes or goes. */
   private inOrder: Int32Array | undefined;
   private isImportanceKnown = false;
   private changedSinceRanked = 0;
+
+  /** @param folder where terms are put that are not looked at just now; without one they stay in memory */
+  constructor(private readonly folder?: string) {
+    this.terms = new TermStore(folder);
+  }
 
   get size(): number {
     return this.rows.size;
@@ -121,7 +123,7 @@ export class RankingIndex {
 
   clear(): void {
     for (const path of this.rows.keys()) this.remove(path);
-    this.terms = new TermStore();
+    this.moveTermsTo(new TermStore(this.folder));
     this.isImportanceKnown = false;
   }
 
@@ -135,15 +137,22 @@ export class RankingIndex {
   /**
    * Indexed paths by how well they fit the question, best first; files that share no term with it follow. Equal scores
    * are ordered by path, so that the same question gives the same order.
+   * @param recency of a path: 1 for what was worked on last, towards 0 for what was not for long
    */
-  rank(query: Query): string[] {
+  rank(query: Query, recency?: (path: string) => number): string[] {
     const order = this.order();
     const scores = this.scores(query, order);
+    if (recency) {
+      order.forEach((row, at) => {
+        const score = scores[at] as number;
+        if (score > 0) scores[at] = score * (1 + RECENT_GAIN * recency(this.paths[row] as string));
+      });
+    }
     return Array.from(rowsByKey(scores), (at) => this.paths[order[at] as number] as string);
   }
 
   /** `paths` by how much of the repository refers to them, whatever is asked: the shares of all sum to 1 at most. */
-  rankBase(paths: readonly string[]): Scored[] {
+  rankBase(paths: readonly string[]): Candidate[] {
     this.bringImportanceUpToDate();
     const scores = Float64Array.from(paths, (path) => {
       const row = this.rows.get(path);
@@ -151,7 +160,7 @@ export class RankingIndex {
     });
     return Array.from(rowsByKey(scores), (at) => ({
       path: paths[at] as string,
-      score: scores[at] as number,
+      likelihood: scores[at] as number,
     }));
   }
 
@@ -192,7 +201,7 @@ export class RankingIndex {
 
   /** Moves the terms together once many of them are those of texts that changed. */
   private compact(): void {
-    if (this.terms.isWasteful) this.moveTermsTo(new TermStore());
+    if (this.terms.isWasteful) this.moveTermsTo(new TermStore(this.folder));
   }
 
   private moveTermsTo(terms: TermStore): void {
@@ -200,6 +209,7 @@ export class RankingIndex {
       const reference = this.references[row] ?? NO_TERMS;
       if (reference !== NO_TERMS) this.references[row] = terms.add(this.terms.view(reference));
     }
+    this.terms.release();
     this.terms = terms;
   }
 

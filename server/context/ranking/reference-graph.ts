@@ -6,6 +6,8 @@ import type { Graph } from './page-rank';
 const MOST_DEFINERS = 2;
 /** Of each file, to bound the memory of a large repository. */
 const MOST_EDGES = 24;
+/** Places in the table of names, for each of them. */
+const ROOM = 1.4;
 
 /**
  * Which file mentions names that which other file defines. An edge weighs more the fewer files define the name
@@ -32,7 +34,7 @@ export function referenceGraph(terms: TermStore, files: Int32Array): Graph {
     }
     starts[file + 1] = edges;
   });
-  return { nodes: files.length, starts, targets: targets.slice(0, edges), weights: weights.slice(0, edges) };
+  return { nodes: files.length, starts, targets, weights };
 }
 
 function grown<A extends Uint32Array | Float32Array>(from: A, to: A): A {
@@ -68,15 +70,15 @@ function strongest(edges: ReadonlyMap<number, number>): [number, number][] {
  * millions of names in a large repository would take more memory than all the rest.
  */
 class Definers {
-  private readonly mask: number;
+  private readonly places: number;
   private readonly hashes: Int32Array;
   private readonly counts: Uint8Array;
   private readonly files: Uint32Array;
 
   constructor(terms: TermStore, files: Int32Array) {
     const names = files.reduce((sum, reference) => sum + definitionCount(terms, reference), 0);
-    const places = 2 ** Math.ceil(Math.log2(names * 1.5 + 2));
-    this.mask = places - 1;
+    const places = Math.ceil(names * ROOM) + 2;
+    this.places = places;
     this.hashes = new Int32Array(places);
     this.counts = new Uint8Array(places);
     this.files = new Uint32Array(places * MOST_DEFINERS);
@@ -90,8 +92,9 @@ class Definers {
 
   /** The place of a name in the table, whether or not it is there. */
   find(hash: number): number {
-    let at = hash & this.mask;
-    while (this.hashes[at] !== 0 && this.hashes[at] !== hash) at = (at + 1) & this.mask;
+    // By the high bits: any number of places will do, where the low bits need a power of two.
+    let at = Math.floor(((hash >>> 0) / 2 ** 32) * this.places);
+    while (this.hashes[at] !== 0 && this.hashes[at] !== hash) at = at + 1 === this.places ? 0 : at + 1;
     return at;
   }
 

@@ -18,14 +18,18 @@ export interface ScannedFile {
   text: { hash: Uint8Array; terms: FileTerms } | undefined;
 }
 
+export interface ScanInput {
+  count: number;
+  /** Made when it is needed: there may be a hundred thousand of them. */
+  request: (index: number) => ScanRequest;
+  /** Kept of each file. */
+  mostTerms: number;
+  onFile: (index: number, scanned: ScannedFile) => void;
+}
+
 /**
  * Reads many files and counts their terms. Tells what it found of each, by the number of its request, in any order; what
  * it does not tell of has to be read in another way.
  * @throws CancelledError
  */
-export type ScanFiles = (
-  files: readonly ScanRequest[],
-  mostTerms: number,
-  signal: AbortSignal,
-  onFile: (index: number, scanned: ScannedFile) => void,
-) => Promise<void>;
+export type ScanFiles = (input: ScanInput, signal: AbortSignal) => Promise<void>;

@@ -9,8 +9,8 @@ if (!port) throw new Error('this program is a worker thread of the server');
 
 const scanner = new FileScanner(new TermCounter());
 
-port.on('message', ({ files, mostTerms }: ScanBatch) => {
-  const writer = new BatchWriter(files.length);
+port.on('message', ({ files, mostTerms, room }: ScanBatch) => {
+  const writer = new BatchWriter(files.length, room);
   for (const file of files) writer.add(scanner.scan(file, mostTerms));
   const scanned = writer.finish();
   port.postMessage(scanned, buffersOf(scanned));

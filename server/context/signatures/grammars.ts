@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { Language, Parser } from '@vscode/tree-sitter-wasm';
+import { messageOf } from '../../errors';
 
 /** Grammars by file extension. What is not here is read by expressions instead. */
 const GRAMMARS: Readonly<Record<string, string>> = {
@@ -27,14 +28,30 @@ const GRAMMARS_KEPT = 4;
 export class Grammars {
   private starting: Promise<void> | undefined;
   private readonly parsers = new Map<string, Promise<Parser>>();
+  private readonly failed = new Map<string, string>();
 
   /** @param folder holds `tree-sitter.wasm` and `tree-sitter-<grammar>.wasm` */
   constructor(private readonly folder: string) {}
 
-  /** The parser for files of this name; undefined where there is no grammar for them. */
+  /** Grammars that there should be and that could not be loaded, with the reason. They are not tried again. */
+  get failures(): ReadonlyMap<string, string> {
+    return this.failed;
+  }
+
+  /** The parser for files of this name; undefined where there is no grammar for them, or it cannot be loaded. */
   async parserFor(name: string): Promise<Parser | undefined> {
     const grammar = GRAMMARS[name.slice(name.lastIndexOf('.') + 1).toLowerCase()];
-    if (grammar === undefined) return undefined;
+    if (grammar === undefined || this.failed.has(grammar)) return undefined;
+    try {
+      return await this.parserOf(grammar);
+    } catch (error) {
+      this.parsers.delete(grammar);
+      this.failed.set(grammar, messageOf(error));
+      return undefined;
+    }
+  }
+
+  private async parserOf(grammar: string): Promise<Parser> {
     let parser = this.parsers.get(grammar);
     if (parser) this.parsers.delete(grammar);
     else parser = this.load(grammar);
@@ -47,9 +64,8 @@ export class Grammars {
   private async load(grammar: string): Promise<Parser> {
     this.starting ??= Parser.init({ locateFile: (file: string) => path.join(this.folder, file) });
     await this.starting;
-    const parser = new Parser();
-    parser.setLanguage(await Language.load(path.join(this.folder, `tree-sitter-${grammar}.wasm`)));
-    return parser;
+    const language = await Language.load(path.join(this.folder, `tree-sitter-${grammar}.wasm`));
+    return new Parser().setLanguage(language);
   }
 
   private async dropOldest(): Promise<void> {

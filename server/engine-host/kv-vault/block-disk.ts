@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { chmod, mkdir, open, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
 import path from 'node:path';
-import { blockHeader, type ReadBlock, readBlock } from './block-file';
+import { blockHeader, computeMsIn, HEADER_BYTES, type ReadBlock, readBlock } from './block-file';
 
 const SUFFIX = '.kv';
 const UNFINISHED_SUFFIX = '.part';
@@ -45,6 +45,18 @@ export class BlockDisk {
     return block;
   }
 
+  /** What the block says of its cost; undefined where it says nothing, or cannot be read. */
+  async computeMs(id: string): Promise<number | undefined> {
+    const handle = await open(this.fileOf(id)).catch(() => undefined);
+    if (!handle) return undefined;
+    try {
+      const { buffer, bytesRead } = await handle.read(Buffer.alloc(HEADER_BYTES), 0, HEADER_BYTES, 0);
+      return computeMsIn(buffer.subarray(0, bytesRead));
+    } finally {
+      await handle.close();
+    }
+  }
+
   /**
    * Marks a block as used; those at the end of a prompt are the first to go, since they are worth nothing without the
    * ones before them.
@@ -55,14 +67,14 @@ export class BlockDisk {
   }
 
   /** @throws what the file system says, such as `ENOSPC`; nothing is left of the block then */
-  async write(id: string, kv: Uint8Array, index: number): Promise<void> {
+  async write(id: string, kv: Uint8Array, index: number, computeMs?: number): Promise<void> {
     await mkdir(this.folder, { recursive: true, mode: 0o700 });
     await chmod(this.folder, 0o700);
     const unfinished = path.join(this.folder, `${randomUUID()}${UNFINISHED_SUFFIX}`);
     try {
       const handle = await open(unfinished, 'wx', 0o600);
       try {
-        await handle.writeFile(blockHeader(id, kv));
+        await handle.writeFile(blockHeader(id, kv, computeMs));
         await handle.writeFile(kv);
       } finally {
         await handle.close();

@@ -43,16 +43,21 @@ export class KvVault {
     return inMemory + (await this.disk.countLeading(blocks.slice(inMemory)));
   }
 
+  /** What was told of the cost of a block on disk. What is in memory was computed by those who ask. */
+  computeMs(block: string): Promise<number | undefined> {
+    return this.disk.computeMs(block);
+  }
+
   /** Keeps a block that the device holds. A disk that is full or refuses is told, and left alone from then on. */
   async store(backend: DeviceBackend, request: StoreKvRequest): Promise<StoredKv> {
-    const { block, sequence, startToken, tokens } = request;
+    const { block, sequence, startToken, tokens, computeMs } = request;
     const index = startToken / tokens;
     const kv = this.memory.get(block) ?? (await backend.exportKv({ sequence, startToken, tokens }));
     if (kv.byteLength <= this.limits.memoryBytes) this.memory.set(block, kv);
     if (this.limits.diskBytes < kv.byteLength) return {};
     if (this.diskFailure !== undefined) return { diskFailure: this.diskFailure };
     try {
-      await this.disk.write(block, kv, index);
+      await this.disk.write(block, kv, index, computeMs);
       return {};
     } catch (error) {
       this.diskFailure = messageOf(error);

@@ -45,6 +45,7 @@ export class StoredPrefixes {
     const { blockTokens } = this.options;
     const ids = this.idsOf(prompt, tokens);
     const count = ids.length === 0 ? 0 : await this.backend.countStoredKv(ids);
+    await this.learnCost(prompt, ids[count - 1], count * blockTokens);
     return { ids: ids.slice(0, count), blockTokens };
   }
 
@@ -82,18 +83,36 @@ export class StoredPrefixes {
 
   /** Keeps the whole blocks of a prompt that are not kept yet. @throws CancelledError between two blocks */
   async store(held: HeldPrompt, prompt: PlannedPrompt, signal: AbortSignal): Promise<void> {
-    const { blockTokens, log } = this.options;
+    const { blockTokens, cost, log } = this.options;
     const ids = this.idsOf(prompt, Math.min(prompt.tokens.length, reusableOf(held)));
     if (ids.length === 0 || !this.canStore) return;
     for (let index = await this.backend.countStoredKv(ids); index < ids.length; index++) {
       throwIfCancelled(signal);
       const block = { block: ids[index] ?? '', startToken: index * blockTokens, tokens: blockTokens };
-      const { diskFailure } = await this.backend.storeKv({ sequence: held.sequence.id, ...block });
+      const computeMs = cost.estimateMs(attentionKey(prompt.attention), 0, (index + 1) * blockTokens);
+      const { diskFailure } = await this.backend.storeKv({
+        sequence: held.sequence.id,
+        ...block,
+        ...(computeMs !== undefined && { computeMs }),
+      });
       if (diskFailure === undefined) continue;
       log(`the prefix cache is not written to disk any more: ${diskFailure}`);
       this.canStore = false;
       return;
     }
+  }
+
+  /** Before this process has computed anything itself, whoever computed what is kept tells how long it took. */
+  private async learnCost(
+    { attention }: PlannedPrompt,
+    lastBlock: string | undefined,
+    tokens: number,
+  ): Promise<void> {
+    const { cost } = this.options;
+    const key = attentionKey(attention);
+    if (lastBlock === undefined || cost.estimateMs(key, 0, tokens) !== undefined) return;
+    const computeMs = await this.backend.storedKvCost(lastBlock);
+    if (computeMs !== undefined) cost.observe(key, 0, tokens, computeMs);
   }
 
   private idsOf({ tokens, attention }: PlannedPrompt, count: number): string[] {

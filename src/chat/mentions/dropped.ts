@@ -38,7 +38,8 @@ function fileUriOf(address: string): vscode.Uri {
   throw new Error(`${address} is no file on disk.`);
 }
 
-async function attachmentOfPath(uri: vscode.Uri): Promise<Attachment> {
+/** @throws when it is no file or folder of the workspace */
+export async function attachmentOfPath(uri: vscode.Uri): Promise<Attachment> {
   const isFolder = (await stat(uri.fsPath)).isDirectory();
   const attachment = attachmentOfFile(uri);
   return isFolder && attachment.kind === 'file' ? { kind: 'folder', path: attachment.path } : attachment;

@@ -24,6 +24,7 @@ export class Mentions {
   constructor(
     private readonly service: Pick<AnswerService, 'find'>,
     private readonly terminals: Pick<Terminals, 'complete' | 'attachment'>,
+    private readonly warn: (message: string) => void,
   ) {}
 
   async complete(mention: MentionKind | 'any', query: string, signal: AbortSignal): Promise<Completions> {
@@ -78,7 +79,7 @@ export class Mentions {
   ): Promise<Completions> {
     const [ofServer, ofEditor] = await Promise.all([
       this.service.find({ kind, query, limit }, signal),
-      kind === 'symbol' && query !== '' ? symbolsOfEditor(query, limit) : [],
+      kind === 'symbol' && query !== '' ? symbolsOfEditor(query, limit, this.warn) : [],
     ]);
     const symbols = ofServer.items.filter((item) => item.kind === 'symbol');
     const items = kind === 'symbol' ? mergeSymbols(ofEditor, symbols) : ofServer.items;

@@ -8,11 +8,18 @@ type FoundSymbol = Extract<Findable, { kind: 'symbol' }>;
 const PROVIDER_MS = 1000;
 
 /** What the language extensions of the editor find; nothing where there is none, or none answers in time. */
-export async function symbolsOfEditor(query: string, limit: number): Promise<FoundSymbol[]> {
-  const asked = vscode.commands.executeCommand<vscode.SymbolInformation[] | undefined>(
-    'vscode.executeWorkspaceSymbolProvider',
-    query,
-  );
+export async function symbolsOfEditor(
+  query: string,
+  limit: number,
+  warn: (message: string) => void,
+): Promise<FoundSymbol[]> {
+  const asked = vscode.commands
+    .executeCommand<vscode.SymbolInformation[] | undefined>('vscode.executeWorkspaceSymbolProvider', query)
+    .then(undefined, (error: unknown) => {
+      // Longview's own search goes on without it.
+      warn(`The symbols of the editor could not be asked for: ${String(error)}`);
+      return undefined;
+    });
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<undefined>((resolve) => {
     timer = setTimeout(() => resolve(undefined), PROVIDER_MS);

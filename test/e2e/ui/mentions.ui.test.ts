@@ -40,12 +40,14 @@ suite('mentions in the question', () => {
   teardown(async function () {
     failed ||= this.currentTest?.state === 'failed';
     if (failed) return;
-    await window.editor.click();
-    await window.command('Longview: New Chat');
-    await until(
-      () => window.composer.evaluate((box) => box.ownerDocument.hasFocus() && box.matches(':focus')),
-      () => 'the new chat does not have the keyboard',
-    );
+    await clear();
+    for (let left = await chips().count(); left > 0; left--) {
+      await chips().first().getByRole('button').click();
+      await until(
+        async () => (await chips().count()) < left,
+        () => 'a chip stays when it is removed',
+      );
+    }
   });
   suiteTeardown(async () => {
     await window.close(failed);

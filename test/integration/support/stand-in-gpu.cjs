@@ -9,14 +9,18 @@ const fs = require('node:fs');
 /** SmolLM2's own: an echo of one would end the answer. */
 const SPECIAL_TOKENS = 17;
 const STEP_MS = 5;
+/** Of every layer of a chunk. */
+const LAYER_MS = Number(process.env.LONGVIEW_GPU_LAYER_MS ?? 0);
 
 class Engine {
   /** Tokens by sequence. */
   kv = new Map();
   opened = 0;
+  layers = 0;
 
-  async load({ contextTokens }, onProgress) {
+  async load({ contextTokens, spec }, onProgress) {
     failWhereTold('load');
+    this.layers = spec.layerCount;
     onProgress(1);
     this.kv.clear();
     return {
@@ -41,7 +45,10 @@ class Engine {
 
   async prefill(sequence, tokens, choose, onLayer) {
     failWhereTold('prefill');
-    onLayer?.(3);
+    for (let begun = 1; begun <= this.layers; begun++) {
+      onLayer?.(begun);
+      if (LAYER_MS > 0) await new Promise((resolve) => setTimeout(resolve, LAYER_MS));
+    }
     this.tokensOf(sequence).push(...tokens);
     return { ...(choose && { next: this.choose(sequence) }), deviceMs: STEP_MS, attentionMs: 1 };
   }
@@ -98,7 +105,7 @@ class Engine {
 
 function failWhereTold(call) {
   const file = process.env.LONGVIEW_GPU_FAILS;
-  if (!fs.existsSync(file)) return;
+  if (file === undefined || !fs.existsSync(file)) return;
   const failure = JSON.parse(fs.readFileSync(file, 'utf8'));
   if (failure.call !== call) return;
   fs.rmSync(file);

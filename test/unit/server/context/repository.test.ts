@@ -74,8 +74,9 @@ suite('repository', () => {
     source.put('/w/bin.dat', new Uint8Array([1, 0]));
     const alone = await start();
     const scanned: string[] = [];
-    const scan: ScanFiles = (files, mostTerms, _signal, onFile) => {
-      for (const [index, file] of files.entries()) {
+    const scan: ScanFiles = ({ count, request, mostTerms, onFile }) => {
+      for (let index = 0; index < count; index++) {
+        const file = request(index);
         // One that a thread died of.
         if (file.path === 'f7.ts') continue;
         scanned.push(file.path);

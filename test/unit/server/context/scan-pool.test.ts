@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import type { ScanInput } from '../../../../server/context/scan/scan-files';
 import { scanByThreads } from '../../../../server/context/scan/scan-pool';
 import { CancelledError } from '../../../../server/errors';
 
@@ -41,12 +42,14 @@ suite('scan-pool', () => {
   async function scan(files: string[], signal = new AbortController().signal) {
     const found = new Map<number, number>();
     const pool = scanByThreads(path.join(folder, 'worker.js'));
-    await pool(files.map(request), 5, signal, (index, { state, stamp, text }) => {
+    const onFile: ScanInput['onFile'] = (index, { state, stamp, text }) => {
       assert.equal(state, 5);
       assert.equal(text, undefined);
       assert.ok(!found.has(index));
       found.set(index, stamp.sizeBytes);
-    });
+    };
+    const input = { count: files.length, request: (at: number) => request(files[at]!), mostTerms: 5, onFile };
+    await pool(input, signal);
     return found;
   }
 

@@ -132,6 +132,23 @@ suite('worker-client', () => {
     assert.deepEqual(await told(), ['full:a,b,c']);
   });
 
+  test('a worker that starts at once is there before anything is asked; one that cannot is started again', async () => {
+    fs.writeFileSync(
+      path.join(dir, 'eager.js'),
+      `require('node:fs').writeFileSync(${JSON.stringify(path.join(dir, 'started'))}, '');`,
+    );
+    const eager = createContextService({ workerPath: path.join(dir, 'eager.js'), startsAtOnce: true });
+    while (!fs.existsSync(path.join(dir, 'started'))) await new Promise((resolve) => setTimeout(resolve, 5));
+    await eager.dispose();
+    const late = path.join(dir, 'late.js');
+    const lost = createContextService({ workerPath: late, startsAtOnce: true });
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    await lost.cite(1, 'x').catch(() => undefined);
+    fs.writeFileSync(late, STAND_IN);
+    assert.deepEqual(await lost.cite(1, 'x'), { citations: [], symbols: [] });
+    await lost.dispose();
+  });
+
   test('a worker that cannot start is an error, not a hang', async () => {
     const lost = createContextService({ workerPath: path.join(dir, 'none.js') });
     await assert.rejects(

@@ -71,7 +71,11 @@ export class FakeBackend implements DeviceBackend, StoringBackend {
   private nextId = 1;
   private busy = false;
 
-  constructor(script: Partial<FakeScript> = {}, stored = new Map<string, number[]>()) {
+  constructor(
+    script: Partial<FakeScript> = {},
+    stored = new Map<string, number[]>(),
+    readonly costs = new Map<string, number>(),
+  ) {
     this.stored = stored;
     this.script = {
       answer: 'ok',
@@ -191,9 +195,14 @@ export class FakeBackend implements DeviceBackend, StoringBackend {
     });
   }
 
-  async storeKv({ sequence, block, startToken, tokens }: StoreKvRequest): Promise<StoredKv> {
+  async storedKvCost(block: string): Promise<number | undefined> {
+    return this.call('cost', () => this.costs.get(block));
+  }
+
+  async storeKv({ sequence, block, startToken, tokens, computeMs }: StoreKvRequest): Promise<StoredKv> {
     return this.call('store', () => {
       const { kv } = this.stateOf(sequence);
+      if (computeMs !== undefined) this.costs.set(block, computeMs);
       assert.ok(tokens === KV_BLOCK && startToken + tokens <= kv.length, 'only whole blocks that are there');
       this.stored.set(block, kv.slice(startToken, startToken + tokens));
       return this.script.diskFailure === undefined ? {} : { diskFailure: this.script.diskFailure };

@@ -22,8 +22,10 @@ const ids = (text: string): Int32Array => Int32Array.from(Array.from(text, (char
 
 suite('prefixes kept beside the device', () => {
   let stored: Map<string, number[]>;
+  let costs: Map<string, number>;
   setup(() => {
     stored = new Map();
+    costs = new Map();
   });
 
   /** An engine that starts with what earlier ones stored. */
@@ -32,7 +34,7 @@ suite('prefixes kept beside the device', () => {
     now?: () => number,
     prefillPrecision: PrefillPrecision = 'bf16',
   ) {
-    const backend = new FakeBackend({ maxSequences: 4, ...script }, stored);
+    const backend = new FakeBackend({ maxSequences: 4, ...script }, stored, costs);
     const logged: string[] = [];
     const engine = new Engine({
       backends: new FakeProvider(backend),
@@ -182,9 +184,9 @@ suite('prefixes kept beside the device', () => {
 
   suite('where bringing back and computing both take their time', () => {
     const LONG = Array.from({ length: 400 }, (_, at) => String.fromCodePoint(40 + (at % 80))).join('');
-    const roomy = { chunkTokens: 100, contextTokens: 1000, kvPoolTokens: 4000 };
+    const roomy = { chunkTokens: 200, contextTokens: 1000, kvPoolTokens: 4000 };
     const settings = { ...SETTINGS, contextTokens: 1000 };
-    /** An engine that has kept `LONG` and measured how long computing takes: 100 tokens in `deviceMs`. */
+    /** An engine that has kept `LONG` and measured how long computing takes: 200 tokens in `deviceMs`. */
     async function measured(deviceMs: number, restoreMs: number) {
       const first = start(roomy);
       const prompt = { id: 1, tokenIds: ids(LONG) };
@@ -207,7 +209,7 @@ suite('prefixes kept beside the device', () => {
     }
 
     test('what comes back sooner is brought back', async () => {
-      // 100 ms a token computed, 1 ms a token restored.
+      // 50 ms a token computed, 1 ms a token restored.
       const { backend, ask } = await measured(10_000, 4);
       const { cache } = await ask(`${LONG}: why?`, settings);
       assert.deepEqual([cache.cachedTokens, cache.source, cache.slower], [400, 'disk', undefined]);
@@ -215,23 +217,49 @@ suite('prefixes kept beside the device', () => {
     });
 
     test('what is computed sooner is computed, after a probe that is kept, and both times are told', async () => {
-      // 0.1 ms a token computed, 1 ms a token restored.
+      // 0.05 ms a token computed, 1 ms a token restored.
       const { backend, ask } = await measured(10, 4);
       const { cache } = await ask(`${LONG}: why?`, settings);
       assert.deepEqual([cache.cachedTokens, cache.source], [32, 'disk']);
       assert.deepEqual(
         [cache.slower?.restoreMs, Math.round(cache.slower?.computeMs ?? 0)],
-        [368, 37],
+        [368, 18],
         'of the 368 tokens behind the probe of eight blocks',
       );
-      assert.deepEqual(backend.chunkSizes, [100, 100, 100, 74]);
+      assert.deepEqual(backend.chunkSizes, [200, 174]);
       holdsExactly(backend, `${LONG}: why?`);
     });
 
-    test('before anything was computed, what is kept is brought back', async () => {
+    /** A process that has computed nothing yet, and to which each block comes within `restoreMs`. */
+    function fresh(restoreMs: number) {
+      let nowMs = 0;
+      const before = (call: string): void => {
+        if (call === 'restore') nowMs += restoreMs;
+      };
+      return start({ ...roomy, before }, () => nowMs);
+    }
+
+    test('a new process knows from what is kept how long computing it took', async () => {
       await measured(10, 4);
-      const { ask } = start(roomy, () => 0);
-      assert.equal((await ask(`${LONG}: why?`, settings)).cache.cachedTokens, 400);
+      assert.equal(costs.size, 100);
+      // One millisecond for the hundred tokens of a chunk, as the first process measured it.
+      const slow = await fresh(4).ask(`${LONG}: why?`, settings);
+      assert.deepEqual(
+        [
+          slow.cache.cachedTokens,
+          slow.cache.slower?.restoreMs,
+          Math.round(slow.cache.slower?.computeMs ?? 0),
+        ],
+        [32, 368, 4],
+      );
+      const quick = await fresh(0.02).ask(`${LONG}: why?`, settings);
+      assert.deepEqual([quick.cache.cachedTokens, quick.cache.slower], [400, undefined]);
+    });
+
+    test('where nothing tells how long computing takes, what is kept is brought back', async () => {
+      await measured(10, 4);
+      costs.clear();
+      assert.equal((await fresh(1000).ask(`${LONG}: why?`, settings)).cache.cachedTokens, 400);
     });
   });
 

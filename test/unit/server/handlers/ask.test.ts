@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { AskEvent, AskParams, Device, InclusionReport } from '../../../../protocol';
-import type { ContextService, PackRequest } from '../../../../server/context/context-service';
+import type { BrokenGrammar, ContextService, PackRequest } from '../../../../server/context/context-service';
 import { Engine } from '../../../../server/engine/engine';
 import { CancelledError, LongviewError } from '../../../../server/errors';
 import { type AskDependencies, AskHandler } from '../../../../server/handlers/ask';
@@ -50,6 +50,7 @@ class FakeContext implements ContextService {
   readonly requests: PackRequest[] = [];
   readonly released: number[] = [];
   failure: Error | undefined;
+  brokenGrammars: BrokenGrammar[] = [];
   private lastPackId = 6;
 
   async pack(request: PackRequest, onProgress: (fraction: number) => void, signal: AbortSignal) {
@@ -64,6 +65,7 @@ class FakeContext implements ContextService {
       spans: [],
       inclusion: INCLUSION,
       tokenizeMs: 1,
+      brokenGrammars: this.brokenGrammars,
     };
   }
 
@@ -206,6 +208,13 @@ suite('AskHandler', () => {
     assert.ok(kinds.indexOf('packed') < kinds.indexOf('prefill'));
     assert.ok(kinds.indexOf('prefill') < kinds.indexOf('token'));
     assert.equal(kinds.at(-1), 'done');
+  });
+
+  test('a grammar that is missing is told with the answer', async () => {
+    const { ask, context } = setup({ answer: 'because' });
+    context.brokenGrammars = ['go', 'rust'].map((grammar) => ({ grammar, reason: 'no such file' }));
+    const { notices } = (await ask()).record;
+    assert.match(notices.at(-1) ?? '', /^Signatures of go, rust .*\(no such file\)\. Reinstall Longview\.$/);
   });
 
   test('questions keep the order of their arrival, however long their models take to find', async () => {

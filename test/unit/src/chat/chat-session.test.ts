@@ -299,6 +299,18 @@ suite('ChatSession', () => {
     session.dispose();
   });
 
+  test('a new chat, or another attachment, while attachments are counted: the question comes back', async () => {
+    const { service, session, messages } = setUp();
+    session.attach({ kind: 'file', path: 'a.ts' });
+    const asking = session.ask('Why?');
+    session.clear();
+    await asking;
+    assert.equal(service.calls.length, 0);
+    const refused = messages.findLast((message) => message.kind === 'refused');
+    assert.equal(refused?.question, 'Why?');
+    assert.match(refused.reason, /changed while the attachments were counted/);
+  });
+
   test('a question whose attachments nobody can count is asked: its failure says what helps', async () => {
     const { service, session, warnings } = setUp();
     service.account = serverError('modelMissing', { id: 'small' });

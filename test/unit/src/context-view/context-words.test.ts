@@ -21,12 +21,13 @@ suite('words of the Context view', () => {
     const rows = partRows(ACCOUNT);
     const sum = rows.reduce((total, { description }) => total + Number(description.replace(',', '')), 0);
     assert.equal(sum, ACCOUNT.contextTokens);
-    const inclusion = { ...ACCOUNT.inclusion, droppedTurns: 2, shortenedTurns: 1 };
+    const excerpts = [{ source: 'git', label: 'staged changes', tokens: 512 } as const];
+    const inclusion = { ...ACCOUNT.inclusion, excerpts, droppedTurns: 2, shortenedTurns: 1 };
     assert.deepEqual(
       partRows({ ...ACCOUNT, inclusion })
-        .slice(-2)
+        .slice(-3)
         .map(({ label }) => label),
-      ['2 earlier turns left out', '1 earlier turn shortened'],
+      ['git: staged changes, 512 tokens', '2 earlier turns left out', '1 earlier turn shortened'],
     );
   });
 

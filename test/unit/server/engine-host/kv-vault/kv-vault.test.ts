@@ -94,6 +94,21 @@ suite('KvVault', () => {
     assert.equal(await vault.countLeading(IDS), 0);
   });
 
+  test('what computing took is told by what is on disk, to another process, too', async () => {
+    const { backend } = device();
+    const vault = vaultOf();
+    const request = { sequence: 1, block: IDS[0]!, startToken: 0, tokens: TOKENS };
+    await vault.store(backend, { ...request, computeMs: 12.5 });
+    await store(vault, backend, 1);
+    assert.equal(await vaultOf().computeMs(IDS[0]!), 12.5);
+    assert.equal(await vaultOf().computeMs(IDS[1]!), undefined, 'nobody knew');
+    assert.equal(await vaultOf().computeMs(IDS[2]!), undefined, 'it is not there');
+    for (const damage of [(file: Buffer) => file.subarray(0, 50), (file: Buffer) => file.fill(0xff)]) {
+      fs.writeFileSync(fileOf(0), damage(fs.readFileSync(fileOf(0))));
+      assert.equal(await vaultOf().computeMs(IDS[0]!), undefined);
+    }
+  });
+
   const damages: [string, (file: Buffer) => Buffer, string][] = [
     ['one byte of the payload', (file) => flipped(file, file.length - 1), 'damaged'],
     ['one byte of the checksum', (file) => flipped(file, 50), 'damaged'],
@@ -202,7 +217,7 @@ suite('KvVault', () => {
     const vault = vaultOf({ memoryBytes: 1e6 });
     const { backend } = device();
     await restore(vault, backend, 0);
-    assert.equal(await vault.purge(), 4 * 1080);
+    assert.equal(await vault.purge(), 4 * 1088);
     assert.equal(fs.existsSync(folder), false);
     assert.equal(await vault.countLeading(IDS), 0);
     assert.deepEqual(await restore(vault, backend, 0), { missing: 'absent' });
