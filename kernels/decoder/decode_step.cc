@@ -168,10 +168,7 @@ PersistentParams persistent_params(const Model& model, const Sequence& sequence)
   params.softmax_scale = softmax_scale(spec);
   params.rope = rotation(model, sequence, 0, 1);
   params.hidden = workspace.hidden();
-  params.attended = workspace.normed();
-  params.activation = workspace.activation();
-  params.workspace = workspace.decode_attention();
-  params.arrivals = workspace.step()->arrivals;
+  params.workspace = workspace.persistent();
   shape_products(params);
   return params;
 }

@@ -4,23 +4,14 @@
 #include <stdexcept>
 #include <utility>
 
-#include "attention/decode/api.h"
 #include "common/kv_block.h"
 #include "decoder/decode_step.h"
 #include "decoder/errors.h"
 #include "decoder/ops/sampling/api.h"
-#include "decoder/persistent/api.h"
 
 namespace longview::decoder {
 
 namespace {
-
-size_t free_device_bytes() {
-  size_t free_bytes = 0;
-  size_t total_bytes = 0;
-  LONGVIEW_CUDA(cudaMemGetInfo(&free_bytes, &total_bytes));
-  return free_bytes;
-}
 
 /// Enough for the kernels that serve many rows.
 constexpr int kWarmUpTokens = 512;
@@ -29,64 +20,23 @@ int pool_positions(int context_tokens) { return kv_blocks(context_tokens) * KV_B
 
 }  // namespace
 
-Decoder::Prepared Decoder::prepare(const ModelSpec& spec, const TensorTable& tensors,
-                                   const DecoderOptions& options) {
-  validate(spec);
-  if (options.context_tokens < 1 || options.context_tokens > longest_context_tokens(spec)) {
-    throw ContextError("a context of " + std::to_string(options.context_tokens) +
-                       " tokens; the model reaches " +
-                       std::to_string(longest_context_tokens(spec)));
-  }
-  if (options.chunk_tokens < 1) throw std::invalid_argument("a chunk without tokens");
-  if (options.fp8_prefill && !gemm::Fp8Gemm::is_available()) {
-    throw std::invalid_argument("fp8 needs a GPU of compute capability 8.9 or newer");
-  }
-  WeightLayout bf16 = lay_out_weights(spec, tensors, WeightForm::kBf16);
-  WeightLayout stored = lay_out_weights(spec, tensors, WeightForm::kAsStored);
-  WorkspaceSizes sizes{};
-  sizes.chunk_tokens = std::min(options.chunk_tokens, options.context_tokens);
-  sizes.decode_attention_bytes =
-      std::max(attention::decode_workspace_bytes(
-                   {options.context_tokens, spec.num_heads, spec.num_kv_heads, spec.head_dim}),
-               persistent_workspace_bytes(spec.num_heads, spec.num_kv_heads, spec.head_dim));
-  sizes.sampling_bytes = sample_workspace_bytes(spec.vocab_size);
-  sizes.selection =
-      selection_sizes(spec, sizes.chunk_tokens, options.context_tokens, options.pooled_keys);
-  sizes.has_fp8_prefill = options.fp8_prefill;
-
-  MemoryDemand demand{};
-  demand.bf16_weight_bytes = bf16.size_bytes;
-  demand.stored_weight_bytes = stored.size_bytes;
-  demand.fp8_weight_bytes = options.fp8_prefill ? Fp8Layers::size_bytes(spec) : 0;
-  demand.layer_scratch_bytes = bf16.shape.size_bytes;
-  demand.workspace_bytes = WorkspaceLayout(spec, sizes).size_bytes;
-  demand.kv_block_bytes = KvPool::block_bytes(spec) +
-                          PooledKeyCache::block_bytes(spec, options.pooled_keys) +
-                          RopeTables::size_bytes(spec.rope, KV_BLOCK_TOKENS);
-  const MemoryPlan plan =
-      plan_memory(demand, options.context_tokens, free_device_bytes(), options.form);
-  const bool is_bf16 = plan.form == WeightForm::kBf16;
-  if (!is_bf16) sizes.layer_scratch_bytes = demand.layer_scratch_bytes;
-  return {std::move(is_bf16 ? bf16 : stored), plan, sizes};
-}
-
 Decoder::Decoder(const ModelSpec& spec, const TensorTable& tensors, const DecoderOptions& options,
                  const LoadControl& control)
-    : Decoder(spec, options, control, prepare(spec, tensors, options)) {}
+    : Decoder(spec, options, control, plan_load(spec, tensors, options)) {}
 
 Decoder::Decoder(const ModelSpec& spec, const DecoderOptions& options, const LoadControl& control,
-                 Prepared prepared)
+                 LoadPlan load)
     : spec_(spec),
-      plan_(prepared.plan),
-      chunk_tokens_(prepared.sizes.chunk_tokens),
-      weights_(spec_, std::move(prepared.layout), map_files(options.paths), control.on_progress,
+      plan_(load.memory),
+      chunk_tokens_(load.sizes.chunk_tokens),
+      weights_(spec_, std::move(load.layout), map_files(options.paths), control.on_progress,
                control.should_stop),
       pool_(spec_, plan_.kv_blocks),
       pooled_keys_(spec_, plan_.kv_blocks, options.pooled_keys),
       positions_(spec_.rope, pool_positions(plan_.context_tokens), stream_),
-      workspace_(spec_, prepared.sizes),
+      workspace_(spec_, load.sizes),
       prefill_(spec_, options.kernels,
-               options.pooled_keys > 0 ? prepared.sizes.chunk_tokens : 0) {
+               options.pooled_keys > 0 ? load.sizes.chunk_tokens : 0) {
   if (options.fp8_prefill) {
     fp8_layers_.emplace(spec_, weights_, workspace_.layer_scratch(), gemm_kernel(options.kernels),
                         stream_);
@@ -237,34 +187,15 @@ SequenceId Decoder::fork(SequenceId source, int length_tokens, const SamplingReq
 }
 
 std::vector<uint8_t> Decoder::export_kv(SequenceId id, int start, int tokens) {
-  const Sequence& sequence = this->sequence(id);
-  require_block(start, tokens);
-  if (start + tokens > sequence.length_tokens) {
-    throw std::invalid_argument("the KV of token " + std::to_string(start + tokens - 1) +
-                                " was asked for, in a sequence of " +
-                                std::to_string(sequence.length_tokens));
-  }
-  uint8_t* host = staging();
-  pool_.copy_to_host(sequence.block_of(start), tokens, host, stream_);
-  stream_.synchronize();
-  return {host, host + pool_.host_bytes(tokens)};
+  return kv_transfer_.fetch(sequence(id), start, tokens, stream_);
 }
 
 void Decoder::import_kv(SequenceId id, int tokens, const std::vector<uint8_t>& kv) {
   Sequence& sequence = this->sequence(id);
   take_back_step_ahead();
-  require_block(sequence.length_tokens, tokens);
-  if (kv.size() != pool_.host_bytes(tokens)) {
-    throw std::invalid_argument(std::to_string(kv.size()) + " bytes are not the KV of " +
-                                std::to_string(tokens) + " tokens");
-  }
+  kv_transfer_.require_appendable(sequence, tokens, kv);
   require_room(sequence, tokens);
-  sequence.reserve(sequence.length_tokens + tokens, stream_);
-  uint8_t* host = staging();
-  std::copy(kv.begin(), kv.end(), host);
-  pool_.copy_from_host(sequence.block_of(sequence.length_tokens), tokens, host, stream_);
-  stream_.synchronize();
-  sequence.length_tokens += tokens;
+  kv_transfer_.append(sequence, tokens, kv, stream_);
 }
 
 std::vector<float> Decoder::logits() {
@@ -344,25 +275,11 @@ void Decoder::fetch_block_counts(int tokens) {
                                 stream_.get()));
 }
 
-void Decoder::require_block(int start, int tokens) {
-  if (start >= 0 && start % KV_BLOCK_TOKENS == 0 && tokens >= 1 && tokens <= KV_BLOCK_TOKENS)
-    return;
-  throw std::invalid_argument(std::to_string(tokens) + " tokens from token " +
-                              std::to_string(start) +
-                              " are not a block of the KV pool or its first part");
-}
-
-uint8_t* Decoder::staging() {
-  if (staging_.count() == 0) staging_ = PinnedBuffer<uint8_t>(pool_.host_bytes(KV_BLOCK_TOKENS));
-  return staging_.data();
-}
-
 void Decoder::set_step(const Sequence& sequence, int32_t token, int tokens) const {
   StepInput& step = *workspace_.host_step();
   step.token = token;
   step.position = sequence.length_tokens;
   step.kv_len = sequence.length_tokens + tokens;
-  step.arrivals[0] = step.arrivals[1] = 0;
 }
 
 void Decoder::upload_step() const {

@@ -9,24 +9,14 @@
 #include <vector>
 
 #include "attention/dense/api.h"
-#include "common/pinned_buffer.h"
+#include "decoder/kv_transfer.h"
 #include "decoder/layer_pacer.h"
-#include "decoder/memory_plan.h"
+#include "decoder/load_plan.h"
 #include "decoder/model.h"
 #include "decoder/pooled_key_cache.h"
 #include "decoder/prefill.h"
 
 namespace longview::decoder {
-
-struct DecoderOptions {
-  std::vector<std::string> paths;  // of the model's files
-  int context_tokens;
-  int chunk_tokens;                // the longest prefill call
-  int pooled_keys;                 // fewest that a selection averages; 0: all prefill is dense
-  std::optional<WeightForm> form;  // none: bf16 where it fits
-  bool fp8_prefill = false;        // prefill multiplies in e4m3: faster, and less exact
-  PrefillKernels kernels = PrefillKernels::kFastest;
-};
 
 struct LoadControl {
   std::function<void(double)> on_progress;  // fractions, on the calling thread
@@ -99,15 +89,8 @@ class Decoder {
   const std::vector<int32_t>& block_counts() const { return block_counts_; }
 
  private:
-  struct Prepared {
-    WeightLayout layout;
-    MemoryPlan plan;
-    WorkspaceSizes sizes;
-  };
-  static Prepared prepare(const ModelSpec& spec, const TensorTable& tensors,
-                          const DecoderOptions& options);
   Decoder(const ModelSpec& spec, const DecoderOptions& options, const LoadControl& control,
-          Prepared prepared);
+          LoadPlan load);
 
   /// A decode step that runs before it was asked for.
   struct StepAhead {
@@ -128,8 +111,6 @@ class Decoder {
   void require_room(const Sequence& sequence, size_t tokens) const;
   void require_token(int32_t token) const;
   void require_selectable(const Sequence& sequence, const SparseRequest& sparse) const;
-  static void require_block(int start, int tokens);
-  uint8_t* staging();
   void set_step(const Sequence& sequence, int32_t token, int tokens) const;
   void upload_step() const;
   int32_t chosen(const SampleResult& sample) const;
@@ -154,7 +135,7 @@ class Decoder {
   std::optional<Fp8Layers> fp8_layers_;
   Prefill prefill_;
   std::vector<int32_t> block_counts_;
-  PinnedBuffer<uint8_t> staging_;  // one block on its way to or from the host; empty until the first
+  KvTransfer kv_transfer_{pool_};
   std::map<SequenceId, Sequence> sequences_;
   SequenceId next_id_ = 1;
   std::optional<StepAhead> ahead_;

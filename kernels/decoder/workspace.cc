@@ -35,6 +35,7 @@ WorkspaceLayout::WorkspaceLayout(const ModelSpec& spec, const WorkspaceSizes& si
   logits = regions.reserve(sizeof(float) * spec.vocab_size);
   layer_scratch = regions.reserve(sizes.layer_scratch_bytes);
   decode_attention = regions.reserve(sizes.decode_attention_bytes);
+  persistent = regions.reserve(sizes.persistent_bytes);
   sampling = regions.reserve(sizes.sampling_bytes);
   block_lists = regions.reserve(sizes.selection.lists_bytes);
   block_counts = regions.reserve(sizeof(int32_t) * sizes.selection.counts);
@@ -47,6 +48,9 @@ Workspace::Workspace(const ModelSpec& spec, const WorkspaceSizes& sizes)
       host_token_ids_(sizes.chunk_tokens),
       host_step_(1),
       host_sample_(2),
-      host_block_counts_(sizes.selection.counts) {}
+      host_block_counts_(sizes.selection.counts) {
+  LONGVIEW_CUDA(cudaMemset(persistent(), 0, sizes.persistent_bytes));
+  LONGVIEW_CUDA(cudaDeviceSynchronize());  // our streams do not wait for the default one
+}
 
 }  // namespace longview::decoder

@@ -17,9 +17,8 @@ namespace longview::decoder {
 /// the kernels want it.
 struct StepInput {
   alignas(16) int32_t token;
-  alignas(16) int32_t position;      // of the first token of the step
-  alignas(16) int32_t kv_len;        // tokens with the step's own
-  alignas(16) uint32_t arrivals[2];  // zeros: counters of the persistent kernel
+  alignas(16) int32_t position;  // of the first token of the step
+  alignas(16) int32_t kv_len;    // tokens with the step's own
 };
 
 struct WorkspaceSizes {
@@ -27,6 +26,7 @@ struct WorkspaceSizes {
   size_t layer_scratch_bytes;  // 0: none
   bool has_fp8_prefill;
   size_t decode_attention_bytes;
+  size_t persistent_bytes;
   size_t sampling_bytes;
   SelectionSizes selection;
 };
@@ -48,6 +48,7 @@ struct WorkspaceLayout {
   size_t logits;      // fp32 [vocab_size]
   size_t layer_scratch;
   size_t decode_attention;
+  size_t persistent;  // what PersistentParams::workspace says
   size_t sampling;
   size_t block_lists;   // of one layer's selection
   size_t block_counts;  // int32, of all layers'
@@ -71,6 +72,7 @@ class Workspace {
   float* logits() const { return reinterpret_cast<float*>(at(layout_.logits)); }
   std::byte* layer_scratch() const { return at(layout_.layer_scratch); }
   std::byte* decode_attention() const { return at(layout_.decode_attention); }
+  std::byte* persistent() const { return at(layout_.persistent); }
   std::byte* sampling() const { return at(layout_.sampling); }
 
   /// Of a selection. It comes before the layer's feed-forward network and lies where that works.

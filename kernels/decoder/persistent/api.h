@@ -17,7 +17,8 @@ void shape_products(PersistentParams& params);
 bool fits_persistent(const PersistentParams& params, int context_tokens);
 
 /// Size of `PersistentParams::workspace` on the current device.
-size_t persistent_workspace_bytes(int num_heads, int num_kv_heads, int head_dim);
+size_t persistent_workspace_bytes(int hidden_size, int feed_forward_size, int num_heads,
+                                  int num_kv_heads, int head_dim);
 
 /// Enqueues all layers of a step. The kernel waits for itself across blocks, so it is launched
 /// cooperatively. Sums are in a fixed order: the bits of the result depend on the inputs and the

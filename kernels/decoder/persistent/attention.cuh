@@ -8,17 +8,6 @@
 
 namespace longview::decoder {
 
-/// What splits leave for one another, in device memory.
-template <int kHeadDim>
-struct SplitResults {
-  float* outputs;   // [num_heads, splits, kHeadDim], not divided by their sums
-  float2* softmax;  // [num_heads, splits]: scaled maximum, sum
-
-  __device__ SplitResults(void* workspace, int num_heads, int splits)
-      : outputs(static_cast<float*>(workspace)),
-        softmax(reinterpret_cast<float2*>(outputs + int64_t{1} * num_heads * splits * kHeadDim)) {}
-};
-
 /// Factor of a part with maximum `part` beside a whole with maximum `whole`.
 __device__ inline float part_factor(float part, float whole) {
   return part == -INFINITY ? 0.f : attention::exp2_fast(part - whole);
@@ -30,49 +19,64 @@ class Attention {
   using Share = KeyShare<kHeadDim>;
 
   __device__ Attention(const PersistentParams& params, const StepContext<kHeadDim>& context,
-                       const Share& share, uint4* scratch)
+                       uint4* scratch)
       : params_(params),
         context_(context),
         rope_(params.rope),
-        share_(share),
+        share_(context.share),
         group_heads_(params.rope.num_heads / params.rope.num_kv_heads),
-        results_(params.workspace, params.rope.num_heads, share.splits),
         scratch_(reinterpret_cast<float*>(scratch)),
         scale_log2_(params.softmax_scale * 1.44269504f) {}
 
-  /// The block's split, whose first stage in the ring is `stage`.
-  __device__ void attend(MemoryRing& ring, int stage) const {
+  /// The block's split. No warp reads the scratch memory afterwards.
+  __device__ void attend(MemoryRing& ring, int layer) const {
     __shared__ float2 softmax[kWarps][kMaxGroupHeads];
-    if (share_.split >= share_.splits) return;
+    __shared__ uint16_t query[kMaxGroupHeads][kHeadDim];
+    if (share_.split >= share_.splits) return context_.announce(params_, Message::kSplits);
+    context_.await(params_, Message::kQkv, layer);
+    receive_query(context_.exchange.tag(layer), query[0]);
     Group group;
-    group.load_query(query_row(lane() / 4));
+    group.load_query(lane() / 4 < group_heads_ ? query[lane() / 4] : nullptr);
+    const int slices = share_.slices();
+    const int begin = share_.begin;
+    const int cached = share_.cached;
+    int stage = context_.first_stage(layer, Phase::kAttention);
 #pragma unroll 1
-    for (int first = 0; first < share_.slices(); first += kWarps) {
-      const int slices = min(kWarps, share_.slices() - first);
-      if (warp() >= slices) break;
-      const int start = (share_.begin + first + warp()) * Share::kSliceKeys;
-      const int keys = stage + 2 * first + warp();
-      group.score(Tile{sm80::shared_address(ring.acquire(keys))});
-      ring.release(keys);
-      if (start + Share::kSliceKeys > share_.cached) group.mask(start, share_.cached);
-      group.soften(scale_log2_);
-      group.accumulate(Tile{sm80::shared_address(ring.acquire(keys + slices))});
-      ring.release(keys + slices);
+    for (int first = 0; first < slices; first += kStageSlices, stage += 2) {
+      // Slices go to the warps in turns.
+      const int own = (warp() + kWarps - first % kWarps) % kWarps;
+      const bool has_own = own < min(kStageSlices, slices - first);
+      const int start = (begin + first + own) * Share::kSliceKeys;
+      const uint32_t offset = own * PersistentConfig::kSliceBytes;
+      const uint32_t keys = ring.acquire(stage) + offset;
+      if (has_own) group.score(Tile{keys});
+      ring.release(stage);
+      if (has_own) {
+        if (start + Share::kSliceKeys > cached) group.mask(start, cached);
+        group.soften(scale_log2_);
+      }
+      const uint32_t values = ring.acquire(stage + 1) + offset;
+      if (has_own) group.accumulate(Tile{values});
+      ring.release(stage + 1);
     }
-    meet(group, softmax);
+    meet(group, softmax, context_.exchange.tag(layer));
+    context_.announce(params_, Message::kSplits);
   }
 
   /// Puts the splits together: each block some heads' columns, kColumns at a time.
   __device__ void combine(int layer) const {
     const int columns = rope_.num_heads * kHeadDim;
+    if (blockIdx.x * kColumns < columns) context_.await(params_, Message::kSplits, layer);
 #pragma unroll 1
     for (int first = blockIdx.x * kColumns; first < columns; first += gridDim.x * kColumns) {
-      combine_columns(context_.layer(layer), first / kHeadDim, first % kHeadDim);
+      combine_columns(context_.exchange.tag(layer), first / kHeadDim, first % kHeadDim);
     }
+    context_.announce(params_, Message::kAttended);
   }
 
  private:
   static constexpr int kWarps = PersistentConfig::kWarps;
+  static constexpr int kStageSlices = PersistentConfig::kStageSlices;
   static constexpr int kMergeWarps = PersistentConfig::kMergeWarps;
   static constexpr int kMaxGroupHeads = PersistentConfig::kMaxGroupHeads;
 
@@ -87,13 +91,20 @@ class Attention {
 
   __device__ int first_head() const { return share_.kv_head * group_heads_; }
 
-  __device__ const uint16_t* query_row(int head) const {
-    if (head >= group_heads_) return nullptr;
-    return static_cast<const uint16_t*>(rope_.query) + (first_head() + head) * kHeadDim;
+  /// The queries of the KV head's group, for all warps.
+  __device__ void receive_query(uint32_t tag, uint16_t* query) const {
+    const TaggedHalf* from = context_.exchange.query + first_head() * kHeadDim;
+    for (int i = 4 * threadIdx.x; i < group_heads_ * kHeadDim; i += 4 * kWarps * kWarpThreads) {
+      uint4 four;
+      do four = peek_four(from + i);
+      while (!has_tag(four, tag));
+      *reinterpret_cast<uint2*>(query + i) = {packed(four.x, four.y), packed(four.z, four.w)};
+    }
+    sync_warps();
   }
 
   /// Puts the warps' results together: the second half's into the first half's, then all.
-  __device__ void meet(const Group& own, float2 (*softmax)[kMaxGroupHeads]) const {
+  __device__ void meet(const Group& own, float2 (*softmax)[kMaxGroupHeads], uint32_t tag) const {
     const int heads = lane() % 4 * 2;
     float2* room =
         rooms() + ((warp() % kMergeWarps * kHeadDim + lane() / 4) * kMaxGroupHeads + heads) / 2;
@@ -121,7 +132,7 @@ class Attention {
     sync_warps();
     for (int i = threadIdx.x; i < kMaxGroupHeads * kHeadDim; i += kWarps * kWarpThreads) {
       if (i % kMaxGroupHeads < group_heads_)
-        add_up(i % kMaxGroupHeads, i / kMaxGroupHeads, softmax);
+        add_up(i % kMaxGroupHeads, i / kMaxGroupHeads, softmax, tag);
     }
   }
 
@@ -139,7 +150,8 @@ class Attention {
     }
   }
 
-  __device__ void add_up(int head, int column, const float2 (*softmax)[kMaxGroupHeads]) const {
+  __device__ void add_up(int head, int column, const float2 (*softmax)[kMaxGroupHeads],
+                         uint32_t tag) const {
     float maximum = -INFINITY;
 #pragma unroll
     for (int w = 0; w < kMergeWarps; ++w) maximum = fmaxf(maximum, softmax[w][head].x);
@@ -152,113 +164,131 @@ class Attention {
       sum += factor * softmax[w][head].y;
     }
     const int64_t part = int64_t{first_head() + head} * share_.splits + share_.split;
-    results_.outputs[part * kHeadDim + column] = output;
-    if (column == 0) results_.softmax[part] = make_float2(maximum, sum);
+    const Exchange& exchange = context_.exchange;
+    send(exchange.outputs + part * kHeadDim + column, output, tag);
+    if (column != 0) return;
+    send(exchange.softmax + 2 * part, maximum, tag);
+    send(exchange.softmax + 2 * part + 1, sum, tag);
   }
 
   static constexpr int kColumns = 16;
   static constexpr int kColumnGroups = kWarpThreads / kColumns;
   static constexpr int kParts = kWarps * kColumnGroups;  // of the splits of a head
-  static constexpr int kAtOnce = 5;                      // loads of a lane under way
+  static constexpr int kAtOnce = 5;                      // splits of a lane under way
 
-  /// Score of the step's own key for `head`, scaled; in every lane.
-  __device__ float own_score(const PersistentLayer& layer, int head) const {
-    const int64_t own_row = context_.own_row * rope_.num_kv_heads + head / group_heads_;
-    const auto* query = static_cast<const uint32_t*>(rope_.query) + head * kHeadDim / 2;
-    const auto* key = static_cast<const uint32_t*>(layer.key_pool) + own_row * kHeadDim / 2;
-    float sum = 0.f;
-#pragma unroll
-    for (int i = 0; i < kHeadDim / 2; i += kWarpThreads) {
-      const float2 q = quant::unpack_bf16(__ldcg(query + i + lane()));
-      const float2 k = quant::unpack_bf16(__ldcg(key + i + lane()));
-      sum += q.x * k.x + q.y * k.y;
-    }
-    return warp_sum(sum) * scale_log2_;
-  }
-
-  __device__ float own_value(const PersistentLayer& layer, int head, int column) const {
-    const int64_t own_row = context_.own_row * rope_.num_kv_heads + head / group_heads_;
-    const auto* value = static_cast<const unsigned short*>(layer.value_pool) + own_row * kHeadDim;
-    return __bfloat162float(__ushort_as_bfloat16(__ldcg(value + column)));
-  }
-
-  /// The largest scaled maximum of a head's splits, in every lane.
-  __device__ float split_maximum(const float2* softmax) const {
+  /// Part of an element of the result: a sum of values times probabilities, and of those, in units
+  /// of the largest.
+  struct Part {
     float maximum = -INFINITY;
-    for (int i = lane(); i < share_.splits; i += kWarpThreads) {
-      maximum = fmaxf(maximum, __ldcg(softmax + i).x);
+    float output = 0.f;
+    float sum = 0.f;
+
+    __device__ void add(float of_maximum, float of_output, float of_sum) {
+      const float whole = fmaxf(maximum, of_maximum);
+      const float own_factor = part_factor(maximum, whole);
+      const float factor = part_factor(of_maximum, whole);
+      output = own_factor * output + factor * of_output;
+      sum = own_factor * sum + factor * of_sum;
+      maximum = whole;
     }
+  };
+
+  /// What the step's own key and value come to; all lanes of the warp take part.
+  __device__ Part own_part(int head, int column, uint32_t tag) const {
+    constexpr int kPairs = kHeadDim / 2 / kWarpThreads;
+    const Exchange& exchange = context_.exchange;
+    const int kv_head = head / group_heads_;
+    const TaggedHalf* query = exchange.query + head * kHeadDim + 2 * lane();
+    const TaggedHalf* key = exchange.own_kv + kv_head * kHeadDim + 2 * lane();
+    const TaggedHalf* value = exchange.own_kv + (rope_.num_kv_heads + kv_head) * kHeadDim + column;
+    uint2 pairs[2 * kPairs];
+    uint2 values;
+    bool is_complete;
+    do {
+      values = peek_two(value - column % 2);
+      is_complete = has_tag(values, tag);
 #pragma unroll
-    for (int step = 16; step > 0; step /= 2) {
-      maximum = fmaxf(maximum, __shfl_xor_sync(0xffffffff, maximum, step));
+      for (int i = 0; i < kPairs; ++i) {
+        pairs[2 * i] = peek_two(query + 2 * i * kWarpThreads);
+        pairs[2 * i + 1] = peek_two(key + 2 * i * kWarpThreads);
+        is_complete = is_complete && has_tag(pairs[2 * i], tag) && has_tag(pairs[2 * i + 1], tag);
+      }
+    } while (!is_complete);
+    float score = 0.f;
+#pragma unroll
+    for (int i = 0; i < kPairs; ++i) {
+      const float2 q = quant::unpack_bf16(packed(pairs[2 * i].x, pairs[2 * i].y));
+      const float2 k = quant::unpack_bf16(packed(pairs[2 * i + 1].x, pairs[2 * i + 1].y));
+      score += q.x * k.x + q.y * k.y;
     }
-    return maximum;
+    const float2 both = quant::unpack_bf16(packed(values.x, values.y));
+    return {warp_sum(score) * scale_log2_, column % 2 == 0 ? both.x : both.y, 1.f};
   }
 
-  /// Lane group g of warp w adds up splits w * kColumnGroups + g, ... + kParts, ...; then the
-  /// parts' sums are added.
-  __device__ void combine_columns(const PersistentLayer& layer, int head, int first_column) const {
-    const int part = warp() * kColumnGroups + lane() / kColumns;
+  /// Lane group g of warp w adds up splits w * kColumnGroups + g, ... + kParts, ..., and the first
+  /// the step's own key; then the parts are added.
+  __device__ void combine_columns(uint32_t tag, int head, int first_column) const {
+    const int own = warp() * kColumnGroups + lane() / kColumns;
     const int column = first_column + lane() % kColumns;
-    const float2* softmax = results_.softmax + int64_t{head} * share_.splits;
-    const float* partial = results_.outputs + int64_t{head} * share_.splits * kHeadDim + column;
+    Part part;
+    if (warp() == 0) {
+      const Part of_own_key = own_part(head, column, tag);
+      if (own == 0) part = of_own_key;
+    }
+#pragma unroll 1
+    for (int first = own; first < share_.splits; first += kAtOnce * kParts) {
+      add_splits(part, head, column, first, tag);
+    }
+    auto* parts = reinterpret_cast<Part*>(scratch_);  // [kParts, kColumns]
+    parts[own * kColumns + lane() % kColumns] = part;
+    sync_warps();
+    if (threadIdx.x < kColumns) {
+      Part total;
+#pragma unroll
+      for (int i = 0; i < kParts; ++i) {
+        const Part& other = parts[i * kColumns + lane()];
+        total.add(other.maximum, other.output, other.sum);
+      }
+      send(context_.exchange.attended + head * kHeadDim + column,
+           __float2bfloat16_rn(total.output / total.sum), tag);
+    }
+    sync_warps();
+  }
 
-    // All loads begin before the first is waited for.
-    float outputs[kAtOnce];
-    float2 of_splits[kAtOnce];
-    const auto load = [&](int first) {
+  /// Adds splits `first`, + kParts, ... of them kAtOnce, as far as there are such.
+  __device__ void add_splits(Part& part, int head, int column, int first, uint32_t tag) const {
+    const TaggedFloat* softmax = context_.exchange.softmax + int64_t{2} * head * share_.splits;
+    const TaggedFloat* outputs =
+        context_.exchange.outputs + int64_t{head} * share_.splits * kHeadDim + column;
+    TaggedFloat maxima[kAtOnce];
+    TaggedFloat sums[kAtOnce];
+    TaggedFloat values[kAtOnce];
+    bool is_complete;
+    do {
+      is_complete = true;
 #pragma unroll
       for (int i = 0; i < kAtOnce; ++i) {
         const int split = first + i * kParts;
-        const bool exists = split < share_.splits;
-        of_splits[i] = exists ? __ldcg(softmax + split) : make_float2(-INFINITY, 0.f);
-        outputs[i] = exists ? __ldcg(partial + split * kHeadDim) : 0.f;
+        if (split >= share_.splits) continue;
+        maxima[i] = peek_two(softmax + 2 * split);
+        sums[i] = peek_two(softmax + 2 * split + 1);
+        values[i] = peek_two(outputs + split * kHeadDim);
+        is_complete = is_complete && maxima[i].y == tag && sums[i].y == tag && values[i].y == tag;
       }
-    };
-    load(part);
-    const float value = own_value(layer, head, column);
-    const float score = own_score(layer, head);
-    const float maximum = fmaxf(score, split_maximum(softmax));
-
-    float output = 0.f;
-    float sum = 0.f;
-#pragma unroll 1
-    for (int first = part; first < share_.splits; first += kAtOnce * kParts) {
-      if (first != part) load(first);
+    } while (!is_complete);
 #pragma unroll
-      for (int i = 0; i < kAtOnce; ++i) {
-        const float factor = part_factor(of_splits[i].x, maximum);
-        output += factor * outputs[i];
-        sum += factor * of_splits[i].y;
-      }
+    for (int i = 0; i < kAtOnce; ++i) {
+      if (first + i * kParts >= share_.splits) continue;
+      part.add(__uint_as_float(maxima[i].x), __uint_as_float(values[i].x),
+               __uint_as_float(sums[i].x));
     }
-    if (part == 0) {
-      const float factor = attention::exp2_fast(score - maximum);
-      output += factor * value;
-      sum += factor;
-    }
-    auto* parts = reinterpret_cast<float2*>(scratch_);  // [kParts, kColumns]: output, sum
-    parts[part * kColumns + lane() % kColumns] = {output, sum};
-    sync_warps();
-    if (threadIdx.x < kColumns) {
-      float2 total{};
-#pragma unroll
-      for (int i = 0; i < kParts; ++i) {
-        total.x += parts[i * kColumns + lane()].x;
-        total.y += parts[i * kColumns + lane()].y;
-      }
-      static_cast<__nv_bfloat16*>(params_.attended)[head * kHeadDim + column] =
-          __float2bfloat16_rn(total.x / total.y);
-    }
-    sync_warps();
   }
 
   const PersistentParams& params_;
   const StepContext<kHeadDim>& context_;
   const RopeKvParams& rope_;
-  const Share share_;
+  const Share& share_;
   int group_heads_;
-  SplitResults<kHeadDim> results_;
   float* scratch_;
   float scale_log2_;
 };

@@ -3,9 +3,8 @@
 // other blocks, their next weights arrive.
 //
 // Stages are numbered from the start of the step; each has its place in the order of a layer:
-//   a product         the parts of the block's rows, row by row; part u is for warp u % kWarps
-//   attention         for each kWarps slices their keys, then their values; slice j is for warp j %
-//   kWarps
+//   a product         tile by tile of the block's rows, each in pieces of the columns
+//   attention         for each kStageSlices slices their keys, then their values
 // Stage n lies in slot n % kStages, which the warp n % kFetchWarps of those that fetch fills:
 // always the same, so that it never runs a round ahead of another, and parities suffice.
 #pragma once
@@ -23,11 +22,10 @@ namespace longview::decoder {
 /// In shared memory.
 struct MemoryRing {
   static constexpr int kStages = PersistentConfig::kStages;
-  static constexpr int kSlotBytes = PersistentConfig::kSlotBytes;
   /// Arrivals that fill a stage: of each lane that fetches.
   static constexpr int kFillArrivals = kWarpThreads;
 
-  alignas(1024) uint8_t slots[kStages][kSlotBytes];
+  alignas(128) uint8_t slots[kStages][PersistentConfig::kStageBytes];
   sm90::Mbarrier full[kStages];
   sm90::Mbarrier empty[kStages];
 
@@ -35,26 +33,30 @@ struct MemoryRing {
   __device__ void init() {
     for (int i = 0; i < kStages; ++i) {
       full[i].init(kFillArrivals);
-      empty[i].init(1);
+      empty[i].init(PersistentConfig::kWarps);
     }
     sm90::fence_barrier_init();
   }
 
-  /// For who fetches: waits until the stage's room is free; returns its slot.
+  /// For who fetches: waits until the stage's room is free, and no more than kUnderWay stages are
+  /// on their way with it: more would only make all else that the block asks for wait behind them.
+  /// Returns its slot.
   __device__ int claim(int stage) {
     const int slot = stage % kStages;
     empty[slot].wait((stage / kStages + 1) % 2);
+    const int before = stage - PersistentConfig::kUnderWay;
+    if (before >= 0) full[before % kStages].wait(before / kStages % 2);
     return slot;
   }
 
-  /// For the warp that a stage is for: waits until it is filled.
-  __device__ const uint8_t* acquire(int stage) {
+  /// For each warp that computes: waits until the stage is filled; returns its shared address.
+  __device__ uint32_t acquire(int stage) {
     const int slot = stage % kStages;
     full[slot].wait(stage / kStages % 2);
-    return slots[slot];
+    return sm80::shared_address(slots[slot]);
   }
 
-  /// The warp's lanes have read the stage.
+  /// The warp's lanes have read the stage, or do not need it; after acquire().
   __device__ void release(int stage) {
     __syncwarp();
     if (threadIdx.x % kWarpThreads == 0) empty[stage % kStages].arrive();
@@ -69,87 +71,123 @@ class MemoryFetcher {
   using Tile = sm80::SwizzledTile<kHeadDim>;
 
   __device__ MemoryFetcher(const PersistentParams& params, const StepContext<kHeadDim>& context,
-                           const Share& share, MemoryRing& ring)
-      : params_(params), context_(context), share_(share), ring_(ring) {}
+                           MemoryRing& ring)
+      : params_(params), context_(context), share_(context.share), ring_(ring) {}
 
+  /// Fetches each kFetchWarps-th stage.
   __device__ void run() {
+    const int warp = static_cast<int>(threadIdx.x) / kWarpThreads - PersistentConfig::kWarps;
+    Place next = placed(warp);
 #pragma unroll 1
-    for (int layer = 0; layer < params_.layer_count; ++layer) {
-#pragma unroll 1
-      for (int phase = 0; phase < kPhases; ++phase) {
-        if (static_cast<Phase>(phase) == Phase::kAttention) {
-          fetch_keys(context_.layer(layer));
-        } else {
-          fetch_product(static_cast<Phase>(phase), context_.layer(layer));
-        }
-      }
+    for (int stage = warp; next.layer < params_.layer_count; stage += kFetchWarps) {
+      fetch(next, stage);
+      next = behind(next);
     }
   }
 
  private:
-  static constexpr int kFetchWarps = PersistentConfig::kFetchWarps;
+  using Config = PersistentConfig;
+  static constexpr int kFetchWarps = Config::kFetchWarps;
+
+  /// Of a stage: the `index`-th of its phase.
+  struct Place {
+    int layer;
+    int phase;
+    int index;
+  };
 
   static __device__ int lane() { return static_cast<int>(threadIdx.x) % kWarpThreads; }
 
-  /// How far behind the next stage the warp's first one lies.
-  __device__ int first_own() const {
-    const int warp = static_cast<int>(threadIdx.x) / kWarpThreads - PersistentConfig::kWarps;
-    return (warp + kFetchWarps - stage_ % kFetchWarps) % kFetchWarps;
+  __device__ Place placed(int stage) const { return carried({0, 0, stage}); }
+  __device__ Place behind(Place place) const {
+    place.index += kFetchWarps;
+    return carried(place);
   }
 
-  /// A lane fetches a part, kGroup lanes at a time: few, so that the ring is not waited for in
-  /// lumps.
-  __device__ void fetch_product(Phase phase, const PersistentLayer& layer) {
-    constexpr int kGroup = 4;
-    const ProductShape shape = params_.shapes[static_cast<int>(phase)];
-    const uint8_t* matrix = layer.matrices[static_cast<int>(phase)];
-    const int parts = ProductShare(shape).parts;
-#pragma unroll 1
-    for (int first = first_own(); first < parts; first += kGroup * kFetchWarps) {
-      const int part = first + lane() * kFetchWarps;
-      if (lane() < kGroup && part < parts) {
-        const int row = part * shape.parts_inverse >> 16;  // of the block's rows
-        const int offset = (part - row * shape.parts) * shape.part_bytes;
-        const int item = ProductShare::item(shape.item_rows == 2 ? row / 2 : row);
-        const int64_t matrix_row = row_of(phase, item, shape.item_rows == 2 ? row % 2 : 0);
-        const uint32_t bytes = min(shape.part_bytes, shape.row_bytes - offset);
-        const int slot = ring_.claim(stage_ + part);
-        ring_.full[slot].arrive(MemoryRing::kFillArrivals - 1);
-        ring_.full[slot].arrive_and_expect(bytes);
-        sm90::bulk_load(ring_.slots[slot], matrix + matrix_row * shape.row_bytes + offset, bytes,
-                        &ring_.full[slot], sm90::CachePolicy::kEvictFirst);
+  /// Into the phases behind, as far as the index reaches beyond its own.
+  __device__ Place carried(Place place) const {
+    while (place.index >= context_.stages[place.phase]) {
+      place.index -= context_.stages[place.phase];
+      if (++place.phase == kPhases) {
+        place.phase = 0;
+        ++place.layer;
       }
-      __syncwarp();
     }
-    stage_ += parts;
+    return place;
   }
 
-  __device__ void fetch_keys(const PersistentLayer& layer) {
-#pragma unroll 1
-    for (int first = share_.begin; first < share_.end; first += PersistentConfig::kWarps) {
-      const int slices = min(PersistentConfig::kWarps, share_.end - first);
-#pragma unroll 1
-      for (int i = first_own(); i < 2 * slices; i += kFetchWarps) {
-        const bool are_keys = i < slices;
-        fetch_slice(stage_ + i, are_keys ? layer.key_pool : layer.value_pool,
-                    first + (are_keys ? i : i - slices));
-      }
-      stage_ += 2 * slices;
+  __device__ void fetch(const Place& place, int stage) {
+    const PersistentLayer& layer = context_.layer(place.layer);
+    if (static_cast<Phase>(place.phase) == Phase::kAttention) {
+      fetch_slices(place.index % 2 == 0 ? layer.key_pool : layer.value_pool, place.index / 2,
+                   stage);
+    } else {
+      fetch_tile(static_cast<Phase>(place.phase), layer, place.index, stage);
     }
   }
 
-  /// Keys or values of a slice; rows behind the cached ones become zeros.
-  __device__ void fetch_slice(int stage, const void* pool, int slice) {
+  /// Where the lane's row of a stage's tile begins, and how much of each row belongs to the stage.
+  struct Piece {
+    const uint8_t* from;
+    uint32_t bytes;
+    int rows;  // of the tile
+  };
+
+  __device__ Piece piece_of(Phase phase, const PersistentLayer& layer, int index) const {
+    const ProductShape& shape = params_.shapes[static_cast<int>(phase)];
+    const int tile = index / shape.pieces;
+    const int offset = (index - tile * shape.pieces) * shape.piece_bytes;
+    const int rows = min(Config::kTileRows, ProductShare(shape).rows - tile * Config::kTileRows);
+    const int row = tile * Config::kTileRows + min(lane(), rows - 1);  // of the block's
+    const int item = ProductShare::item(shape.item_rows == 2 ? row / 2 : row);
+    const int64_t matrix_row = row_of(phase, item, shape.item_rows == 2 ? row % 2 : 0);
+    return {layer.matrices[static_cast<int>(phase)] + matrix_row * shape.row_bytes + offset,
+            static_cast<uint32_t>(min(shape.piece_bytes, shape.row_bytes - offset)), rows};
+  }
+
+  /// A lane fetches a row's piece.
+  __device__ void fetch_tile(Phase phase, const PersistentLayer& layer, int index, int stage) {
+    const Piece piece = piece_of(phase, layer, index);
+    const int slot = ring_.claim(stage);
+    if (lane() == 0) {
+      ring_.full[slot].arrive(MemoryRing::kFillArrivals - 1);
+      ring_.full[slot].arrive_and_expect(piece.rows * piece.bytes);
+    }
+    __syncwarp();
+    if (lane() < piece.rows) {
+      sm90::bulk_load(ring_.slots[slot] + lane() * Config::kPiecePitch, piece.from, piece.bytes,
+                      &ring_.full[slot], sm90::CachePolicy::kEvictFirst);
+    }
+    __syncwarp();
+  }
+
+  /// Keys or values of the `group`-th kStageSlices slices of the block's share.
+  __device__ void fetch_slices(const void* pool, int group, int stage) {
+    const int first = share_.begin + group * Config::kStageSlices;
+    const int slices = min(Config::kStageSlices, share_.end - first);
+    const int slot = ring_.claim(stage);
+#pragma unroll 1
+    for (int i = 0; i < slices; ++i) {
+      fetch_slice(sm80::shared_address(ring_.slots[slot] + i * Config::kSliceBytes), pool,
+                  first + i);
+    }
+    ring_.full[slot].arrive_after_copies();
+  }
+
+  __device__ const uint8_t* slice_start(const void* pool, int slice) const {
+    const int64_t row = context_.row_of(slice * Share::kSliceKeys) * params_.rope.num_kv_heads;
+    return static_cast<const uint8_t*>(pool) + (row + share_.kv_head) * (2 * kHeadDim);
+  }
+
+  /// Rows behind the cached ones become zeros.
+  __device__ void fetch_slice(uint32_t to, const void* pool, int slice) {
     constexpr int kRowsAtOnce = kWarpThreads / Tile::kPieces;
     const int token = slice * Share::kSliceKeys;
     const int64_t stride = int64_t{2} * params_.rope.num_kv_heads * kHeadDim;
-    const int64_t first_row = context_.row_of(share_, token) * params_.rope.num_kv_heads;
     const int piece = lane() % Tile::kPieces;
     const int lane_row = lane() / Tile::kPieces;
-    const uint8_t* first = static_cast<const uint8_t*>(pool) +
-                           (first_row + share_.kv_head) * (2 * kHeadDim) + 16 * piece;
-    const int slot = ring_.claim(stage);
-    const Tile tile{sm80::shared_address(ring_.slots[slot])};
+    const uint8_t* first = slice_start(pool, slice) + 16 * piece;
+    const Tile tile{to};
     if (token + Share::kSliceKeys <= share_.cached) {
       const uint8_t* from = first + lane_row * stride;
 #pragma unroll
@@ -163,7 +201,6 @@ class MemoryFetcher {
         sm80::copy_16_async(tile.piece(row, piece), first + (exists ? row * stride : 0), exists);
       }
     }
-    ring_.full[slot].arrive_after_copies();
   }
 
   __device__ int row_of(Phase phase, int item, int row) const {
@@ -181,9 +218,8 @@ class MemoryFetcher {
 
   const PersistentParams& params_;
   const StepContext<kHeadDim>& context_;
-  const Share share_;
+  const Share& share_;
   MemoryRing& ring_;
-  int stage_ = 0;  // the next, of all warps
 };
 
 }  // namespace longview::decoder

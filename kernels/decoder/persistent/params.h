@@ -23,16 +23,15 @@ struct PersistentLayer {
   void* value_pool;
 };
 
-/// How one product is walked along: items of `item_rows` rows, each row in `parts` of `part_bytes`,
-/// the last of which may be shorter.
+/// How one product is walked along: items of `item_rows` rows, each row in `pieces` of
+/// `piece_bytes`, the last of which may be shorter.
 struct ProductShape {
   int items;
   int item_rows;
-  int columns;
+  int columns;  // a multiple of 16
   int row_bytes;
-  int parts;
-  int part_bytes;     // a multiple of what the lanes of a warp read at once
-  int parts_inverse;  // ceil(2^16 / parts)
+  int pieces;
+  int piece_bytes;  // a multiple of 32
 };
 
 struct PersistentParams {
@@ -45,13 +44,8 @@ struct PersistentParams {
   float softmax_scale;
   /// As in QkvGemvParams, but for the pools, which differ from layer to layer.
   RopeKvParams rope;
-  void* hidden;      // bf16 [hidden_size]: the residual stream, read and written
-  void* attended;    // bf16 [query_size]
-  void* activation;  // bf16 [feed_forward_size]
-  void* workspace;   // persistent_workspace_bytes()
-  /// [2]: the one of the position's parity is zero when the kernel starts; the kernel makes the
-  /// other zero, for the step at the next position.
-  uint32_t* arrivals;
+  void* hidden;     // bf16 [hidden_size]: the residual stream, read and written
+  void* workspace;  // persistent_workspace_bytes(), zero before the first step
 };
 
 }  // namespace longview::decoder

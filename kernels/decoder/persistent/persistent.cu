@@ -6,7 +6,6 @@
 #include "common/programmatic_launch.cuh"
 #include "decoder/persistent/api.h"
 #include "decoder/persistent/attention.cuh"
-#include "decoder/persistent/grid_barrier.cuh"
 #include "decoder/persistent/input.cuh"
 #include "decoder/persistent/product.cuh"
 
@@ -22,18 +21,14 @@ class LayersBlock {
  public:
   using Context = StepContext<kHeadDim>;
 
-  __device__ LayersBlock(const PersistentParams& params, Context& context,
-                         const KeyShare<kHeadDim>& share, MemoryRing& ring, uint4* scratch)
+  __device__ LayersBlock(const PersistentParams& params, Context& context, MemoryRing& ring,
+                         uint4* scratch)
       : params_(params),
         context_(context),
         scratch_(scratch),
         ring_(ring),
-        key_stages_(2 * share.slices()),
-        attention_(params, context, share, scratch),
-        products_(params, context),
-        barrier_(params.arrivals + share.cached % 2) {
-    if (blockIdx.x == 0 && threadIdx.x == 0) params.arrivals[(share.cached + 1) % 2] = 0;
-  }
+        attention_(params, context, scratch),
+        products_(params, context) {}
 
   __device__ void run() {
 #pragma unroll 1
@@ -47,34 +42,35 @@ class LayersBlock {
         }
       }
     }
+    // All blocks know the number of this step: each has contributed to the last activation.
+    if (blockIdx.x == 0 && threadIdx.x == 0) ++Exchange::steps(params_);
   }
 
  private:
   __device__ void attend(int layer) {
     prefetch_part(context_.layer(layer).feed_forward_norm, params_.hidden_size);
-    barrier_.arrive();
-    barrier_.wait();
-    attention_.attend(ring_, stage_);
-    stage_ += key_stages_;
-    barrier_.arrive();
-    barrier_.wait();
+    attention_.attend(ring_, layer);
     attention_.combine(layer);
   }
 
   __device__ void multiply(Phase phase, int layer) {
-    const ProductShape& shape = params_.shapes[static_cast<int>(phase)];
-    const bool is_first = layer == 0 && phase == Phase::kQkv;
-    if (!is_first) barrier_.arrive();
-    const InputStage stage(norm_of(phase, layer), params_.norm_epsilon, shape.columns);
+    const InputStage stage(norm_of(phase, layer), params_.norm_epsilon,
+                           params_.shapes[static_cast<int>(phase)].columns);
+    const float2 bias = products_.bias_of(phase, layer);
     if (phase == Phase::kDown && layer + 1 < params_.layer_count) {
       prefetch_part(context_.layer(layer + 1).attention_norm, params_.hidden_size);
       prefetch_part(context_.layer(layer + 1).qkv_bias,
                     2 * params_.shapes[static_cast<int>(Phase::kQkv)].items);
     }
-    if (!is_first) barrier_.wait();
-    stage.run(input_of(phase), scratch_);
-    products_.run(phase, layer, ring_, stage_, scratch_);
-    stage_ += ProductShare(shape).parts;
+    const StagedInput staged{reinterpret_cast<uint2*>(scratch_)};
+    if (layer == 0 && phase == Phase::kQkv) {
+      stage.run(params_.hidden, staged);
+    } else {
+      const bool is_qkv = phase == Phase::kQkv;
+      context_.await(params_, input_message(phase), is_qkv ? layer - 1 : layer);
+      stage.run(input_of(phase), input_tag(phase, layer), staged);
+    }
+    products_.run(phase, layer, ring_, staged.steps, bias);
   }
 
   __device__ const float* norm_of(Phase phase, int layer) const {
@@ -82,20 +78,28 @@ class LayersBlock {
     return phase == Phase::kGateUp ? context_.layer(layer).feed_forward_norm : nullptr;
   }
 
-  __device__ const void* input_of(Phase phase) const {
-    if (phase == Phase::kOutput) return params_.attended;
-    return phase == Phase::kDown ? params_.activation : params_.hidden;
+  __device__ const TaggedHalf* input_of(Phase phase) const {
+    if (phase == Phase::kOutput) return context_.exchange.attended;
+    return phase == Phase::kDown ? context_.exchange.activation : context_.exchange.hidden;
+  }
+
+  static __device__ Message input_message(Phase phase) {
+    if (phase == Phase::kQkv) return Message::kNextHidden;
+    if (phase == Phase::kOutput) return Message::kAttended;
+    return phase == Phase::kGateUp ? Message::kHidden : Message::kActivation;
+  }
+
+  __device__ uint32_t input_tag(Phase phase, int layer) const {
+    return phase == Phase::kQkv ? context_.exchange.tag(layer - 1) + 1
+                                : context_.exchange.tag(layer);
   }
 
   const PersistentParams& params_;
   const Context& context_;
   uint4* scratch_;
   MemoryRing& ring_;
-  int stage_ = 0;  // of the ring: the next part's or slice's
-  int key_stages_;
   Attention<kHeadDim> attention_;
   Products<kHeadDim> products_;
-  GridBarrier barrier_;
 };
 
 /// Dynamic shared memory: the ring, the scratch memory, the context with the layers.
@@ -112,25 +116,30 @@ __global__ __launch_bounds__(Config::kBlockThreads, 1) void persistent_kernel(
   if (threadIdx.x == 0) ring.init();
   context.fill(params, share);
   if (threadIdx.x >= Config::kThreads) {
-    MemoryFetcher<kHeadDim>(params, context, share, ring).run();
+    MemoryFetcher<kHeadDim>(params, context, ring).run();
   } else {
-    LayersBlock<kHeadDim>(params, context, share, ring, scratch).run();
+    LayersBlock<kHeadDim>(params, context, ring, scratch).run();
   }
 }
 
 int multiprocessors() { return device_attribute(cudaDevAttrMultiProcessorCount); }
 
+/// One on each multiprocessor, but no more than there are items in any product.
+int blocks_of(const PersistentParams& params) {
+  int blocks = multiprocessors();
+  for (const Phase phase : {Phase::kQkv, Phase::kOutput, Phase::kGateUp, Phase::kDown}) {
+    blocks = std::min(blocks, params.shapes[static_cast<int>(phase)].items);
+  }
+  return blocks;
+}
+
 ProductShape product_shape(int items, int item_rows, int columns) {
+  // Pieces of whole steps of all warps, where there is more than one.
+  constexpr int kUnit = 2 * Config::kStepColumns * Config::kWarps;
   const int row_bytes = 2 * columns;
-  const int parts = (row_bytes - 1) / Config::kSlotBytes + 1;
-  const int pieces = (row_bytes - 1) / (Config::kLanesBytes * parts) + 1;
-  return {items,
-          item_rows,
-          columns,
-          row_bytes,
-          parts,
-          pieces * Config::kLanesBytes,
-          ((1 << 16) + parts - 1) / parts};
+  const int pieces = (row_bytes - 1) / Config::kMaxPieceBytes + 1;
+  const int units = (row_bytes - 1) / (pieces * kUnit) + 1;
+  return {items, item_rows, columns, row_bytes, pieces, units * kUnit};
 }
 
 int scratch_bytes(const PersistentParams& params) {
@@ -148,41 +157,48 @@ int shared_bytes(const PersistentParams& params) {
          static_cast<int>(context + params.layer_count * sizeof(PersistentLayer));
 }
 
-/// KV blocks that the keys of one multiprocessor reach into, at most.
-int split_blocks(int context_tokens, int num_kv_heads) {
-  const int keys = context_tokens / (multiprocessors() / num_kv_heads);
+/// KV blocks that the keys of one block reach into, at most.
+int split_blocks(const PersistentParams& params, int context_tokens) {
+  const int keys = context_tokens / (blocks_of(params) / params.rope.num_kv_heads);
   return keys / KV_BLOCK_TOKENS + 3;
 }
 
-/// Whether a block's parts of every product find room for their sums.
-bool parts_fit(const PersistentParams& params) {
+/// Whether the products can be walked along: steps are whole, and a block's rows find room.
+bool products_fit(const PersistentParams& params) {
+  const int blocks = blocks_of(params);
   return std::all_of(std::begin(params.shapes), std::end(params.shapes),
-                     [](const ProductShape& shape) {
-                       const int items = (shape.items + multiprocessors() - 1) / multiprocessors();
-                       return items * shape.item_rows * shape.parts <= Config::kMaxParts;
+                     [&](const ProductShape& shape) {
+                       const int items = (shape.items + blocks - 1) / blocks;
+                       return shape.columns % Config::kStepColumns == 0 &&
+                              items * shape.item_rows <= Config::kMaxRows;
                      });
 }
 
 }  // namespace
 
 bool fits_persistent(const PersistentParams& params, int context_tokens) {
-  constexpr int kStaticBytes = 2048;
+  constexpr int kStaticBytes = 3072;
   const RopeKvParams& rope = params.rope;
   const bool is_hopper = device_attribute(cudaDevAttrComputeCapabilityMajor) == 9 &&
                          device_attribute(cudaDevAttrComputeCapabilityMinor) == 0;
-  return is_hopper && params.layer_count <= kMaxPersistentLayers && params.hidden_size % 8 == 0 &&
-         params.feed_forward_size % 8 == 0 && rope.query_norm == nullptr &&
+  return is_hopper && params.layer_count <= kMaxPersistentLayers && rope.query_norm == nullptr &&
          rope.num_heads / rope.num_kv_heads <= Config::kMaxGroupHeads &&
-         rope.num_kv_heads <= multiprocessors() &&
-         split_blocks(context_tokens, rope.num_kv_heads) <= Config::kMaxSplitBlocks &&
-         parts_fit(params) && device_attribute(cudaDevAttrCooperativeLaunch) != 0 &&
+         rope.num_kv_heads <= blocks_of(params) &&
+         split_blocks(params, context_tokens) <= Config::kMaxSplitBlocks && products_fit(params) &&
+         device_attribute(cudaDevAttrCooperativeLaunch) != 0 &&
          shared_bytes(params) + kStaticBytes <=
              device_attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin);
 }
 
-size_t persistent_workspace_bytes(int num_heads, int num_kv_heads, int head_dim) {
-  const size_t splits = multiprocessors() / num_kv_heads;
-  return splits * num_heads * (head_dim * sizeof(float) + sizeof(float2));
+size_t persistent_workspace_bytes(int hidden_size, int feed_forward_size, int num_heads,
+                                  int num_kv_heads, int head_dim) {
+  PersistentParams params{};
+  params.hidden_size = hidden_size;
+  params.feed_forward_size = feed_forward_size;
+  params.rope.num_heads = num_heads;
+  params.rope.num_kv_heads = num_kv_heads;
+  params.rope.head_dim = head_dim;
+  return reinterpret_cast<size_t>(Exchange(params, multiprocessors() / num_kv_heads).end);
 }
 
 void shape_products(PersistentParams& params) {
@@ -206,7 +222,7 @@ void persistent_layers(const PersistentParams& params, cudaStream_t stream) {
   cooperative.id = cudaLaunchAttributeCooperative;
   cooperative.val.cooperative = 1;
   cudaLaunchConfig_t config{};
-  config.gridDim = dim3(multiprocessors());
+  config.gridDim = dim3(blocks_of(params));
   config.blockDim = dim3(Config::kBlockThreads);
   config.dynamicSmemBytes = bytes;
   config.stream = stream;

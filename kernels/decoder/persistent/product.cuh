@@ -14,117 +14,146 @@ class Products {
   __device__ Products(const PersistentParams& params, StepContext<kHeadDim>& context)
       : params_(params), context_(context) {}
 
-  /// The block's items of one product, whose first stage in the ring is `stage`; `staged` is its
-  /// input.
-  __device__ void run(Phase phase, int layer, MemoryRing& ring, int stage,
-                      const uint4* staged) const {
-    const ProductShape& shape = params_.shapes[static_cast<int>(phase)];
-    const ProductShare share(shape);
-    float2 addend{};
+  /// What is added to the sums of the thread's first item, but for the residual stream: biases.
+  /// Nothing of the step is waited for.
+  __device__ float2 bias_of(Phase phase, int layer) const {
     const int own_item = static_cast<int>(threadIdx.x);
-    if (own_item < share.items) addend = addend_of(phase, layer, ProductShare::item(own_item));
-    sum_parts(ring, stage, shape, share, staged);
+    return own_item < ProductShare(shape_of(phase)).items
+               ? bias_of(phase, layer, ProductShare::item(own_item))
+               : float2{};
+  }
+
+  /// The block's items of one product; `staged` is its input, `bias` the thread's.
+  __device__ void run(Phase phase, int layer, MemoryRing& ring, const uint2* staged,
+                      float2 bias) const {
+    const ProductShape& shape = shape_of(phase);
+    const ProductShare share(shape);
+    const int own_item = static_cast<int>(threadIdx.x);
+    sum_tiles(ring, context_.first_stage(layer, phase), shape, share, staged);
     sync_warps();
     for (int i = own_item; i < share.items; i += PersistentConfig::kThreads) {
-      const int item = ProductShare::item(i);
-      if (i != own_item) addend = addend_of(phase, layer, item);
-      const float4* sums = context_.part_sums + 2 * i * shape.item_rows * shape.parts;
-      addend.x += added_up(sums, 2 * shape.parts);
-      if (shape.item_rows == 2) addend.y += added_up(sums + 2 * shape.parts, 2 * shape.parts);
-      finish(phase, layer, item, addend);
+      float2 sums = i == own_item ? bias : bias_of(phase, layer, ProductShare::item(i));
+      sums.x += row_sum(i * shape.item_rows);
+      if (shape.item_rows == 2) sums.y += row_sum(2 * i + 1);
+      finish(phase, layer, i, sums);
     }
+    context_.announce(params_, message_of(phase));
+  }
+
+  static __device__ Message message_of(Phase phase) {
+    if (phase == Phase::kQkv) return Message::kQkv;
+    if (phase == Phase::kOutput) return Message::kHidden;
+    return phase == Phase::kGateUp ? Message::kActivation : Message::kNextHidden;
   }
 
  private:
-  static __device__ float added_up(const float4* sums, int count) {
+  using Config = PersistentConfig;
+  static constexpr int kWarps = Config::kWarps;
+  static constexpr int kStepBytes = 2 * Config::kStepColumns;
+
+  __device__ float row_sum(int row) const {
     float total = 0.f;
-    for (int i = 0; i < count; ++i) total += (sums[i].x + sums[i].y) + (sums[i].z + sums[i].w);
+#pragma unroll
+    for (const float of_warp : context_.row_sums[row]) total += of_warp;
     return total;
   }
 
-  /// Leaves the sums of each part in the context.
-  __device__ void sum_parts(MemoryRing& ring, int stage, const ProductShape& shape,
-                            const ProductShare& share, const uint4* staged) const {
+  /// Leaves in the context what the warp's columns of each row come to. Steps of kStepColumns go to
+  /// the warps in turns, so that each part of the input is read once in a tile.
+  __device__ void sum_tiles(MemoryRing& ring, int stage, const ProductShape& shape,
+                            const ProductShare& share, const uint2* staged) const {
     const int lane = static_cast<int>(threadIdx.x) % kWarpThreads;
-    const int part_vectors = shape.part_bytes / 16;
+    const int warp = static_cast<int>(threadIdx.x) / kWarpThreads;
+    const int piece_steps = shape.piece_bytes / kStepBytes;
+    // Of the operands of a step: the lane's row and half in memory, and its part of the input.
+    const uint32_t row_offset =
+        lane % 16 * Config::kPiecePitch + lane / 16 * 16 + warp * kStepBytes;
+    const uint2* own_input = staged + lane % 4 + 4 * warp;
 #pragma unroll 1
-    for (int unit = static_cast<int>(threadIdx.x) / kWarpThreads; unit < share.parts;
-         unit += PersistentConfig::kWarps) {
-      const int part = unit - (unit * shape.parts_inverse >> 16) * shape.parts;
-      const int vectors = min(part_vectors, shape.row_bytes / 16 - part * part_vectors);
-      const auto* weights = reinterpret_cast<const uint4*>(ring.acquire(stage + unit));
-      auto* sums = reinterpret_cast<float*>(context_.part_sums + 2 * unit);
-      sum_part(weights + lane, staged + part * part_vectors + lane, vectors, sums);
-      ring.release(stage + unit);
+    for (int row = 0; row < share.rows; row += Config::kTileRows) {
+      float sums[2][4] = {};
+#pragma unroll 1
+      for (int piece = 0; piece < shape.pieces; ++piece, ++stage) {
+        const int first = piece * piece_steps;
+        const int steps = min(piece_steps, shape.columns / Config::kStepColumns - first) - warp;
+        add_piece(sums, ring.acquire(stage) + row_offset, own_input + 4 * first, steps);
+        ring.release(stage);
+      }
+      // All columns of the products are the same.
+      if (lane % 4 != 0) continue;
+      context_.row_sums[row + lane / 4][warp] = sums[0][0] + sums[1][0];
+      context_.row_sums[row + lane / 4 + 8][warp] = sums[0][2] + sums[1][2];
     }
   }
 
-  /// Eight sums of one part, by mma.sync: row g of A holds the weights of the lanes 4 g to 4 g + 3,
-  /// column g of B their inputs, and the diagonal of the result their sums. The other elements mean
-  /// nothing; so much more arithmetic costs less than taking bf16 apart does. Weights and input
-  /// begin at the lane's.
-  __device__ static void sum_part(const uint4* weights, const uint4* input, int vectors,
-                                  float* sums) {
-    float results[2][4] = {};
-    const auto multiply = [&](const uint4& w, const uint4& x) {
-      const uint32_t low[4] = {w.x, 0, w.y, 0};
-      const uint32_t high[4] = {w.z, 0, w.w, 0};
-      sm80::multiply_add(results[0], low, x.x, x.y);
-      sm80::multiply_add(results[1], high, x.z, x.w);
-    };
-    const int whole = vectors / kWarpThreads * kWarpThreads;
-#pragma unroll 4
-    for (int at = 0; at < whole; at += kWarpThreads) multiply(weights[at], input[at]);
-    if (whole < vectors) {
-      const bool exists = whole + static_cast<int>(threadIdx.x) % kWarpThreads < vectors;
-      multiply(exists ? weights[whole] : uint4{}, exists ? input[whole] : uint4{});
+  /// Sixteen rows times the input, which stands in each column of B: each kWarps-th of `steps`. All
+  /// operands are on their way before the first is waited for.
+  static __device__ void add_piece(float (&sums)[2][4], uint32_t weights, const uint2* input,
+                                   int steps) {
+    constexpr int kOwnSteps = Config::kMaxPieceBytes / kStepBytes / kWarps;
+    uint32_t a[kOwnSteps][4];
+    uint2 b[kOwnSteps];
+#pragma unroll
+    for (int i = 0; i < kOwnSteps; ++i) {
+      if (i * kWarps >= steps) break;
+      sm80::load_matrices(a[i], weights + i * kWarps * kStepBytes);
+      b[i] = input[4 * i * kWarps];
     }
-    const int row = static_cast<int>(threadIdx.x) % kWarpThreads / 4;
-    const int first_column = static_cast<int>(threadIdx.x) % 4 * 2;
-    if (row / 2 * 2 != first_column) return;
-    sums[row] = row % 2 == 0 ? results[0][0] + results[1][0] : results[0][1] + results[1][1];
+#pragma unroll
+    for (int i = 0; i < kOwnSteps; ++i) {
+      if (i * kWarps >= steps) break;
+      sm80::multiply_add(sums[i % 2], a[i], b[i].x, b[i].y);
+    }
   }
 
-  /// What is added to the sums: biases, or the residual stream.
-  __device__ float2 addend_of(Phase phase, int layer, int item) const {
-    if (phase == Phase::kQkv) {
-      const float* bias = context_.layer(layer).qkv_bias;
-      if (bias == nullptr) return {};
-      return {bias[row_of(item, 0)], bias[row_of(item, 1)]};
-    }
-    if (phase == Phase::kGateUp) return {};
-    return {__bfloat162float(hidden()[item]), 0.f};
+  __device__ float2 bias_of(Phase phase, int layer, int item) const {
+    const float* bias = context_.layer(layer).qkv_bias;
+    if (phase != Phase::kQkv || bias == nullptr) return {};
+    return {bias[row_of(item, 0)], bias[row_of(item, 1)]};
   }
 
-  __device__ void finish(Phase phase, int layer, int item, float2 sums) const {
+  /// Sends what becomes of the sums of the block's item `i`.
+  __device__ void finish(Phase phase, int layer, int i, float2 sums) const {
+    const Exchange& exchange = context_.exchange;
+    const int item = ProductShare::item(i);
+    const uint32_t tag = exchange.tag(layer);
     if (phase == Phase::kQkv) {
       finish_pair(layer, item, sums);
     } else if (phase == Phase::kGateUp) {
-      static_cast<__nv_bfloat16*>(params_.activation)[item] =
-          __float2bfloat16_rn(silu(sums.x) * sums.y);
+      send(exchange.activation + item, __float2bfloat16_rn(silu(sums.x) * sums.y), tag);
     } else {
-      hidden()[item] = __float2bfloat16_rn(sums.x);
+      const bool is_last = phase == Phase::kDown;
+      const __nv_bfloat16 value = __float2bfloat16_rn(sums.x + context_.own_hidden[i]);
+      send(exchange.hidden + item, value, tag + (is_last ? 1 : 0));
+      context_.own_hidden[i] = __bfloat162float(value);
+      if (is_last && layer + 1 == params_.layer_count) {
+        static_cast<__nv_bfloat16*>(params_.hidden)[item] = value;
+      }
     }
   }
 
   /// A pair of a head of q or k, turned, or two elements of a head of v.
   __device__ void finish_pair(int layer, int item, float2 sums) const {
     const RopeKvParams& rope = params_.rope;
+    const Exchange& exchange = context_.exchange;
     const int head = item / (kHeadDim / 2);
     const int kv_head = head - rope.num_heads;
     const bool is_value = kv_head >= rope.num_kv_heads;
-    auto* to = static_cast<__nv_bfloat16*>(rope.query) + head * kHeadDim;
-    if (kv_head >= 0) {
-      void* pool = is_value ? context_.layer(layer).value_pool : context_.layer(layer).key_pool;
-      const int64_t row = context_.own_row * rope.num_kv_heads + kv_head % rope.num_kv_heads;
-      to = static_cast<__nv_bfloat16*>(pool) + row * kHeadDim;
-    }
     if (!is_value) {
       const int pair = item % (kHeadDim / 2);
       sums = rotated(sums, context_.cosines[pair], context_.sines[pair]);
     }
-    to[element_of(item, 0)] = __float2bfloat16_rn(sums.x);
-    to[element_of(item, 1)] = __float2bfloat16_rn(sums.y);
+    TaggedHalf* to =
+        kv_head < 0 ? exchange.query + head * kHeadDim : exchange.own_kv + kv_head * kHeadDim;
+    const __nv_bfloat16 values[] = {__float2bfloat16_rn(sums.x), __float2bfloat16_rn(sums.y)};
+    send(to + element_of(item, 0), values[0], exchange.tag(layer));
+    send(to + element_of(item, 1), values[1], exchange.tag(layer));
+    if (kv_head < 0) return;
+    void* pool = is_value ? context_.layer(layer).value_pool : context_.layer(layer).key_pool;
+    const int64_t row = context_.own_row * rope.num_kv_heads + kv_head % rope.num_kv_heads;
+    auto* cached = static_cast<__nv_bfloat16*>(pool) + row * kHeadDim;
+    cached[element_of(item, 0)] = values[0];
+    cached[element_of(item, 1)] = values[1];
   }
 
   /// Where in its head the pair's element i lies.
@@ -137,7 +166,9 @@ class Products {
     return item / (kHeadDim / 2) * kHeadDim + element_of(item, i);
   }
 
-  __device__ __nv_bfloat16* hidden() const { return static_cast<__nv_bfloat16*>(params_.hidden); }
+  __device__ const ProductShape& shape_of(Phase phase) const {
+    return params_.shapes[static_cast<int>(phase)];
+  }
 
   const PersistentParams& params_;
   StepContext<kHeadDim>& context_;
