@@ -71,11 +71,15 @@ export class KnownBefore {
   private takeOver(table: IndexTable | undefined): void {
     if (!table) return;
     this.index.restoreTerms(table.terms);
+    const { entries, displayPaths } = this.manifest.files();
+    let at = 0;
+    // Both are in the order of their display paths.
     for (const [row, path] of table.paths.entries()) {
-      const reference = table.references[row] as number;
-      const entry = this.manifest.get({ root: table.roots[row] as number, path });
-      if (entry && !this.store.records.rowOf(entry)) this.takeOverFile(table, row, entry);
-      else table.terms.free(reference);
+      const displayPath = this.manifest.displayPath({ root: table.roots[row] as number, path });
+      while (at < entries.length && (displayPaths[at] as string) < displayPath) at++;
+      const entry = displayPaths[at] === displayPath ? entries[at] : undefined;
+      if (entry && this.store.records.rowOf(entry) === undefined) this.takeOverFile(table, row, entry);
+      else table.terms.free(table.references[row] as number);
     }
   }
 

@@ -10,7 +10,11 @@ export interface PackedSync extends Omit<ManifestSyncParams, 'upserts'> {
 
 export function packedSync({ upserts, ...rest }: ManifestSyncParams): PackedSync {
   const numbers = new Float64Array(upserts.length * 3);
-  upserts.forEach(({ root, sizeBytes, mtimeMs }, at) => numbers.set([root, sizeBytes, mtimeMs], 3 * at));
+  upserts.forEach(({ root, sizeBytes, mtimeMs }, at) => {
+    numbers[3 * at] = root;
+    numbers[3 * at + 1] = sizeBytes;
+    numbers[3 * at + 2] = mtimeMs;
+  });
   return { ...rest, paths: upserts.map(({ path }) => path).join('\0'), numbers };
 }
 
