@@ -22,9 +22,15 @@ const MEASUREMENTS: readonly HeadMeasurement[] = [qwenCoder15b];
 export function measurementOf(model: MeasuredModel | undefined): HeadMeasurement | undefined {
   return MEASUREMENTS.find(
     ({ name, layerCount, headCount }) =>
-      model?.name.startsWith(name) && model.layerCount === layerCount && model.headCount === headCount,
+      model !== undefined &&
+      plain(model.name).startsWith(plain(name)) &&
+      model.layerCount === layerCount &&
+      model.headCount === headCount,
   );
 }
+
+/** GGUF files and folders of safetensors write one name differently. */
+const plain = (name: string): string => name.replaceAll(/[-_ ]+/g, ' ').toLowerCase();
 
 /**
  * An alpha for each query head, layer by layer: `retrievalAlpha` for the `count` heads that lose most without what is

@@ -107,7 +107,7 @@ suite('the Context view', () => {
 
   test('an attached file that may hold a secret is asked about, and sent when that is wished', async () => {
     await window.openFile('second.env');
-    await window.command('Longview: Attach File to Chat');
+    await window.command('Longview: Attach to Chat');
     const exchange = await window.ask('Which variable is set?');
     const failure = exchange.locator('.failure');
     await failure.getByText('second.env looks as if it held a secret: github in line 1').waitFor();

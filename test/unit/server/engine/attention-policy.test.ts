@@ -60,6 +60,11 @@ suite('Attention policy', () => {
     assert.deepEqual(alphasByHead({ lossNats }, 0, 1, 0.5), [0.5, 0.5, 0.5, 0.5, 0.5, 0.5]);
   });
 
+  test('a model is known by its name in a GGUF file and by that of its folder', () => {
+    const folder = { ...MEASURED, name: 'qwen2.5-coder-1.5b-instruct' };
+    assert.deepEqual(selectionOf('balanced', folder), selectionOf('balanced', MEASURED));
+  });
+
   test('every head of a measured model has its loss', () => {
     const measured = measurementOf(MEASURED);
     assert.ok(measured);
