@@ -52,7 +52,10 @@ suite('the repository before anybody asks', () => {
     const exchange = await window.ask('What is a stack?');
     await window.finished(exchange);
     await window.statusItem.click();
-    await exchange.getByText(/prompt tokens reused/).first().waitFor();
+    await exchange
+      .getByText(/prompt tokens reused/)
+      .first()
+      .waitFor();
     const account = await exchange.innerText();
     const reused = /([\d,]+) of ([\d,]+) prompt tokens reused/.exec(account);
     const [cached = 0, prompt = 0] = (reused ?? []).slice(1).map((count) => Number(count.replace(/,/g, '')));
