@@ -12,22 +12,9 @@ import {
   targetOf,
 } from '../context-view/context-tree';
 import { exportMarkdown, plainText } from '../context-view/export-markdown';
-import type { Commands } from './register-commands';
+import type { Commands, ContextCommandId } from './register-commands';
 
-type ContextCommands = Pick<
-  Commands,
-  | 'showContext'
-  | 'pinInContext'
-  | 'unpinFromContext'
-  | 'excludeFromContext'
-  | 'includeInContext'
-  | 'addFolderToContext'
-  | 'allowSecrets'
-  | 'showNextContext'
-  | 'showAskedContext'
-  | 'copyPrompt'
-  | 'exportContext'
->;
+type ContextCommands = Pick<Commands, ContextCommandId>;
 
 /** The argument that key bindings of the view give: what is selected there. */
 const SELECTION = 'selection';

@@ -1,15 +1,7 @@
 import * as vscode from 'vscode';
 
-/** Every command that `package.json` contributes. */
-export type CommandId =
-  | 'openChat'
-  | 'newChat'
-  | 'askAboutSelection'
-  | 'attachFile'
-  | 'stop'
-  | 'downloadModel'
-  | 'showTtftDetails'
-  | 'compareWithDense'
+/** Those of the Context view. */
+export type ContextCommandId =
   | 'showContext'
   | 'pinInContext'
   | 'unpinFromContext'
@@ -20,7 +12,19 @@ export type CommandId =
   | 'showNextContext'
   | 'showAskedContext'
   | 'copyPrompt'
-  | 'exportContext'
+  | 'exportContext';
+
+/** Every command that `package.json` contributes. */
+export type CommandId =
+  | 'openChat'
+  | 'newChat'
+  | 'askAboutSelection'
+  | 'attachFile'
+  | 'stop'
+  | 'downloadModel'
+  | 'showTtftDetails'
+  | 'compareWithDense'
+  | ContextCommandId
   | 'restartEngine'
   | 'purgePrefixCache'
   | 'diagnose'

@@ -13,6 +13,7 @@ import { ServerSession } from '../../src/session/server-session';
 import { ensureModel } from './support/models';
 import { CACHE_DIR, FAST_MODEL } from './support/places';
 import {
+  ASK_OPTIONS,
   childrenOf,
   fillerSource,
   sendWorkspace,
@@ -31,13 +32,11 @@ const FILES = 6;
 const VICTIMS = ['server', 'engine-host', 'window', 'engine-host'] as const;
 
 const OPTIONS: AskOptions = {
-  model: FAST_MODEL,
+  ...ASK_OPTIONS,
   device: 'cuda',
   attention: 'dense',
-  quality: 'balanced',
   contextTokens: 2048,
   maxAnswerTokens: 8,
-  sampling: { temperature: 0, topP: 1, topK: 0, stop: [] },
 };
 
 /** The whole product but for the editor and the GPU, whose stand-in answers by every token that it holds. */

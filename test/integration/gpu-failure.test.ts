@@ -10,6 +10,7 @@ import { ServerSession } from '../../src/session/server-session';
 import { ensureModel } from './support/models';
 import { FAST_MODEL } from './support/places';
 import {
+  ASK_OPTIONS,
   ask,
   childrenOf,
   fillerSource,
@@ -19,15 +20,7 @@ import {
   tempRepository,
 } from './support/server';
 
-const OPTIONS: AskOptions = {
-  model: FAST_MODEL,
-  device: 'auto',
-  attention: 'auto',
-  quality: 'balanced',
-  contextTokens: 2048,
-  maxAnswerTokens: 8,
-  sampling: { temperature: 0, topP: 1, topK: 0, stop: [] },
-};
+const OPTIONS: AskOptions = { ...ASK_OPTIONS, contextTokens: 2048, maxAnswerTokens: 8 };
 
 const STAND_IN = path.resolve('test/integration/support/stand-in-gpu.cjs');
 

@@ -2,17 +2,12 @@ import assert from 'node:assert/strict';
 import { mkdtemp, readdir, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import {
-  type AskOptions,
-  DidChangeEngineStatus,
-  type EngineStatus,
-  PurgePrefixCache,
-  WarmPrefix,
-} from '../../protocol';
+import { DidChangeEngineStatus, type EngineStatus, PurgePrefixCache, WarmPrefix } from '../../protocol';
 import type { StdioConnection } from '../../src/client/stdio-connection';
 import { ensureModel } from './support/models';
 import { CACHE_DIR, FAST_MODEL } from './support/places';
 import {
+  ASK_OPTIONS,
   ask,
   fillerSource,
   sendWorkspace,
@@ -20,17 +15,6 @@ import {
   type TempRepository,
   tempRepository,
 } from './support/server';
-
-/** Those of `ask`. */
-const OPTIONS: AskOptions = {
-  model: FAST_MODEL,
-  device: 'auto',
-  attention: 'auto',
-  quality: 'balanced',
-  contextTokens: 1024,
-  maxAnswerTokens: 16,
-  sampling: { temperature: 0, topP: 1, topK: 0, stop: [] },
-};
 
 suite('the repository ahead of questions', () => {
   let repo: TempRepository;
@@ -70,7 +54,7 @@ suite('the repository ahead of questions', () => {
   }
 
   test('a question finds it computed, and is answered as if it had computed it itself', async () => {
-    await server.notify(WarmPrefix, { enabled: true, options: OPTIONS, evenWhenBusy: true });
+    await server.notify(WarmPrefix, { enabled: true, options: ASK_OPTIONS, evenWhenBusy: true });
     await warm();
     const question = 'What does the program do?';
     const { record, answer } = await ask(server, question).result;
@@ -99,7 +83,7 @@ suite('the repository ahead of questions', () => {
       const question = 'What does the program do?';
       const first = await startServer(cacheDir, { prefixCacheBytes: 1e9 });
       await sendWorkspace(first, repo.path);
-      await first.notify(WarmPrefix, { enabled: true, options: OPTIONS, evenWhenBusy: true });
+      await first.notify(WarmPrefix, { enabled: true, options: ASK_OPTIONS, evenWhenBusy: true });
       for (let i = 0; i < 600 && (await stored()).length < 2; i++) {
         await new Promise((resolve) => setTimeout(resolve, 100));
       }
@@ -127,7 +111,7 @@ suite('the repository ahead of questions', () => {
   });
 
   test('after an edit, the miss names the file, and what stands before it is reused', async () => {
-    await server.notify(WarmPrefix, { enabled: false, options: OPTIONS });
+    await server.notify(WarmPrefix, { enabled: false, options: ASK_OPTIONS });
     await writeFile(path.join(repo.path, 'src/greet.ts'), `${fillerSource('greet', 6)}// edited\n`);
     await sendWorkspace(server, repo.path);
     const { record } = await ask(server, 'And what else?').result;

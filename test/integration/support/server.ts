@@ -72,6 +72,17 @@ export interface Asked {
   stop: () => void;
 }
 
+/** Short and greedy, of the smallest model: what `ask` asks with, and tests that have their own way to ask. */
+export const ASK_OPTIONS: AskOptions = {
+  model: FAST_MODEL,
+  device: 'auto',
+  attention: 'auto',
+  quality: 'balanced',
+  contextTokens: 1024,
+  maxAnswerTokens: 16,
+  sampling: { temperature: 0, topP: 1, topK: 0, stop: [] },
+};
+
 /** Asks with the fast model and greedy sampling; the events are kept. */
 export function ask(connection: StdioConnection, question: string, options: Partial<AskOptions> = {}): Asked {
   const events: AskEvent[] = [];
@@ -84,13 +95,7 @@ export function ask(connection: StdioConnection, question: string, options: Part
       history: [],
       attachments: [],
       options: {
-        model: FAST_MODEL,
-        device: 'auto',
-        attention: 'auto',
-        quality: 'balanced',
-        contextTokens: 1024,
-        maxAnswerTokens: 16,
-        sampling: { temperature: 0, topP: 1, topK: 0, stop: [] },
+        ...ASK_OPTIONS,
         ...options,
       },
     },

@@ -1,5 +1,6 @@
 import { ChatFrame, type ChatRenderer } from '../../../../server/prompt/chat-frame';
 import type { Candidate } from '../../../../server/prompt/fill';
+import type { PackInput } from '../../../../server/prompt/pack';
 import type { Tokenizer } from '../../../../server/tokenizer/tokenizer';
 
 const SPECIAL = /<\|[a-z_]+\|>/g;
@@ -66,3 +67,25 @@ export function charModel() {
 /** Paths as a ranking gives them, best first. */
 export const ranked = (paths: readonly string[]): Candidate[] =>
   paths.map((path, at) => ({ path, likelihood: 1 / (at + 1.5) }));
+
+/** A question about `paths` and nothing else: what a test of packing does not say otherwise. */
+export function plainInput(paths: readonly string[]) {
+  return {
+    question: 'why?',
+    history: [],
+    selections: [],
+    excerpts: [],
+    subjects: [],
+    attachedPaths: [],
+    totalFiles: paths.length,
+    usablePaths: [...paths],
+    pinnedPaths: [],
+    unusable: [],
+    secrets: new Map(),
+    rankBase: () => ranked([...paths]),
+    earlierBase: new Map(),
+    earlierBases: [],
+    held: [],
+    signal: new AbortController().signal,
+  } satisfies Partial<PackInput>;
+}

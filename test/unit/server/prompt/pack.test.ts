@@ -4,7 +4,7 @@ import { CancelledError, LongviewError } from '../../../../server/errors';
 import { fileBlock } from '../../../../server/prompt/file-block';
 import { type PackInput, packPrompt } from '../../../../server/prompt/pack';
 import { labelAt } from '../../../../server/prompt/parts';
-import { charModel, ranked } from './fakes';
+import { charModel, plainInput, ranked } from './fakes';
 
 type Files = Record<string, string>;
 
@@ -26,21 +26,7 @@ suite('pack', () => {
   function inputOf(files: Files, changes: Partial<PackInput> = {}): PackInput {
     return {
       budgetTokens: 100_000,
-      question: 'why?',
-      history: [],
-      selections: [],
-      excerpts: [],
-      subjects: [],
-      attachedPaths: [],
-      totalFiles: Object.keys(files).length,
-      usablePaths: Object.keys(files).sort(),
-      pinnedPaths: [],
-      unusable: [],
-      secrets: new Map(),
-      rankBase: () => ranked(Object.keys(files).sort()),
-      earlierBase: new Map(),
-      earlierBases: [],
-      held: [],
+      ...plainInput(Object.keys(files).sort()),
       rank: () => ranked(Object.keys(files)),
       loadFile: (path) => {
         const text = files[path]!;
@@ -49,7 +35,6 @@ suite('pack', () => {
       },
       encode: (text) => tokenizer.encode(text),
       frame,
-      signal: new AbortController().signal,
       ...changes,
     };
   }

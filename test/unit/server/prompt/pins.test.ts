@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { fileBlock, signaturesBlock } from '../../../../server/prompt/file-block';
 import { type PackedResult, type PackInput, packPrompt } from '../../../../server/prompt/pack';
-import { charModel, ranked } from './fakes';
+import { charModel, plainInput, ranked } from './fakes';
 
 suite('pinned files', () => {
   const { tokenizer, frame } = charModel();
@@ -16,21 +16,7 @@ suite('pinned files', () => {
   function inputOf(changes: Partial<PackInput> = {}): PackInput {
     return {
       budgetTokens: 8000,
-      question: 'why?',
-      history: [],
-      selections: [],
-      excerpts: [],
-      subjects: [],
-      attachedPaths: [],
-      totalFiles: paths.length,
-      usablePaths: paths,
-      pinnedPaths: [],
-      unusable: [],
-      secrets: new Map(),
-      rankBase: () => ranked(paths),
-      earlierBase: new Map(),
-      earlierBases: [],
-      held: [],
+      ...plainInput(paths),
       rank: () => [],
       loadFile: (path, detail) => {
         const text = textOf(path);
@@ -43,7 +29,6 @@ suite('pinned files', () => {
       },
       encode,
       frame,
-      signal: new AbortController().signal,
       ...changes,
     };
   }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { fileBlock } from '../../../../server/prompt/file-block';
 import { type PackedResult, type PackInput, packPrompt } from '../../../../server/prompt/pack';
 import { heldTokensOf } from '../../../../server/prompt/superseding';
-import { charModel, ranked } from './fakes';
+import { charModel, plainInput, ranked } from './fakes';
 
 interface Source {
   text: string;
@@ -25,21 +25,7 @@ suite('an edit early in a prompt that is computed', () => {
     const paths = Object.keys(files).sort();
     return packPrompt({
       budgetTokens: 20_000,
-      question: 'why?',
-      history: [],
-      selections: [],
-      excerpts: [],
-      subjects: [],
-      attachedPaths: [],
-      totalFiles: paths.length,
-      usablePaths: paths,
-      pinnedPaths: [],
-      unusable: [],
-      secrets: new Map(),
-      rankBase: () => ranked(paths),
-      earlierBase: new Map(),
-      earlierBases: [],
-      held: [],
+      ...plainInput(paths),
       rank: () => ranked(paths),
       loadFile: (path) => {
         const { text, editedAtMs } = files[path]!;
@@ -51,7 +37,6 @@ suite('an edit early in a prompt that is computed', () => {
       },
       encode: (text) => tokenizer.encode(text),
       frame,
-      signal: new AbortController().signal,
       ...more,
     });
   };
